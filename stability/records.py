@@ -1,0 +1,156 @@
+"""What one record, evaluation, event and run result are. Imports only the standard library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The one label of a run at the horizon; the order is the order in which the rules are tried."""
+
+    DIVERGED = "diverged"
+    SATURATED = "saturated"
+    OSCILLATING = "oscillating"
+    COLLAPSED = "collapsed"
+    DEGRADED = "degraded"
+    STABLE = "stable"
+    UNFINISHED = "unfinished"
+    UNLEARNED = "unlearned"
+
+
+class EventKind(StrEnum):
+    """Something that happened in a run; kinds do not exclude each other."""
+
+    COLLAPSE = "collapse"
+    SATURATION = "saturation"
+    DISCRIMINATOR_FOOLED = "discriminator_fooled"
+    LOSS_SPIKE = "loss_spike"
+    MODE_DROPPING = "mode_dropping"
+    LATENT_IGNORED = "latent_ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Training diagnostics of one run at one step, all of them taken from that step's own batch.
+
+    `None` means "does not apply" (a probability under a loss that has none); a number that is not
+    finite stays as it is.
+    """
+
+    run: str
+    step: int
+    loss_d: float
+    loss_g: float
+    penalty: float | None
+    real_logit_mean: float
+    real_logit_std: float
+    fake_logit_mean: float
+    fake_logit_std: float
+    real_probability: float | None
+    fake_probability: float | None
+    real_saturated_share: float | None
+    """Share of the real images' probabilities within .01 of 0 or 1."""
+    fake_saturated_share: float | None
+    separation: float
+    """P(real logit > fake logit) + P(equal) / 2 on the batch: .5 is chance, 1 is perfect."""
+    grad_norm_g: float
+    grad_norm_d: float
+    layer_grad_norms_g: tuple[float, ...]
+    layer_grad_norms_d: tuple[float, ...]
+    layer_names_g: tuple[str, ...]
+    layer_names_d: tuple[str, ...]
+    fake_grad_norm: float
+    """Mean over the batch of the norm of d loss_g / d fake image (of the summed loss)."""
+    generator_update: float
+    """|change of weights| / (lr_g sqrt(number of weights)); about .1 to 1 under a working Adam."""
+    discriminator_update: float
+    signal: float
+    """Mean over the batch of |d loss_g / d fake logit| (of the summed loss)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Metrics of one run at one visit, on generated samples. A metric that cannot be computed is NaN."""
+
+    run: str
+    step: int
+    n_samples: int
+    features: str
+    """Whose features: the classifier's name, such as `mnist_cnn`."""
+    fid: Mapping[str, float]
+    """By full name, `fid_<features>_<n>`: at the last visit also at that visit's larger n."""
+    fid_floor: float
+    """Mean FID of n_samples training images against the same test statistics, over 20 draws."""
+    fid_floor_std: float
+    fid_ratio: float
+    """FID at n_samples / fid_floor: 1 is as good as training images."""
+    class_shares: tuple[float, ...]
+    """Share of the samples that the classifier puts into each class, at any confidence."""
+    modes: int
+    """Classes with a share >= .02 at confidence >= .9."""
+    n_modes: int
+    effective_modes: float
+    """exp(entropy of class_shares)."""
+    kl: float
+    """KL(class_shares || the training images' class shares), nats."""
+    confidence: float
+    """Mean over the samples of the largest class probability."""
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    diversity: float
+    """Mean pairwise feature distance of samples / the same of real images: 0 is one image, 1 is real."""
+    separation: float
+    """P(r > f) + P(r = f)/2 between held-out reals and the samples."""
+    memorisation: float
+    """Median distance to the nearest training image, samples / held-out images: near 0 is copying."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first step at which something was not finite, and what."""
+
+    step: int
+    tensor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, with its evidence; `recovery` is the visit where it was over."""
+
+    run: str
+    kind: EventKind
+    onset: int
+    recovery: int | None
+    evidence: str
+    provisional: bool
+    """The onset lies in the last `persist - 1` visits, so it may not have lasted."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How one run ended."""
+
+    run: str
+    outcome: Outcome
+    step: int
+    """The last step that was trained."""
+    reason: str
+    events: tuple[Event, ...]
+    divergence: Divergence | None
+    stopped: bool
+    """Stopped by `training.stop_on` before the horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is known of one run; what the outcome rules read."""
+
+    run: str
+    records: tuple[Record, ...]
+    evaluations: tuple[Evaluation, ...]
+    divergence: Divergence | None
+    last_step: int
