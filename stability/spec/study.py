@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +13,8 @@ from stability.spec.thresholds import Thresholds
 Sampler = Literal["sobol", "random", "grid", "tpe"]
 StopOutcome = Literal["diverged", "saturated", "collapsed"]
 DATASETS = ("mnist", "fashion-mnist", "kmnist", "cifar10")
+ImageSize = Literal[28, 32, 64]
+IMAGE_SIZES = get_args(ImageSize)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 Count = Annotated[int, Field(ge=1)]
 
@@ -30,6 +33,23 @@ class Range(_Section):
     """How many evenly spaced values the grid sampler takes."""
     integer: bool = False
     """Set from the parameter's own type, not by the study file."""
+
+    def grid(self) -> tuple[float, ...]:
+        """The `levels` evenly spaced values from low to high, evenly in the logarithm when `log` is set.
+
+        Integers are rounded, so that more levels than integers repeat some.
+        """
+        last = (self.levels or 2) - 1
+        return tuple(self._between(index / last) for index in range(last + 1))
+
+    def _between(self, share: float) -> float:
+        if self.log:
+            log_low, log_high = math.log(self.low), math.log(self.high)
+            value = math.exp(log_low + share * (log_high - log_low))
+        else:
+            value = self.low + share * (self.high - self.low)
+        value = min(max(value, self.low), self.high)
+        return round(value) if self.integer else value
 
 
 class Choice(_Section):
@@ -77,9 +97,36 @@ class StudySpec(_Section):
 
     name: str
     dataset: str = "mnist"
+    image_size: ImageSize | None = None
+    """Pixels; by default the data set's own (folders: 32)."""
     space: dict[str, Range | Choice] = {}
     fixed: dict[str, Any] = {}
     design: Design = Design()
     training: Training = Training()
     recording: Recording = Recording()
     outcomes: Thresholds = Thresholds()
+
+    @property
+    def crossed(self) -> tuple[str, ...]:
+        """The factors trained at all their levels at every point; a search crosses none unless told to."""
+        if self.design.cross is not None:
+            return self.design.cross
+        searches = self.design.sampler == "tpe"
+        return ("loss",) if isinstance(self.space.get("loss"), Choice) and not searches else ()
+
+    @property
+    def sampled(self) -> dict[str, Range | Choice]:
+        """What a point draws: the space without its crossed factors, in order of name.
+
+        The order is not the file's, so that a study file can be rearranged without changing its points.
+        """
+        crossed = self.crossed
+        return {name: self.space[name] for name in sorted(self.space) if name not in crossed}
+
+    @property
+    def grid_size(self) -> int:
+        """How many points the full grid of the sampled parameters has."""
+        factors = self.sampled.values()
+        return math.prod(
+            len(factor.values) if isinstance(factor, Choice) else factor.levels or 1 for factor in factors
+        )

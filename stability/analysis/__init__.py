@@ -1,0 +1,1 @@
+"""Stored studies -> tidy frames -> estimates. Never imports torch, Optuna or the engine."""

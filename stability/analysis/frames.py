@@ -1,0 +1,116 @@
+"""A stored study as tidy DataFrames. Imports spec and store; never torch, Optuna or the engine.
+
+In a frame a null ("does not apply") and a NaN are both missing; the store itself keeps them apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from stability.records import EventKind
+from stability.spec import StudySpec
+from stability.spec.loader import parse_study
+from stability.store import Plan, Store
+from stability.store.store import TableName
+from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RECORDS, RUNS
+
+EVENT_FLAGS: dict[str, EventKind] = {
+    "collapse_ever": EventKind.COLLAPSE,
+    "saturation_ever": EventKind.SATURATION,
+    "discriminator_fooled": EventKind.DISCRIMINATOR_FOOLED,
+    "loss_spike": EventKind.LOSS_SPIKE,
+    "mode_dropping": EventKind.MODE_DROPPING,
+    "latent_ignored": EventKind.LATENT_IGNORED,
+}
+"""Columns of `runs`: whether such an event happened, provisional ones included."""
+
+FINAL_METRICS = (
+    "fid_ratio",
+    "modes",
+    "precision",
+    "recall",
+    "diversity",
+    "separation",
+    "effective_modes",
+)
+"""Columns of `runs`: their values at a run's last visit, missing where it had none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StudyFrames:
+    """The finished cohorts of a study; every frame may be empty, and is typed all the same."""
+
+    name: str
+    spec: StudySpec
+    """With the thresholds that the labels were made with."""
+    plan: Plan
+    """As it was when read: it may list runs that are not finished."""
+    runs: pd.DataFrame
+    """One row per run: its place in the design, its configuration, outcome, events and last visit.
+    `loss` is the level that the study named (a recipe by its own name), `base_loss` the plain loss."""
+    records: pd.DataFrame
+    """One row per record, the fields of `Record`."""
+    evaluations: pd.DataFrame
+    """One row per visit, the fields of `Evaluation`, each FID as a column by its full name."""
+    events: pd.DataFrame
+    """One row per event, the fields of `Event`."""
+    folder: Path
+
+
+def load(path: str | Path) -> StudyFrames:
+    """Read a results folder; safe while a run writes to it.
+
+    Raises `StabilityError`: it is missing, holds no study, is damaged, or has another format version.
+    """
+    folder = Path(path)
+    store = Store.open(folder)
+    spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
+    finished = store.finished()
+    cohorts = [cohort.id for cohort in store.plan.cohorts if cohort.id in finished]
+    events = _frame(store, cohorts, "events", EVENTS).astype({"recovery": "Int64"})
+    evaluations = _frame(store, cohorts, "evaluations", EVALUATIONS)
+    runs = _frame(store, cohorts, "runs", RUNS).astype(dict.fromkeys(NULLABLE_INTEGERS, "Int64"))
+    return StudyFrames(
+        name=spec.name,
+        spec=spec,
+        plan=store.plan,
+        runs=with_last_visit(with_event_flags(runs, events), evaluations),
+        records=_frame(store, cohorts, "records", RECORDS),
+        evaluations=evaluations,
+        events=events,
+        folder=folder,
+    )
+
+
+def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
+    """Add a boolean column for each rate of events; `collapse_at_horizon` is a collapse without recovery."""
+    flags = {
+        column: runs["run"].isin(events.loc[events["kind"] == kind.value, "run"])
+        for column, kind in EVENT_FLAGS.items()
+    }
+    lasting = events.loc[(events["kind"] == EventKind.COLLAPSE.value) & events["recovery"].isna(), "run"]
+    return runs.assign(**flags, collapse_at_horizon=runs["run"].isin(lasting))
+
+
+def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Add each run's metrics at its last visit, and `best_fid_ratio`, the lowest of its visits."""
+    ordered = evaluations.sort_values("step", kind="stable")
+    last = ordered.drop_duplicates("run", keep="last").set_index("run")[list(FINAL_METRICS)].astype("float64")
+    best = evaluations.groupby("run")["fid_ratio"].min().rename("best_fid_ratio")
+    return runs.join(last, on="run").join(best, on="run")
+
+
+def _frame(store: Store, cohorts: list[str], name: TableName, schema: pa.Schema) -> pd.DataFrame:
+    tables = [schema.empty_table(), *(store.table(cohort, name) for cohort in cohorts)]
+    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
+    return frame if len(frame) else _with_joinable_text(frame, schema)
+
+
+def _with_joinable_text(empty: pd.DataFrame, schema: pa.Schema) -> pd.DataFrame:
+    """Rebuild an empty frame's text columns: pandas raises when it joins on one that Arrow gave no chunk."""
+    text = [field.name for field in schema if pa.types.is_string(field.type)]
+    return empty.astype(dict.fromkeys(text, object)).astype(dict.fromkeys(text, "str"))

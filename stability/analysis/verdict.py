@@ -1,0 +1,83 @@
+"""The headline of a study: which level is stable most often, and what fails most often elsewhere.
+
+Naming the best of several levels and quoting its own 95% interval would flatter it. The intervals here
+hold for all levels at once (Bonferroni), so the one that happens to come first is covered too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from stability.analysis.rates import rate, rates_by
+from stability.records import Outcome
+
+FAILURES = (
+    Outcome.DIVERGED,
+    Outcome.SATURATED,
+    Outcome.OSCILLATING,
+    Outcome.COLLAPSED,
+    Outcome.DEGRADED,
+    Outcome.UNLEARNED,
+)
+"""Unfinished runs are no failures: the horizon was too short to tell."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the estimates say in one breath."""
+
+    factor: str | None
+    """What was compared; None where nothing was."""
+    stable: pd.DataFrame
+    """The rate of `stable` by level (`factor`'s column and those of `rate`), the highest first."""
+    overlapping: tuple[str, ...]
+    """Levels below the best whose interval overlaps with that of the best."""
+    separated: tuple[str, ...]
+    """Levels whose whole interval lies below the best one's."""
+    failures: pd.DataFrame
+    """The rates of all failures (`event` and the columns of `rate`), highest first, unseen left out."""
+    unfinished: pd.DataFrame
+    """One row: the rate of runs that were still improving at the horizon."""
+
+    @property
+    def estimable(self) -> bool:
+        """Whether there is any rate to speak of."""
+        return bool(self.stable["estimate"].notna().any())
+
+    @property
+    def best(self) -> tuple[str, ...]:
+        """The level with the highest rate, or several at a tie."""
+        if self.factor is None or not self.estimable:
+            return ()
+        top = self.stable["estimate"] == self.stable["estimate"].max()
+        return tuple(self.stable.loc[top, self.factor])
+
+
+def verdict(runs: pd.DataFrame, factor: str | None) -> Verdict:
+    """Compare the levels of a factor by their rate of stable runs; None describes the study as a whole."""
+    stable = _stable_rates(runs, factor)
+    top = stable["estimate"].max()
+    rest = stable[stable["estimate"] < top]
+    best_low = stable.loc[stable["estimate"] == top, "ci_low"].min()
+    below = rest["ci_high"] < best_low
+    names = rest[factor] if factor is not None else pd.Series(dtype=object)
+    failures = pd.concat([rate(runs, outcome).assign(event=str(outcome)) for outcome in FAILURES])
+    failures = failures[failures["estimate"] > 0].sort_values("estimate", ascending=False, kind="stable")
+    return Verdict(
+        factor=factor,
+        stable=stable,
+        overlapping=tuple(names[~below]) if factor is not None else (),
+        separated=tuple(names[below]) if factor is not None else (),
+        failures=failures.reset_index(drop=True),
+        unfinished=rate(runs, Outcome.UNFINISHED),
+    )
+
+
+def _stable_rates(runs: pd.DataFrame, factor: str | None) -> pd.DataFrame:
+    if factor is None:
+        return rate(runs, Outcome.STABLE)
+    n_levels = max(1, runs[factor].nunique(dropna=False))
+    rates = rates_by(runs, factor, [Outcome.STABLE], confidence=1 - 0.05 / n_levels)
+    return rates.sort_values("estimate", ascending=False, kind="stable").reset_index(drop=True)

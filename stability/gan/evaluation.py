@@ -1,0 +1,290 @@
+"""What generated samples are worth: every metric of an `Evaluation`, against one data set and classifier.
+
+The features of the training images and the FID floors are kept in the user's cache folder, which may
+be deleted at any time. May not import store, design, runner, outcomes, Optuna or pandas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+import torch
+from jaxtyping import Float, Int64, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from stability.errors import StabilityError
+from stability.gan.classifier import Classifier
+from stability.gan.data import Dataset
+from stability.gan.fid import FidFloor, Statistics, feature_statistics, fid, fid_floor
+from stability.gan.manifold import NEIGHBOURS, Manifold, diversity, manifold, nearest, prdc
+from stability.records import Evaluation
+
+HELD_OUT = 1024
+"""Held-out real images used for the separation, at most."""
+MODE_CONFIDENCE = 0.9
+MODE_FRACTION = 5
+"""A mode is covered from 1 / 5 of an even share on: .02 with ten classes."""
+_SEED = 20_191_025
+"""Of the draw of held-out images and of the floors: the same in every study."""
+_CACHE_FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What `n` samples are compared with."""
+
+    floor: FidFloor
+    real: Manifold
+    """Of the first n held-out images, or of all where there are fewer."""
+    real_nearest: float
+    """Median distance of those images to their nearest training image."""
+
+
+@dataclass(frozen=True)
+class ClassUse:
+    """How samples spread over the classes; see `Evaluation` for each."""
+
+    shares: tuple[float, ...]
+    modes: int
+    effective_modes: float
+    kl: float
+    confidence: float
+
+
+class Evaluator:
+    """Evaluates samples of any run of a study; holds all that does not depend on the samples.
+
+    `held_out` are the real images (uint8) whose logits `evaluate` wants. Nothing is
+    drawn at random when samples are evaluated.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        classifier: Classifier,
+        *,
+        samples: int,
+        final_samples: int,
+        cache_dir: Path | None = None,
+    ) -> None:
+        """Raise StabilityError when the data set has too few images for evaluations of these sizes."""
+        self.dataset, self.classifier = dataset, classifier
+        self.samples, self.final_samples = samples, final_samples
+        _check_sizes(dataset, max(samples, final_samples))
+        self._cache = _Cache(dataset, classifier, cache_dir)
+        order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(_SEED))
+        self._order = order.to(dataset.test.device)
+        self.held_out: UInt8[Tensor, "m c h w"] = dataset.test[self._order[:HELD_OUT]]
+        features = self._cache.get("features", lambda: _features_of(dataset, classifier))
+        self._train, self._test = features["train"], features["test"]
+        self._test_statistics: Statistics = feature_statistics(self._test)
+        self._class_shares = _shares(dataset.train_labels, len(dataset.classes))
+        self._references = {n: self._compute_reference(n) for n in {samples, final_samples}}
+
+    def reference(self, n: int) -> Reference:
+        """What an evaluation of `n` samples is compared with; an unplanned size is slow at first."""
+        if n not in self._references:
+            _check_sizes(self.dataset, n)
+            self._references[n] = self._compute_reference(n)
+        return self._references[n]
+
+    def evaluate(
+        self,
+        images: Float[Tensor, "n c h w"],
+        *,
+        run: str,
+        step: int,
+        real_logits: Float[Tensor, " m"],
+        fake_logits: Float[Tensor, " k"],
+    ) -> Evaluation:
+        """Measure `images` in -1..1, by a discriminator's logits on `held_out` and on samples.
+
+        When n is `final_samples`, `fid` also has the value for the first `samples` of them. If anything
+        is not finite every metric of the samples is NaN and no mode is covered.
+        """
+        n, classes = len(images), self.dataset.classes
+        reference = self.reference(n)
+        features, logits = self.classifier.describe(images)
+        if not (images.isfinite().all() and features.isfinite().all() and logits.isfinite().all()):
+            features, logits = torch.full_like(features, torch.nan), torch.full_like(logits, torch.nan)
+            fake_logits = torch.full_like(fake_logits, torch.nan)
+        use = class_use(logits, self._class_shares)
+        fake = manifold(features)
+        similarity = prdc(reference.real, fake)
+        scores = self._fid(features)
+        score = scores[self._fid_name(n)]
+        return Evaluation(
+            run=run,
+            step=step,
+            n_samples=n,
+            features=self.classifier.name,
+            fid=scores,
+            fid_floor=reference.floor.mean,
+            fid_floor_std=reference.floor.std,
+            fid_ratio=score / reference.floor.mean,
+            class_shares=use.shares,
+            modes=use.modes,
+            n_modes=len(classes),
+            effective_modes=use.effective_modes,
+            kl=use.kl,
+            confidence=use.confidence,
+            precision=similarity.precision,
+            recall=similarity.recall,
+            density=similarity.density,
+            coverage=similarity.coverage,
+            diversity=diversity(reference.real, fake),
+            separation=separation(real_logits, fake_logits),
+            memorisation=_median(nearest(features, self._train)) / reference.real_nearest,
+        )
+
+    def _fid_name(self, n: int) -> str:
+        return f"fid_{self.classifier.name}_{n}"
+
+    def _fid(self, features: Float[Tensor, "n features"]) -> dict[str, float]:
+        n = len(features)
+        sizes = sorted({self.samples, n}) if n == self.final_samples and n > self.samples else [n]
+        return {
+            self._fid_name(size): fid(feature_statistics(features[:size]), self._test_statistics)
+            for size in sizes
+        }
+
+    def _compute_reference(self, n: int) -> Reference:
+        drawn = self._test[self._order[:n]]
+        found = self._cache.get(f"floor-{n}", lambda: self._floor(n) | self._real_nearest(drawn))
+        mean, std = found["floor"].tolist()
+        floor = FidFloor(mean=mean, std=std, draws=20, n=n)
+        return Reference(floor, manifold(drawn), found["nearest"].item())
+
+    def _floor(self, n: int) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(_SEED)
+        floor = fid_floor(self._train, self._test_statistics, n, generator=generator)
+        return {"floor": torch.tensor([floor.mean, floor.std], dtype=torch.float64)}
+
+    def _real_nearest(self, drawn: Float[Tensor, "m features"]) -> dict[str, Tensor]:
+        return {"nearest": torch.tensor([_median(nearest(drawn, self._train))], dtype=torch.float64)}
+
+
+def class_use(logits: Float[Tensor, "n classes"], real_shares: Float[Tensor, " classes"]) -> ClassUse:
+    """How samples spread over the classes, by their logits: NaN and 0 modes where one is not finite."""
+    n_classes = logits.shape[1]
+    if not logits.isfinite().all():
+        return ClassUse((math.nan,) * n_classes, 0, math.nan, math.nan, math.nan)
+    confidence, classes = logits.double().softmax(1).max(1)
+    shares = _shares(classes, n_classes)
+    confident = torch.bincount(classes[confidence >= MODE_CONFIDENCE], minlength=n_classes)
+    return ClassUse(
+        shares=tuple(shares.tolist()),
+        modes=int((confident * MODE_FRACTION * n_classes >= len(logits)).sum()),
+        effective_modes=torch.special.entr(shares).sum().exp().item(),
+        kl=(torch.xlogy(shares, shares) - torch.xlogy(shares, real_shares)).sum().item(),
+        confidence=confidence.mean().item(),
+    )
+
+
+def separation(real_logits: Float[Tensor, " m"], fake_logits: Float[Tensor, " n"]) -> float:
+    """P(real > fake) + P(real = fake) / 2 over all pairs, the area under the ROC curve; NaN for NaN."""
+    if real_logits.isnan().any() or fake_logits.isnan().any():
+        return math.nan
+    fakes = fake_logits.sort().values
+    below = torch.searchsorted(fakes, real_logits.contiguous())
+    not_above = torch.searchsorted(fakes, real_logits.contiguous(), right=True)
+    return (below + not_above).double().mean().item() / (2 * len(fakes))
+
+
+class _Cache:
+    """Tensors computed once per data set, classifier and environment; any trouble means computing again."""
+
+    def __init__(self, dataset: Dataset, classifier: Classifier, folder: Path | None) -> None:
+        self._folder = folder or platformdirs.user_cache_path("stability")
+        self._device = dataset.train.device
+        threads = str(torch.get_num_threads()) if self._device.type == "cpu" else ""
+        parts = (
+            _CACHE_FORMAT,
+            dataset.sha256,
+            classifier.sha256,
+            torch.__version__,
+            self._device.type,
+            threads,
+        )
+        self._key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        self._stem = f"{dataset.name}-{classifier.name}"
+        self._usable = bool(classifier.sha256)
+
+    def get(self, what: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        if not self._usable:
+            return compute()
+        path = self._folder / f"{self._stem}-{what}-{self._key}.safetensors"
+        found = _read_cache(path)
+        if found is None:
+            found = compute()
+            _write_cache(path, found)
+        return {name: tensor.to(self._device) for name, tensor in found.items()}
+
+
+def _read_cache(path: Path) -> dict[str, Tensor] | None:
+    try:
+        tensors = load_tensors(path.read_bytes())
+        digest = tensors.pop("sha256")
+    except (OSError, KeyError, SafetensorError):
+        return None
+    return tensors if digest.equal(_digest(tensors)) else None
+
+
+def _write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
+    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+    stored["sha256"] = _digest(stored)
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(save_tensors(stored))
+        os.replace(temporary, path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True) if temporary else None
+
+
+def _digest(tensors: dict[str, Tensor]) -> UInt8[Tensor, " bytes"]:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].numpy().data)
+    return torch.tensor(list(digest.digest()), dtype=torch.uint8)
+
+
+def _check_sizes(dataset: Dataset, n: int) -> None:
+    if n > len(dataset.train):
+        raise StabilityError(
+            f"{dataset.name}: {len(dataset.train)} training images are fewer than the {n} samples of an "
+            "evaluation; lower recording.samples and recording.final_samples"
+        )
+    if len(dataset.test) <= NEIGHBOURS:
+        raise StabilityError(
+            f"{dataset.name}: {len(dataset.test)} held-out images are too few to compare with; "
+            f"at least {NEIGHBOURS + 1} are needed"
+        )
+
+
+def _features_of(dataset: Dataset, classifier: Classifier) -> dict[str, Tensor]:
+    return {
+        "train": classifier.describe(dataset.train)[0],
+        "test": classifier.describe(dataset.test)[0],
+    }
+
+
+def _shares(classes: Int64[Tensor, " n"], n_classes: int) -> Float[Tensor, " classes"]:
+    return torch.bincount(classes, minlength=n_classes).double() / len(classes)
+
+
+def _median(values: Float[Tensor, " n"]) -> float:
+    return values.median().item()

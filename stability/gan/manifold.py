@@ -1,0 +1,103 @@
+"""Distances in feature space: precision, recall, density, coverage, diversity, nearest neighbours.
+
+May not import store, design, runner, outcomes, Optuna or pandas.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+NEIGHBOURS = 5
+_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """A set of features with each row's radius: the distance to its k-th nearest other row."""
+
+    features: Float[Tensor, "n features"]
+    radii: Float[Tensor, " n"]
+    k: int
+    spread: float
+    """Mean distance over all pairs of different rows."""
+
+
+@dataclass(frozen=True)
+class PRDC:
+    """Precision, recall, density and coverage; shares of 0..1, but density, which may exceed 1."""
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+def distances(a: Float[Tensor, "n features"], b: Float[Tensor, "m features"]) -> Float[Tensor, "n m"]:
+    """Euclidean distances of all pairs; taken from differences, so equal rows are at exactly 0."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def manifold(features: Float[Tensor, "n features"], k: int = NEIGHBOURS) -> Manifold:
+    """Radii and spread of a set of features, from one matrix of distances. Raises ValueError unless n > k."""
+    n = len(features)
+    if n <= k:
+        raise ValueError(f"the {k}-th neighbour needs more than {k} rows, not {n}")
+    pairs = distances(features, features)
+    nearest = pairs.topk(k + 1, largest=False, sorted=True).values
+    return Manifold(features, nearest[:, k], k, (pairs.double().sum() / (n * (n - 1))).item())
+
+
+def prdc(real: Manifold, fake: Manifold) -> PRDC:
+    """Compare two manifolds of equal k; NaN where features are not finite.
+
+    precision: share of fakes inside any real's ball; recall: share of reals inside any fake's ball
+    (Kynkaanniemi et al. 2019, eq. 2); density: how many reals' balls a fake lies in, over k; coverage: share
+    of reals whose ball holds a fake (Naeem et al. 2020, eq. 5 and 7).
+    """
+    if not (real.features.isfinite().all() and fake.features.isfinite().all()):
+        return PRDC(math.nan, math.nan, math.nan, math.nan)
+    pairs = distances(real.features, fake.features)
+    in_real = pairs < real.radii[:, None]
+    in_fake = pairs < fake.radii
+    return PRDC(
+        precision=_share(in_real.any(0)),
+        recall=_share(in_fake.any(1)),
+        density=in_real.sum().item() / (real.k * len(fake.features)),
+        coverage=_share(in_real.any(1)),
+    )
+
+
+def diversity(real: Manifold, fake: Manifold) -> float:
+    """Mean distance between two fakes over that between two reals: 0 is one image, 1 is as real."""
+    return fake.spread / real.spread
+
+
+def nearest(
+    queries: Float[Tensor, "n features"], references: Float[Tensor, "m features"]
+) -> Float[Tensor, " n"]:
+    """Distance of each query to the nearest reference; NaN for a query that is not finite.
+
+    Candidates are found by one float32 product per chunk, their distances computed exactly from the
+    difference, so that a copy is at distance 0.
+    """
+    weighted = torch.cat([queries, torch.ones_like(queries[:, :1])], 1)
+    best = torch.full_like(queries[:, 0], -torch.inf)
+    index = torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
+    for start in range(0, len(references), _CHUNK):
+        chunk = references[start : start + _CHUNK]
+        offsets = -chunk.square().sum(1, keepdim=True) / 2
+        scores = weighted @ torch.cat([chunk, offsets], 1).T
+        score, row = scores.max(1)
+        closer = score > best
+        best = torch.where(closer, score, best)
+        index = torch.where(closer, row + start, index)
+    return (queries - references[index]).square().sum(1).sqrt()
+
+
+def _share(inside: Tensor) -> float:
+    return inside.double().mean().item()

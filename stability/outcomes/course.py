@@ -1,0 +1,131 @@
+"""A run as the rules read it: everything before its first non-finite number, and the table of its visits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from stability.records import Divergence, Evaluation, History, Record
+
+Floats = Float[np.ndarray, "visits"]
+Ints = Int[np.ndarray, "visits"]
+
+RECORDED = ("loss_d", "loss_g", "generator_update", "discriminator_update")
+"""The numbers of a record that are finite as long as training is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Visits:
+    """The evaluations of one run in order of their steps, each with the training that led to it.
+
+    The updates are medians over the records in (previous visit, this visit], NaN where there is none.
+    """
+
+    step: Ints
+    precision: Floats
+    modes: Ints
+    n_modes: Ints
+    diversity: Floats
+    separation: Floats
+    fid_ratio: Floats
+    generator_update: Floats
+    discriminator_update: Floats
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    @property
+    def modes_share(self) -> Floats:
+        """Modes covered over modes there are."""
+        with np.errstate(all="ignore"):
+            share: Floats = self.modes / self.n_modes
+        return share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """One run up to, and without, its first non-finite number."""
+
+    run: str
+    divergence: Divergence | None
+    records: tuple[Record, ...]
+    visits: Visits
+
+
+def course_of(history: History) -> Course:
+    """Derive what the rules read; what follows a divergence is no evidence of anything else."""
+    divergence = first_divergence(history)
+    end = math.inf if divergence is None else divergence.step
+    records = tuple(sorted((r for r in history.records if r.step < end), key=lambda r: r.step))
+    evaluations = sorted((e for e in history.evaluations if e.step < end), key=lambda e: e.step)
+    return Course(history.run, divergence, records, _visits(evaluations, records))
+
+
+def first_divergence(history: History) -> Divergence | None:
+    """Find the first step at which anything was not finite.
+
+    Samples that are not finite show in the classifier's confidence, which is finite for all others
+    (a metric may be NaN because it cannot be computed from finite samples: that is no divergence).
+    """
+    return min(_divergences(history), key=lambda found: found.step, default=None)
+
+
+def until(history: History, horizon: int) -> History:
+    """Cut a history to what was known at step `horizon`."""
+    divergence = history.divergence
+    return replace(
+        history,
+        records=tuple(record for record in history.records if record.step <= horizon),
+        evaluations=tuple(evaluation for evaluation in history.evaluations if evaluation.step <= horizon),
+        divergence=divergence if divergence is not None and divergence.step <= horizon else None,
+        last_step=min(history.last_step, horizon),
+    )
+
+
+def _divergences(history: History) -> Iterator[Divergence]:
+    if history.divergence is not None:
+        yield history.divergence
+    for record in history.records:
+        for name in RECORDED:
+            if not math.isfinite(getattr(record, name)):
+                yield Divergence(record.step, name)
+    for evaluation in history.evaluations:
+        if not math.isfinite(evaluation.confidence):
+            yield Divergence(evaluation.step, "fake")
+
+
+def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Visits:
+    def floats(read: Callable[[Evaluation], float]) -> Floats:
+        return np.array([read(evaluation) for evaluation in evaluations], dtype=np.float64)
+
+    def ints(read: Callable[[Evaluation], int]) -> Ints:
+        return np.array([read(evaluation) for evaluation in evaluations], dtype=np.int64)
+
+    step = ints(lambda e: e.step)
+    ends = np.searchsorted(np.array([record.step for record in records], dtype=np.int64), step, side="right")
+    return Visits(
+        step=step,
+        precision=floats(lambda e: e.precision),
+        modes=ints(lambda e: e.modes),
+        n_modes=ints(lambda e: e.n_modes),
+        diversity=floats(lambda e: e.diversity),
+        separation=floats(lambda e: e.separation),
+        fid_ratio=floats(lambda e: e.fid_ratio),
+        generator_update=_medians([record.generator_update for record in records], ends),
+        discriminator_update=_medians([record.discriminator_update for record in records], ends),
+    )
+
+
+def _medians(values: Sequence[float], ends: Ints) -> Floats:
+    """Median of values[previous end:end] for each end; NaN where there is no value."""
+    medians = np.full(len(ends), np.nan)
+    starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
+    with np.errstate(over="ignore"):
+        for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            if start < end:
+                medians[i] = np.median(values[start:end])
+    return medians

@@ -1,0 +1,56 @@
+"""One label for a run at its horizon, and the same rules online. Imports only `records` and `spec`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from stability.outcomes.course import Course, course_of, until
+from stability.outcomes.event_rules import course_events
+from stability.outcomes.outcome_rules import decide
+from stability.outcomes.signs import State, last_stretch, states, stillborn
+from stability.records import History, Outcome, RunResult
+from stability.spec.thresholds import Thresholds
+
+STOPPING = frozenset({Outcome.DIVERGED, Outcome.SATURATED, Outcome.COLLAPSED})
+"""The outcomes that can end a run before its horizon."""
+
+
+def label(history: History, thresholds: Thresholds, *, horizon: int, stopped: bool = False) -> RunResult:
+    """Give the events, the one outcome and its reason, from what was known at step `horizon`.
+
+    What lies behind the horizon is not looked at, so a stored run can be labelled at a shorter one.
+    `stopped` says that `stop_reason` ended the run.
+    """
+    known = until(history, horizon)
+    course = course_of(known)
+    outcome, reason = decide(course, thresholds)
+    cut_short = known.last_step < horizon and outcome is not Outcome.DIVERGED
+    return RunResult(
+        run=history.run,
+        outcome=outcome,
+        step=known.last_step,
+        reason=f"{reason}; trained to step {known.last_step} of {horizon}" if cut_short else reason,
+        events=course_events(course, thresholds),
+        divergence=course.divergence,
+        stopped=stopped and history.last_step < horizon,
+    )
+
+
+def stop_reason(history: History, thresholds: Thresholds, stop_on: Collection[str]) -> Outcome | None:
+    """Give the outcome for which a run should stop now: its label so far, if that is one of `stop_on`.
+
+    Only a divergence, a saturation and a collapse can stop a run, and the last two only once they have
+    lasted `persist` visits: a run that loses modes at one visit may be good again at the next.
+    """
+    course = course_of(history)
+    outcome, _ = decide(course, thresholds)
+    if outcome not in STOPPING or outcome not in stop_on:
+        return None
+    if outcome is Outcome.COLLAPSED and not _collapse_has_lasted(course, thresholds):
+        return None
+    return outcome
+
+
+def _collapse_has_lasted(course: Course, thresholds: Thresholds) -> bool:
+    lost = last_stretch(states(course.visits, thresholds) == State.COLLAPSED, thresholds.persist)
+    return lost is not None or stillborn(course.visits, thresholds) is not None

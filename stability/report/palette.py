@@ -1,0 +1,73 @@
+"""How every outcome looks and reads: one colour (Okabe and Ito's, for colour-blind eyes), one marker.
+
+The only place that maps outcomes to looks: figures, badges and legends read it. Imports records and
+matplotlib.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.markers import MarkerStyle
+from matplotlib.path import Path as Outline
+
+from stability.records import Outcome
+
+INK, MUTED, GRID = "#16202b", "#5c6773", "#d3d8de"
+"""Colours of text, secondary text and grid lines; inline figures follow the page's theme instead."""
+
+GENERATOR, DISCRIMINATOR = "#c85501", "#0069a5"
+"""Colours of the two networks' curves; in the page they follow its theme too, unlike the outcomes'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one outcome is drawn and explained."""
+
+    colour: str
+    marker: str
+    meaning: str
+
+
+LOOKS: dict[str, Look] = {
+    Outcome.STABLE: Look("#009e73", "o", "learned the data and kept it: low FID, modes covered"),
+    Outcome.DIVERGED: Look("#d55e00", "X", "something was no longer finite"),
+    Outcome.SATURATED: Look(
+        "#0072b2", "s", "the discriminator separates perfectly and a network has stopped moving"
+    ),
+    Outcome.OSCILLATING: Look("#cc79a7", "D", "was good and lost it again, at least twice"),
+    Outcome.COLLAPSED: Look("#e69f00", "v", "lost its modes or its diversity and did not come back"),
+    Outcome.DEGRADED: Look("#f0e442", "p", "kept its modes, but FID rose well above its best"),
+    Outcome.UNFINISHED: Look("#56b4e9", ">", "still improving at the horizon: too short to tell"),
+    Outcome.UNLEARNED: Look("#8a8f98", "P", "none of these: never became good"),
+}
+"""In the order in which legends list them."""
+
+
+def outline(marker: str) -> str:
+    """A marker's shape as the data of an SVG path, within -0.6 to 0.6."""
+    style = MarkerStyle(marker)
+    shape = style.get_path().transformed(style.get_transform())
+    scale = 0.55 / float(np.abs(shape.vertices).max())
+    parts = []
+    for vertices, code in shape.iter_segments(simplify=False):
+        numbers = [
+            f"{value * scale * sign:.3f}" for value, sign in zip(vertices, _signs(len(vertices)), strict=True)
+        ]
+        parts.append(_LETTERS[int(code)] + (" ".join(numbers) if code != Outline.CLOSEPOLY else ""))
+    return "".join(parts)
+
+
+_LETTERS = {
+    int(Outline.MOVETO): "M",
+    int(Outline.LINETO): "L",
+    int(Outline.CURVE3): "Q",
+    int(Outline.CURVE4): "C",
+    int(Outline.CLOSEPOLY): "Z",
+}
+
+
+def _signs(n: int) -> list[int]:
+    """SVG's y axis points down."""
+    return [1, -1] * (n // 2)

@@ -1,0 +1,85 @@
+"""A matplotlib figure as SVG to stand inline in the page: themed by CSS, without outside references."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+from typing import Any
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from stability.report.palette import DISCRIMINATOR, GENERATOR, GRID, INK, MUTED
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.linewidth": 0.6,
+    "axes.formatter.useoffset": False,
+    "axes.formatter.use_mathtext": False,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "text.color": INK,
+    "legend.frameon": False,
+    "lines.linewidth": 1.1,
+}
+"""Text stays text, is never read as formulae, and takes the page's font."""
+
+THEMED = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    GENERATOR: "var(--curve-g)",
+    DISCRIMINATOR: "var(--curve-d)",
+}
+
+
+def inline_svg(figure: Figure, name: str, alt: str) -> Markup:
+    """The figure as one `<svg role="img">`: `alt` is read aloud, `name` keeps its ids apart."""
+    buffer = io.StringIO()
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+        figure.savefig(
+            buffer,
+            format="svg",
+            transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
+    body = buffer.getvalue()
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<style[^>]*>.*?</style>", "", body, flags=re.DOTALL)
+    view, inside = re.findall(r'<svg[^>]*? viewBox="([^"]*)"[^>]*>(.*)</svg>', body, flags=re.DOTALL)[0]
+    inside = _own_ids(inside, name)
+    inside = re.sub(r" font-family: [^;\"]*;?", "", inside)
+    for colour, variable in THEMED.items():
+        inside = inside.replace(f": {colour}", f": {variable}")
+    width = float(view.split()[2]) * 4 / 3
+    head = f'<svg class="figure" role="img" aria-label="{escape(alt)}" viewBox="{view}"'
+    return Markup(f'{head} style="width:{width:.0f}px">{inside}</svg>')
+
+
+def _own_ids(inside: str, name: str) -> str:
+    inside = inside.replace("xlink:href", "href")
+    inside = re.sub(r'\bid="', f'id="{name}-', inside)
+    inside = re.sub(r"url\(#", f"url(#{name}-", inside)
+    return re.sub(r'\bhref="#', f'href="#{name}-', inside)

@@ -1,0 +1,148 @@
+"""Numbers and findings in words. Text in, text out: no frames are estimated here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from stability.analysis.factors import level_text
+from stability.analysis.verdict import Verdict
+
+NOTHING = "–"
+"""Printed where there is no number."""
+
+
+def share(value: float) -> str:
+    """A share in [0, 1] with two digits, as in `.47`; three where two would round to all or nothing."""
+    if math.isnan(value):
+        return NOTHING
+    if value in (0.0, 1.0):
+        return f"{value:.0f}"
+    digits = 2 if 0.005 <= value < 0.995 else 3
+    text = f"{value:.{digits}f}"
+    if float(text) in (0.0, 1.0):
+        return "<.001" if value < 0.5 else ">.999"
+    return text.lstrip("0")
+
+
+def interval(low: float, high: float) -> str:
+    """An interval of shares, as in `[.33, .61]`."""
+    return f"[{share(low)}, {share(high)}]" if not math.isnan(low) else "[no interval]"
+
+
+def number(value: Any) -> str:
+    """A quantity with three significant digits, or the text of anything that is no number."""
+    if isinstance(value, bool) or value is None or not isinstance(value, (int, float)):
+        return level_text(value)
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if float(value).is_integer() and abs(value) < 1e6:
+        return f"{value:,.0f}".replace("-", "−")
+    if 1e-2 <= abs(value) < 1e5:
+        digits = max(0, 2 - math.floor(math.log10(abs(value))))
+        text = f"{value:,.{digits}f}"
+        return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+    mantissa, exponent = f"{value:.2e}".split("e")
+    sign = "−" if value < 0 else ""
+    return f"{sign}{mantissa.lstrip('-').rstrip('0').rstrip('.')}e{int(exponent)}"
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Names as a sentence lists them: `a`, `a and b`, `a, b and c`."""
+    head = ", ".join(names[:-1])
+    return f"{head} {last} {names[-1]}" if head else "".join(names)
+
+
+def plural(n: int, noun: str) -> str:
+    """A count with its noun: `1 run`, `2 runs`."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
+
+
+def headline(verdict: Verdict) -> list[str]:
+    """The study in one to five sentences; the first is the one to remember."""
+    if not verdict.estimable:
+        return []
+    sentences = _overall(verdict) if verdict.factor is None else _comparison(verdict)
+    return [*sentences, *_failure(verdict), *_unfinished(verdict)]
+
+
+def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
+    """What may be said of a search: what it found, and no rate."""
+    n_stable = int((outcomes == "stable").sum())
+    found = f"The search found {plural(n_stable, 'stable run')} among {len(outcomes):,}."
+    why = f"Rates are not estimable: {sampler} chose its points in the light of earlier results."
+    return [found, why]
+
+
+def _overall(verdict: Verdict) -> list[str]:
+    row = verdict.stable.iloc[0]
+    first = f"{_of_runs(row)} ended stable, over {plural(int(row.n_points), 'point')}."
+    return [first[0].upper() + first[1:]]
+
+
+def _comparison(verdict: Verdict) -> list[str]:
+    row = verdict.stable.iloc[0]
+    if row.estimate == 0:
+        highest = share(float(verdict.stable["ci_high"].max()))
+        return [f"No run ended stable, under any {verdict.factor}; shares up to {highest} remain possible."]
+    points = f"over {plural(int(row.n_points), 'point')}"
+    if len(verdict.best) == 1:
+        first = f"{_named(verdict.best[0])} was stable most often: {_of_runs(row)}, {points}."
+    else:
+        tied = verdict.stable.head(len(verdict.best)).to_dict("records")
+        names = listed([f"{_named(tie[verdict.factor])} {_estimate(tie)}" for tie in tied])
+        first = f"{names} of their runs were stable, the most of all, {points}."
+    return [first, *_rivals(verdict)]
+
+
+def _rivals(verdict: Verdict) -> list[str]:
+    if math.isnan(verdict.stable["ci_low"].iloc[0]):
+        return ["A single point has no interval, so nothing is ranked."]
+    sentences = []
+    if verdict.separated:
+        names = listed([_named(name) for name in verdict.separated])
+        verb = "lies" if len(verdict.separated) == 1 else "lie"
+        sentences.append(f"{names} {verb} clearly below, interval and all.")
+    if verdict.overlapping:
+        names = listed([_named(name) for name in verdict.overlapping])
+        whose = "Its interval overlaps" if len(verdict.best) == 1 else "Their intervals overlap"
+        sentences.append(f"{whose} with that of {names}: this comparison does not rank them.")
+    return sentences
+
+
+def _failure(verdict: Verdict) -> list[str]:
+    if verdict.failures.empty:
+        return ["No run failed."]
+    most = verdict.failures[verdict.failures["estimate"] == verdict.failures["estimate"].iloc[0]]
+    names = listed([f"{row['event']}, {_estimate(row)}" for row in most.to_dict("records")])
+    return [f"The most frequent failure{'s' if len(most) > 1 else ''}: {names} of all runs."]
+
+
+def _unfinished(verdict: Verdict) -> list[str]:
+    row = verdict.unfinished.iloc[0]
+    if not row.estimate > 0:
+        return []
+    return [
+        f"Still improving at the horizon: {_estimate(row)} of all runs; a longer one would move these shares."
+    ]
+
+
+def _of_runs(row: Any) -> str:
+    runs = plural(int(row["n_runs"]), "run")
+    if row["estimate"] in (0, 1):
+        bounds = interval(float(row["ci_low"]), float(row["ci_high"]))
+        return f"{'all' if row['estimate'] == 1 else 'none'} of {runs} {bounds}"
+    return f"{_estimate(row)} of {runs}"
+
+
+def _estimate(row: Any) -> str:
+    return f"{share(row['estimate'])} {interval(float(row['ci_low']), float(row['ci_high']))}"
+
+
+def _named(level: str) -> str:
+    return f"“{level}”"

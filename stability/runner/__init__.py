@@ -1,0 +1,1 @@
+"""Study -> plan -> cohorts -> store, and on from where it stopped."""

@@ -1,0 +1,61 @@
+"""The device that a study trains on, and what else its numbers depend on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from stability import __version__
+from stability.errors import StabilityError
+from stability.gan.classifier import Classifier
+from stability.gan.data import Dataset
+
+LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")
+
+
+def available_devices() -> tuple[str, ...]:
+    """Names of the kinds of device that this machine has, best first."""
+    cuda = ("cuda",) if torch.cuda.is_available() else ()
+    mps = ("mps",) if torch.backends.mps.is_available() else ()
+    return (*cuda, *mps, "cpu")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of this name; `auto` is a GPU where there is one, else the CPU.
+
+    Raises StabilityError for a device that this machine does not have.
+    """
+    found = available_devices()
+    if name == "auto":
+        return torch.device(found[0])
+    kind, _, index = name.partition(":")
+    if kind not in found or not (index == "" or index.isdecimal()):
+        raise StabilityError(f"--device {name}: not on this machine; it has: {', '.join(found)}")
+    if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
+        raise StabilityError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")
+    return torch.device(name)
+
+
+def prepare(threads: int) -> None:
+    """Fix what records depend on: the number of threads, and denormal floats, which are kept."""
+    torch.set_num_threads(threads)
+
+
+def describe_environment(device: torch.device, dataset: Dataset, classifier: Classifier) -> dict[str, Any]:
+    """Everything besides the plan that could change a study's numbers."""
+    return {
+        "stability": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "dataset": {"name": dataset.name, "sha256": dataset.sha256},
+        "classifier": {"name": classifier.name, "sha256": classifier.sha256},
+    }

@@ -1,0 +1,56 @@
+"""Runs -> cohorts -> plan. What a cohort holds is a function of the study file and the device's kind alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from stability.design import draw_points, plan_runs
+from stability.gan.cohort import structure_key
+from stability.spec import Run, StudySpec
+from stability.store import FORMAT_VERSION, Plan, PlannedCohort
+
+COHORT_SIZES = {("cpu", "mlp"): 8, ("cpu", "dcgan"): 4, ("cuda", "mlp"): 32, ("cuda", "dcgan"): 16}
+"""By device and architecture, never by timing: it would make records depend on the machine's mood."""
+DEFAULT_COHORT_SIZE = 8
+
+
+def make_plan(spec: StudySpec, *, device: str, threads: int) -> Plan:
+    """The whole plan of a fixed design; of a search, a plan that has no runs yet."""
+    fixed = spec.design.sampler != "tpe"
+    runs = plan_runs(spec, draw_points(spec)) if fixed else []
+    empty = Plan(FORMAT_VERSION, threads, device, spec.training.steps, cohorts=(), runs=())
+    return extended(empty, spec, runs)
+
+
+def extended(plan: Plan, spec: StudySpec, runs: Sequence[Run]) -> Plan:
+    """The plan with these runs added in cohorts of their own."""
+    kind = plan.device.partition(":")[0]
+    groups: dict[tuple[Hashable, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(structure_key(run.config), []).append(run)
+    cohorts = list(plan.cohorts)
+    for group in groups.values():
+        size = cohort_size(spec, kind, group[0])
+        for start in range(0, len(group), size):
+            names = tuple(run.run for run in group[start : start + size])
+            cohorts.append(PlannedCohort(f"c{len(cohorts):04d}", names))
+    return Plan(
+        plan.version,
+        plan.threads,
+        plan.device,
+        plan.horizon,
+        cohorts=tuple(cohorts),
+        runs=(*plan.runs, *runs),
+    )
+
+
+def cohort_size(spec: StudySpec, kind: str, run: Run) -> int:
+    """How many runs of this structure train in lockstep."""
+    table = COHORT_SIZES.get((kind, run.config.architecture), DEFAULT_COHORT_SIZE)
+    return spec.training.cohort_size or table
+
+
+def cohort_runs(plan: Plan, cohort: PlannedCohort) -> list[Run]:
+    """The cohort's runs, in its order."""
+    runs = {run.run: run for run in plan.runs}
+    return [runs[name] for name in cohort.runs]

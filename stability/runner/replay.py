@@ -1,0 +1,83 @@
+"""Trains one stored run again, alone, and compares what it does with what was kept."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stability.errors import StabilityError
+from stability.gan.cohort import Placement
+from stability.records import History, RunResult
+from stability.runner.devices import choose_device, describe_environment, prepare
+from stability.runner.study import Materials, Reporter, Resources
+from stability.runner.trainer import CohortTrainer
+from stability.spec.loader import parse_study
+from stability.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A replayed run beside the stored one."""
+
+    result: RunResult
+    stored: RunResult | None
+    """None where the run had not finished."""
+    difference: str | None
+    """The first number that differs, in words; None where all are equal bit for bit."""
+    environment_changes: tuple[str, ...]
+    """What differs from the environment the study was started in."""
+
+
+def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter) -> Replay:
+    """Train one run of a study again with the study's own device kind and threads.
+
+    Raises StabilityError where the study or the run does not exist.
+    """
+    store = Store.open(folder)
+    run = next((run for run in store.plan.runs if run.run == run_name), None)
+    if run is None:
+        raise StabilityError(f"{folder}: no run {run_name!r}; `stability status {folder} --runs` lists them")
+    spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
+    device = choose_device(store.plan.device if resources.device == "auto" else resources.device)
+    prepare(resources.threads or store.plan.threads)
+    materials = Materials.load(spec, resources, device)
+    trainer = CohortTrainer([run], spec, materials.evaluator(spec), Placement(device))
+    for member_steps in trainer.advance():
+        reporter.trained(member_steps)
+    data = trainer.data()
+    stored_result, stored_history = _stored(store, run_name)
+    return Replay(
+        result=data.results[0],
+        stored=stored_result,
+        difference=first_difference(stored_history, data.histories[0]) if stored_history else None,
+        environment_changes=_environment_changes(store, materials),
+    )
+
+
+def _stored(store: Store, run_name: str) -> tuple[RunResult | None, History | None]:
+    for cohort in store.plan.cohorts:
+        if run_name in cohort.runs and cohort.id in store.finished():
+            data = store.read_cohort(cohort.id)
+            k = [result.run for result in data.results].index(run_name)
+            return data.results[k], data.histories[k]
+    return None, None
+
+
+def first_difference(stored: History, again: History) -> str | None:
+    """The first record or evaluation field in which two histories differ; NaN equals NaN."""
+    if len(stored.records) != len(again.records):
+        return f"{len(stored.records)} records were stored, {len(again.records)} came again"
+    pairs = [*zip(stored.records, again.records, strict=True)]
+    visits = [*zip(stored.evaluations, again.evaluations, strict=False)]
+    for old, new in sorted([*pairs, *visits], key=lambda pair: pair[0].step):
+        before, after = asdict(old), asdict(new)
+        for name in before:
+            if repr(before[name]) != repr(after[name]):
+                return f"{name} at step {old.step}: {before[name]} was stored, {after[name]} came again"
+    return None
+
+
+def _environment_changes(store: Store, materials: Materials) -> tuple[str, ...]:
+    then = store.environment
+    now = describe_environment(materials.device, materials.dataset, materials.classifier)
+    return tuple(f"{name}: {then.get(name)} -> {now[name]}" for name in now if then.get(name) != now[name])

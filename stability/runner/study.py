@@ -1,0 +1,289 @@
+"""Runs a study: plans it, trains what is not finished, keeps everything, and goes on where it stopped."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from stability.design import ROUND, FinishedPoint, next_points, plan_runs
+from stability.errors import StabilityError
+from stability.gan.classifier import Classifier, load_classifier
+from stability.gan.cohort import Placement
+from stability.gan.data import Dataset, load_dataset
+from stability.gan.evaluation import Evaluator
+from stability.outcomes import label
+from stability.records import Outcome, RunResult
+from stability.runner.devices import choose_device, describe_environment, prepare
+from stability.runner.optuna_db import rebuild_study_db
+from stability.runner.planning import cohort_runs, extended, make_plan
+from stability.runner.trainer import CohortTrainer
+from stability.spec import Run, StudySpec
+from stability.spec.loader import dump_study, parse_study
+from stability.store import DamagedCheckpoint, Plan, PlannedCohort, Store
+
+CHECKPOINT_SECONDS = 120.0
+"""Between two checkpoints of a cohort under way; what a kill can cost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Where things come from, besides the study file."""
+
+    device: str = "auto"
+    data_root: Path | None = None
+    download: bool = False
+    classifier: Path | None = None
+    threads: int | None = None
+
+
+class Reporter(Protocol):
+    """What is told while a study runs; the command line shows it."""
+
+    def planned(self, plan: Plan, done: Sequence[RunResult]) -> None:
+        """The plan, and the results there are already; again whenever a search adds runs."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line."""
+
+    def trained(self, member_steps: int) -> None:
+        """So many more generator updates, counted over the cohort's runs."""
+
+    def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:
+        """A cohort is kept."""
+
+
+@dataclass(slots=True)
+class Materials:
+    """Data set, classifier and device of a study, loaded once."""
+
+    dataset: Dataset
+    classifier: Classifier
+    device: torch.device
+
+    @staticmethod
+    def load(spec: StudySpec, resources: Resources, device: torch.device) -> Materials:
+        """Raises StabilityError where data or classifier are missing or damaged."""
+        dataset = load_dataset(
+            spec.dataset,
+            device=device,
+            data_root=resources.data_root,
+            download=resources.download,
+            image_size=spec.image_size,
+        )
+        classifier = load_classifier(dataset, device=device, path=resources.classifier)
+        return Materials(dataset, classifier, device)
+
+    def evaluator(self, spec: StudySpec) -> Evaluator:
+        """The study's evaluator; slow the first time, since real features are computed and kept."""
+        recording = spec.recording
+        return Evaluator(
+            self.dataset,
+            self.classifier,
+            samples=recording.samples,
+            final_samples=recording.final_samples,
+        )
+
+
+@dataclass(slots=True)
+class StudyRunner:
+    """One study in one results folder."""
+
+    spec: StudySpec
+    folder: Path
+    resources: Resources
+    reporter: Reporter
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+    def run(self) -> bool:
+        """Train everything that is not finished; return whether the study is complete.
+
+        False means that `should_stop` said so; a checkpoint has been written, and the same call goes on.
+        Raises StabilityError for bad input, missing data, or a folder that another study or writer holds.
+        """
+        if Store.holds_study(self.folder):
+            store = Store.open(self.folder)
+            self._check_same_study(store)
+            if self._is_complete(store):
+                self.reporter.planned(store.plan, stored_results(store))
+                return True
+            device = choose_device(store.plan.device)
+            prepare(store.plan.threads)
+            materials = Materials.load(self.spec, self.resources, device)
+        else:
+            device = choose_device(self.resources.device)
+            prepare(self.resources.threads or torch.get_num_threads())
+            materials = Materials.load(self.spec, self.resources, device)
+            store = self._create(materials)
+        with store.lock():
+            return self._train_all(store, materials)
+
+    def _create(self, materials: Materials) -> Store:
+        plan = make_plan(self.spec, device=str(materials.device), threads=torch.get_num_threads())
+        return Store.create(
+            self.folder,
+            study_yaml=dump_study(self.spec),
+            plan=plan,
+            environment=describe_environment(materials.device, materials.dataset, materials.classifier),
+        )
+
+    def _check_same_study(self, store: Store) -> None:
+        kept = parse_study(store.study_yaml, source=str(self.folder / "study.yaml")).model_dump()
+        asked = self.spec.model_dump()
+        changed = sorted(name for name in asked if asked[name] != kept[name])
+        if changed == ["outcomes"]:
+            raise StabilityError(
+                f"{self.folder}: was labelled with other thresholds; apply new ones with `stability relabel`"
+            )
+        if changed:
+            raise StabilityError(
+                f"{self.folder}: holds another study (it differs in {', '.join(changed)}); "
+                "give this one another name, or another folder with --out"
+            )
+
+    def _is_complete(self, store: Store) -> bool:
+        wanted = self.spec.design.points
+        points = len({run.point for run in store.plan.runs})
+        trained = len(store.finished()) == len(store.plan.cohorts)
+        return trained and (self.spec.design.sampler != "tpe" or points >= wanted)
+
+    def _train_all(self, store: Store, materials: Materials) -> bool:
+        self.reporter.planned(store.plan, stored_results(store))
+        evaluator = materials.evaluator(self.spec)
+        for cohort in self._pending(store):
+            trainer = self._trainer(store, cohort, evaluator, Placement(materials.device))
+            if not self._train(store, cohort, trainer):
+                return False
+            data = trainer.data()
+            store.write_cohort(cohort.id, data)
+            self.reporter.finished(cohort, data.results)
+        rebuild_study_db(self.folder)
+        return True
+
+    def _pending(self, store: Store) -> Iterator[PlannedCohort]:
+        """Unfinished cohorts in order; a search plans its next round when the last one is finished."""
+        while True:
+            finished = store.finished()
+            yield from (cohort for cohort in store.plan.cohorts if cohort.id not in finished)
+            if self._is_complete(store):
+                return
+            store.replace_plan(self._with_next_round(store))
+            self.reporter.planned(store.plan, stored_results(store))
+
+    def _with_next_round(self, store: Store) -> Plan:
+        done = len({run.point for run in store.plan.runs})
+        points = next_points(
+            self.spec, finished_points(store), min(ROUND, self.spec.design.points - done)
+        )
+        runs = plan_runs(self.spec, points, first_point=done, adaptive=True)
+        return extended(store.plan, self.spec, runs)
+
+    def _trainer(
+        self, store: Store, cohort: PlannedCohort, evaluator: Evaluator, placement: Placement
+    ) -> CohortTrainer:
+        runs = cohort_runs(store.plan, cohort)
+        trainer = CohortTrainer(runs, self.spec, evaluator, placement)
+        checkpoint = store.read_checkpoint(cohort.id)
+        if isinstance(checkpoint, DamagedCheckpoint):
+            self.reporter.note(f"starting {cohort.id} over: {checkpoint.reason}")
+        elif checkpoint is not None:
+            trainer.resume(*checkpoint)
+            self.reporter.note(f"going on with {cohort.id} at step {trainer.step}")
+            self.reporter.trained(trainer.step * len(runs))
+        return trainer
+
+    def _train(self, store: Store, cohort: PlannedCohort, trainer: CohortTrainer) -> bool:
+        saved = time.monotonic()
+        steps = trainer.step * len(trainer.tracks)
+        for member_steps in trainer.advance():
+            steps += member_steps
+            self.reporter.trained(member_steps)
+            stopping = self.should_stop()
+            if stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:
+                store.write_checkpoint(cohort.id, *trainer.checkpoint())
+                saved = time.monotonic()
+            if stopping:
+                return False
+        self.reporter.trained(self.spec.training.steps * len(trainer.tracks) - steps)
+        return True
+
+
+def stored_results(store: Store) -> list[RunResult]:
+    """The results of the finished cohorts, in the plan's order."""
+    return [
+        result
+        for cohort in store.plan.cohorts
+        if cohort.id in store.finished()
+        for result in store.read_cohort(cohort.id).results
+    ]
+
+
+def finished_points(store: Store) -> list[FinishedPoint]:
+    """Per finished point, what a search learns from: its share of stable runs and median FID ratio."""
+    ends: dict[int, list[tuple[Run, bool, float]]] = {}
+    for cohort in store.plan.cohorts:
+        if cohort.id in store.finished():
+            data = store.read_cohort(cohort.id)
+            runs = cohort_runs(store.plan, cohort)
+            for run, result, history in zip(runs, data.results, data.histories, strict=True):
+                visits = history.evaluations
+                ratio = visits[-1].fid_ratio if visits else float("nan")
+                ends.setdefault(run.point, []).append((run, result.outcome is Outcome.STABLE, ratio))
+    return [
+        FinishedPoint(
+            params=own[0][0].levels,
+            share_stable=statistics.fmean(stable for _, stable, _ in own),
+            median_fid_ratio=statistics.median(
+                float("inf") if ratio != ratio else ratio for _, _, ratio in own
+            ),
+        )
+        for _, own in sorted(ends.items())
+    ]
+
+
+def relabel_study(folder: Path, spec: StudySpec) -> dict[str, tuple[Outcome, Outcome]]:
+    """Label every finished run of a study anew by the thresholds of `spec`, without training.
+
+    Returns old and new outcome of each run whose label changed. Records and evaluations stay as they are.
+    """
+    store = Store.open(folder)
+    with store.lock():
+        results: dict[str, RunResult] = {}
+        changed: dict[str, tuple[Outcome, Outcome]] = {}
+        for cohort_id in sorted(store.finished()):
+            data = store.read_cohort(cohort_id)
+            for old, history in zip(data.results, data.histories, strict=True):
+                new = label(history, spec.outcomes, horizon=store.plan.horizon, stopped=old.stopped)
+                results[new.run] = new
+                if new.outcome is not old.outcome:
+                    changed[new.run] = (old.outcome, new.outcome)
+        store.relabel(results, study_yaml=dump_study(spec))
+        rebuild_study_db(folder)
+    return changed
+
+
+def study_status(folder: Path) -> dict[str, Any]:
+    """How far a study is: runs, outcomes, steps of what is under way; for people and for `--json`."""
+    store = Store.open(folder)
+    results = stored_results(store)
+    counts = {outcome.value: sum(result.outcome is outcome for result in results) for outcome in Outcome}
+    finished = store.finished()
+    spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
+    return {
+        "study": spec.name,
+        "folder": str(folder),
+        "runs": len(store.plan.runs),
+        "runs_finished": len(results),
+        "cohorts": len(store.plan.cohorts),
+        "cohorts_finished": len(finished),
+        "complete": len(finished) == len(store.plan.cohorts)
+        and (spec.design.sampler != "tpe" or len({run.point for run in store.plan.runs}) >= spec.design.points),
+        "outcomes": counts,
+        "device": store.plan.device,
+        "threads": store.plan.threads,
+    }

@@ -1,0 +1,235 @@
+"""One cohort from its first step to its labels: trains, visits, stops members, and can be put down and resumed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stability.gan.cohort import Cohort, Placement
+from stability.gan.evaluation import Evaluator
+from stability.outcomes import label, stop_reason
+from stability.records import Divergence, Evaluation, History, Record, RunResult
+from stability.spec import Run, StudySpec
+from stability.store import CohortData, FilmStrip, decode_history, encode_history
+
+PICTURES = 16
+"""Images of the fixed noise kept at every visit."""
+
+
+@dataclass(slots=True)
+class Track:
+    """What has been seen of one run so far."""
+
+    run: Run
+    records: list[Record] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    pictures: list[NDArray[np.uint8]] = field(default_factory=list)
+    picture_steps: list[int] = field(default_factory=list)
+    divergence: Divergence | None = None
+    last_step: int = 0
+    seconds: float = 0.0
+    stopped: bool = False
+
+    def history(self) -> History:
+        """Frozen, for the outcome rules and the store."""
+        return History(
+            self.run.run, tuple(self.records), tuple(self.evaluations), self.divergence, self.last_step
+        )
+
+    def film(self) -> FilmStrip:
+        """The pictures as one strip."""
+        return FilmStrip(tuple(self.picture_steps), np.stack(self.pictures))
+
+
+class _Lap:
+    """Steps and seconds since the last yield, the seconds shared among the runs that trained."""
+
+    def __init__(self, trainer: CohortTrainer) -> None:
+        self._trainer = trainer
+        self._start()
+
+    def _start(self) -> None:
+        self._clock = time.perf_counter()
+        self._step = self._trainer.step
+        self._runs = self._trainer.cohort.runs
+
+    def done(self) -> int:
+        """Book the lap, start the next; return its member-steps."""
+        seconds = time.perf_counter() - self._clock
+        for run in self._runs:
+            self._trainer.tracks[run.run].seconds += seconds / len(self._runs)
+        member_steps = (self._trainer.step - self._step) * len(self._runs)
+        self._start()
+        return member_steps
+
+
+class CohortTrainer:
+    """Trains a cohort's runs to the horizon or to their stop.
+
+    Between two yields of `advance` everything is consistent: that is when to look, checkpoint or leave.
+    """
+
+    def __init__(
+        self, runs: Sequence[Run], spec: StudySpec, evaluator: Evaluator, placement: Placement
+    ) -> None:
+        self.spec = spec
+        self.evaluator = evaluator
+        self.tracks = {run.run: Track(run) for run in runs}
+        self.cohort = Cohort(runs, evaluator.dataset.train, placement)
+        self._active = True
+
+    @property
+    def step(self) -> int:
+        """The generator updates that every active run has had."""
+        return self.cohort.step
+
+    @property
+    def active(self) -> int:
+        """How many runs still train."""
+        return len(self.cohort.runs) if self._active else 0
+
+    def advance(self) -> Iterator[int]:
+        """Train; yield the number of member-steps done since the last yield."""
+        recording, horizon = self.spec.recording, self.spec.training.steps
+        while self._active and self.step < horizon:
+            visit = min((self.step // recording.evaluate_every + 1) * recording.evaluate_every, horizon)
+            lap = _Lap(self)
+            for records in self.cohort.train(visit, recording.every):
+                self._take(records)
+                if self.step < visit or not self._active:
+                    yield lap.done()
+            if self._active:
+                self._visit()
+                yield lap.done()
+
+    def _take(self, records: Sequence[Record]) -> None:
+        for record in records:
+            self.tracks[record.run].records.append(record)
+        self._note_progress()
+        if "diverged" in self.spec.training.stop_on:
+            self._stop({run for run, track in self.tracks.items() if track.divergence is not None})
+
+    def _note_progress(self) -> None:
+        for run, divergence in zip(self.cohort.runs, self.cohort.divergences(), strict=True):
+            self.tracks[run.run].divergence = divergence
+            self.tracks[run.run].last_step = self.step
+
+    def _visit(self) -> None:
+        self._note_progress()
+        final = self.step == self.spec.training.steps
+        recording = self.spec.recording
+        n = recording.final_samples if final else recording.samples
+        images = self.cohort.samples(n)
+        held_out = self.evaluator.held_out
+        real_logits = self.cohort.real_logits(held_out)
+        fake_logits = self.cohort.logits(images[:, : len(held_out)])
+        pictures = self.cohort.pictures(PICTURES).cpu().numpy()
+        for k, run in enumerate(self.cohort.runs):
+            track = self.tracks[run.run]
+            track.evaluations.append(
+                self.evaluator.evaluate(
+                    images[k],
+                    run=run.run,
+                    step=self.step,
+                    real_logits=real_logits[k],
+                    fake_logits=fake_logits[k],
+                )
+            )
+            track.pictures.append(pictures[k])
+            track.picture_steps.append(self.step)
+        if not final:
+            self._stop(self._due_to_stop())
+
+    def _due_to_stop(self) -> set[str]:
+        stop_on, thresholds = self.spec.training.stop_on, self.spec.outcomes
+        return {
+            run.run
+            for run in self.cohort.runs
+            if stop_reason(self.tracks[run.run].history(), thresholds, stop_on) is not None
+        }
+
+    def _stop(self, names: set[str]) -> None:
+        leaving = [run.run for run in self.cohort.runs if run.run in names]
+        if not leaving:
+            return
+        for name in leaving:
+            self.tracks[name].stopped = True
+        keep = [k for k, run in enumerate(self.cohort.runs) if run.run not in names]
+        if keep:
+            self.cohort.select(keep)
+        else:
+            self._active = False
+
+    # --- results and checkpoints ----------------------------------------------------------------------
+
+    def results(self) -> tuple[RunResult, ...]:
+        """The labels by what is known so far."""
+        return tuple(
+            label(
+                track.history(),
+                self.spec.outcomes,
+                horizon=self.spec.training.steps,
+                stopped=track.stopped,
+            )
+            for track in self.tracks.values()
+        )
+
+    def data(self) -> CohortData:
+        """All that is kept of the finished cohort."""
+        tracks = self.tracks
+        return CohortData(
+            results=self.results(),
+            histories=tuple(track.history() for track in tracks.values()),
+            seconds={name: track.seconds for name, track in tracks.items()},
+            filmstrips={name: track.film() for name, track in tracks.items() if track.pictures},
+        )
+
+    def checkpoint(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Arrays and a JSON note from which `resume` goes on bit for bit."""
+        arrays = {f"cohort/{name}": value.cpu().numpy() for name, value in self.cohort.state().items()}
+        for name, track in self.tracks.items():
+            if track.pictures:
+                arrays[f"pictures/{name}"] = np.stack(track.pictures)
+        note = {
+            "active": [run.run for run in self.cohort.runs] if self._active else [],
+            "tracks": [
+                {
+                    "history": encode_history(track.history()),
+                    "picture_steps": track.picture_steps,
+                    "seconds": track.seconds,
+                    "stopped": track.stopped,
+                }
+                for track in self.tracks.values()
+            ],
+        }
+        return arrays, note
+
+    def resume(self, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint of the same runs."""
+        for kept in note["tracks"]:
+            history = decode_history(kept["history"])
+            track = self.tracks[history.run]
+            track.records = list(history.records)
+            track.evaluations = list(history.evaluations)
+            track.divergence, track.last_step = history.divergence, history.last_step
+            track.pictures = list(arrays.get(f"pictures/{history.run}", ()))
+            track.picture_steps = list(kept["picture_steps"])
+            track.seconds, track.stopped = kept["seconds"], kept["stopped"]
+        self._active = bool(note["active"])
+        if self._active:
+            names = [run.run for run in self.cohort.runs]
+            self.cohort.select([names.index(name) for name in note["active"]])
+            prefix = "cohort/"
+            self.cohort.load_state(
+                {
+                    name.removeprefix(prefix): torch.from_numpy(np.array(value))
+                    for name, value in arrays.items()
+                    if name.startswith(prefix)
+                }
+            )

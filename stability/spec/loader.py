@@ -1,0 +1,181 @@
+"""study.yaml -> `StudySpec` and back. Whatever is wrong with a file is told in one line."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from stability.errors import StabilityError
+from stability.spec.problems import Problem, show, unknown
+from stability.spec.sections import (
+    Problems,
+    read_dataset,
+    read_fixed,
+    read_image_size,
+    read_model,
+    read_name,
+    read_space,
+)
+from stability.spec.source import Source, read_source
+from stability.spec.study import Choice, Design, Range, Recording, StudySpec, Training
+from stability.spec.thresholds import Thresholds
+
+MAX_BYTES = 1_000_000
+MAX_POINTS = 100_000
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> StudySpec:
+    """Read and check a study file; each override is a `key.key=value` that wins over the file.
+
+    Raises `StabilityError`, one line with file, line and field, for anything that is wrong.
+    """
+    if path.is_dir():
+        raise StabilityError(f"{path}: is a directory, not a study file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise StabilityError(f"{path}: no such file; `stability init` writes one to start from") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise StabilityError(f"{path}: cannot be read: {reason}") from None
+    return parse_study(_decode(content, str(path)), str(path), overrides)
+
+
+def parse_study(text: str, source: str = "study.yaml", overrides: Sequence[str] = ()) -> StudySpec:
+    """The study that a study file's text describes; `source` is the name that errors give it.
+
+    Raises `StabilityError`, one line with file, line and field, for anything that is wrong.
+    """
+    if len(text) > MAX_BYTES:
+        raise _too_large(source)
+    written = read_source(text, source, overrides)
+    problems: Problems = []
+    spec = _read(written, problems)
+    if problems:
+        raise written.error(problems)
+    problems = _relations(spec, written)
+    if problems:
+        raise written.error(problems)
+    return _resolve(spec)
+
+
+def dump_study(spec: StudySpec) -> str:
+    """The study as YAML with every default written out; it loads back to an equal study."""
+    data = spec.model_dump(exclude={"space"}, exclude_none=True)
+    data["fixed"] = spec.fixed
+    data["design"]["cross"] = spec.crossed
+    data["space"] = {name: _plain(factor) for name, factor in spec.space.items()}
+    ordered = {name: data[name] for name in StudySpec.model_fields if name in data}
+    yaml = YAML(typ="rt", pure=True)
+    yaml.width = 100_000
+    stream = io.StringIO()
+    yaml.dump(_lists(ordered), stream)
+    return stream.getvalue()
+
+
+def _decode(content: bytes, source: str) -> str:
+    if len(content) > MAX_BYTES:
+        raise _too_large(source)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = content[error.start]
+        raise StabilityError(
+            f"{source}:{line}: not UTF-8: byte 0x{byte:02x}; save the file as UTF-8"
+        ) from None
+
+
+def _too_large(source: str) -> StabilityError:
+    return StabilityError(f"{source}: is larger than 1 MB; a study file is a few lines")
+
+
+def _read(source: Source, problems: Problems) -> StudySpec:
+    """Every section by itself."""
+    data = source.data
+    keys = tuple(StudySpec.model_fields)
+    problems += [Problem((key,), unknown("key", key, keys)) for key in data if key not in keys]
+    return StudySpec(
+        name=read_name(data, problems),
+        dataset=read_dataset(data, problems),
+        image_size=read_image_size(data, problems),
+        space=read_space(data.get("space", {}), problems),
+        fixed=read_fixed(data.get("fixed", {}), problems),
+        design=read_model(Design, data.get("design", {}), ("design",), problems) or Design(),
+        training=read_model(Training, data.get("training", {}), ("training",), problems) or Training(),
+        recording=read_model(Recording, data.get("recording", {}), ("recording",), problems) or Recording(),
+        outcomes=read_model(Thresholds, data.get("outcomes", {}), ("outcomes",), problems) or Thresholds(),
+    )
+
+
+def _relations(spec: StudySpec, source: Source) -> Problems:
+    """What is wrong between sections that are each right by themselves."""
+    both = [name for name in spec.fixed if name in spec.space]
+    problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
+    problems += _cross_problems(spec)
+    if spec.design.sampler == "tpe" and not problems and not spec.sampled:
+        words = "tpe needs something to search: put a parameter under space that is not in cross"
+        problems.append(Problem(("design", "sampler"), words))
+    if spec.design.sampler == "grid":
+        problems += _grid_problems(spec, is_given="points" in source.data.get("design", {}))
+    if spec.recording.final_samples < spec.recording.samples:
+        last = spec.recording.final_samples
+        words = f"{spec.recording.samples} must be at most final_samples, {last}"
+        problems.append(Problem(("recording", "samples"), words))
+    return problems
+
+
+def _cross_problems(spec: StudySpec) -> Problems:
+    lists = [name for name, factor in spec.space.items() if isinstance(factor, Choice)]
+    allowed = f"allowed: {', '.join(lists) or 'nothing, space holds no list'}"
+    return [
+        Problem(("design", "cross", index), f"{show(name)} is not a list under space; {allowed}")
+        for index, name in enumerate(spec.design.cross or ())
+        if name not in lists
+    ]
+
+
+def _grid_problems(spec: StudySpec, *, is_given: bool) -> Problems:
+    problems = []
+    for name, factor in spec.sampled.items():
+        if isinstance(factor, Range) and factor.levels is None:
+            words = "levels is missing; the grid sampler needs to know how many values to take"
+            problems.append(Problem(("space", name), words))
+        elif isinstance(factor, Range) and len(set(factor.grid())) < len(factor.grid()):
+            words = f"{factor.levels} is more than there are values between low and high"
+            problems.append(Problem(("space", name, "levels"), words))
+    if problems:
+        return problems
+    if spec.grid_size > MAX_POINTS:
+        return [Problem(("space",), f"the grid has {spec.grid_size} points, more than {MAX_POINTS}")]
+    if is_given and spec.design.points != spec.grid_size:
+        words = f"{spec.design.points} is not the size of the grid, {spec.grid_size}; leave it out"
+        return [Problem(("design", "points"), words)]
+    return []
+
+
+def _resolve(spec: StudySpec) -> StudySpec:
+    """Write out what follows from the rest: the crossed factors and the size of a grid."""
+    points = spec.grid_size if spec.design.sampler == "grid" else spec.design.points
+    design = spec.design.model_copy(update={"cross": spec.crossed, "points": points})
+    return spec.model_copy(update={"design": design})
+
+
+def _plain(factor: Range | Choice) -> Any:
+    if isinstance(factor, Choice):
+        return factor.values
+    ends = (int(factor.low), int(factor.high)) if factor.integer else (factor.low, factor.high)
+    plain: dict[str, Any] = {"low": ends[0], "high": ends[1], "log": factor.log}
+    return plain if factor.levels is None else {**plain, "levels": factor.levels}
+
+
+def _lists(value: Any) -> Any:
+    """Tuples as lists, and everything anew, since YAML would write one list that stands twice as an alias."""
+    if isinstance(value, dict):
+        return {key: _lists(inner) for key, inner in value.items()}
+    return [_lists(inner) for inner in value] if isinstance(value, list | tuple) else value

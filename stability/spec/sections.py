@@ -1,0 +1,218 @@
+"""Each section of a study file by itself: plain values -> typed parts, or the problems with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from stability.spec.config import PARAMETERS, RECIPES, Config
+from stability.spec.problems import Path, Problem, must_be, show, unknown
+from stability.spec.study import DATASETS, IMAGE_SIZES, NAME, Choice, ImageSize, Range
+
+Model = TypeVar("Model", bound=BaseModel)
+Problems = list[Problem]
+RANGE_KEYS = ("low", "high", "log", "levels")
+NEEDED = ("low", "high")
+
+
+def read_mapping(data: Any, path: Path, problems: Problems) -> dict[str, Any]:
+    """The mapping itself, or an empty one and a problem."""
+    if isinstance(data, dict):
+        return data
+    problems.append(Problem(path, f"must be a mapping (key: value), not {show(data)}"))
+    return {}
+
+
+def read_model(model: type[Model], data: Any, path: Path, problems: Problems) -> Model | None:
+    """A section whose keys are a model's fields, in strict types; `None` when it has problems."""
+    found: Problems = []
+    known = _known_keys(read_mapping(data, path, found), path, tuple(model.model_fields), found)
+    try:
+        section = model.model_validate(known, strict=True)
+    except ValidationError as error:
+        found += _translate(error, model, path)
+        section = None
+    for key, value in known.items():
+        if isinstance(value, tuple):
+            found += repeated(value, (*path, key))
+        if value is None:
+            found.append(Problem((*path, key), must_be(field_schema(model, key), None)))
+    problems += found
+    return None if found else section
+
+
+def read_name(data: Mapping[str, Any], problems: Problems) -> str:
+    """The study's name, which also names its results folder."""
+    name = data.get("name")
+    if "name" not in data:
+        problems.append(Problem((), "name is missing; every study needs one"))
+    elif not isinstance(name, str) or not NAME.fullmatch(name):
+        allowed = "1 to 64 letters, digits, - and _, beginning with a letter or digit"
+        problems.append(Problem(("name",), f"must be text of {allowed}, not {show(name)}"))
+    return str(name)
+
+
+def read_dataset(data: Mapping[str, Any], problems: Problems) -> str:
+    """A data set by name, or `folder:PATH`."""
+    dataset = data.get("dataset", DATASETS[0])
+    folder = dataset[len("folder:") :] if isinstance(dataset, str) and dataset.startswith("folder:") else ""
+    if dataset not in DATASETS and not (folder.strip() and folder.isprintable()):
+        schema = {"enum": [*DATASETS, "folder:PATH"]}
+        problems.append(Problem(("dataset",), must_be(schema, dataset)))
+    return str(dataset)
+
+
+def read_image_size(data: Mapping[str, Any], problems: Problems) -> ImageSize | None:
+    """The side length that images are brought to; none given means their own."""
+    size = data.get("image_size")
+    if size is not None and (isinstance(size, bool) or size not in IMAGE_SIZES):
+        problems.append(Problem(("image_size",), must_be({"enum": list(IMAGE_SIZES)}, size)))
+        return None
+    return size
+
+
+def read_space(data: Any, problems: Problems) -> dict[str, Range | Choice]:
+    """What is sampled: lists and ranges by parameter."""
+    space: dict[str, Range | Choice] = {}
+    entries = _known_keys(
+        read_mapping(data, ("space",), problems), ("space",), PARAMETERS, problems, "parameter"
+    )
+    for name, value in entries.items():
+        found: Problems = []
+        factor = _factor(name, value, found)
+        problems += found
+        if factor is not None and not found:
+            space[name] = factor
+    return space
+
+
+def read_fixed(data: Any, problems: Problems) -> dict[str, Any]:
+    """What is the same in every run, by parameter."""
+    fixed: dict[str, Any] = {}
+    entries = _known_keys(
+        read_mapping(data, ("fixed",), problems), ("fixed",), PARAMETERS, problems, "parameter"
+    )
+    for name, value in entries.items():
+        if isinstance(value, tuple | dict):
+            words = "must be a single value; a list or a range to sample from goes under space"
+            problems.append(Problem(("fixed", name), words))
+        else:
+            fixed[name] = read_value(name, value, ("fixed", name), problems)
+    return fixed
+
+
+def read_value(name: str, value: Any, path: Path, problems: Problems) -> Any:
+    """One value of a parameter, in the parameter's own type and within its limits."""
+    if name == "loss" and isinstance(value, str) and value in RECIPES:
+        return value
+    try:
+        return getattr(Config.model_validate({name: value}, strict=True), name)
+    except ValidationError:
+        problems.append(Problem(path, must_be(parameter_schema(name), value)))
+        return None
+
+
+def repeated(values: tuple[Any, ...], path: Path) -> Problems:
+    """A problem for every item that stands in the list before."""
+    return [
+        Problem((*path, index), f"{show(value)} is in the list twice")
+        for index, value in enumerate(values)
+        if value in values[:index]
+    ]
+
+
+@cache
+def parameter_schema(name: str) -> dict[str, Any]:
+    """The JSON schema of a parameter; a recipe may stand where a loss does."""
+    schema = field_schema(Config, name, with_null=True)
+    return {"enum": [*schema["enum"], *RECIPES]} if name == "loss" else schema
+
+
+@cache
+def field_schema(model: type[BaseModel], name: str, with_null: bool = False) -> dict[str, Any]:
+    """The JSON schema of a model's field, by default without its null: leaving a key out says as much."""
+    schema: dict[str, Any] = model.model_json_schema()["properties"][name]
+    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
+    return options[0] if len(options) == 1 and not with_null else schema
+
+
+def _known_keys(
+    data: Mapping[str, Any], path: Path, allowed: tuple[str, ...], problems: Problems, kind: str = "key"
+) -> dict[str, Any]:
+    """The entries that may stand here, their lists as tuples."""
+    for key in data:
+        if key not in allowed:
+            problems.append(Problem((*path, key), unknown(kind, key, allowed)))
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in data.items()
+        if key in allowed
+    }
+
+
+def _translate(error: ValidationError, model: type[BaseModel], path: Path) -> Problems:
+    problems = []
+    for detail in error.errors(include_url=False, include_context=False):
+        name, *rest = detail["loc"]
+        schema = field_schema(model, str(name))
+        if detail["input"] is None and not rest:
+            continue  # told by the caller, for fields that would take a null, too
+        if rest and "items" in schema:
+            schema = schema["items"]
+        problems.append(Problem((*path, name, *rest), must_be(schema, detail["input"])))
+    return problems
+
+
+def _factor(name: str, value: Any, problems: Problems) -> Range | Choice | None:
+    path = ("space", name)
+    if isinstance(value, dict):
+        return _range(name, value, path, problems)
+    if not isinstance(value, tuple):
+        words = "must be a list to choose from or {low: ..., high: ...}; a single value goes under fixed"
+        problems.append(Problem(path, words))
+        return None
+    if not value:
+        problems.append(Problem(path, "must not be empty; list at least one value"))
+    items = enumerate(value)
+    values = tuple(read_value(name, item, (*path, index), problems) for index, item in items)
+    if not problems:
+        problems += repeated(values, path)
+    return Choice(values=values)
+
+
+def _range(name: str, data: dict[str, Any], path: Path, problems: Problems) -> Range | None:
+    schema = parameter_schema(name)
+    if "enum" in schema:
+        words = f"must be a list, each one of {', '.join(schema['enum'])}; it has no low and high"
+        problems.append(Problem(path, words))
+        return None
+    entries = _known_keys(data, path, RANGE_KEYS, problems)
+    for key in NEEDED:
+        if key not in entries:
+            problems.append(Problem(path, f"{key} is missing; a range needs both low and high"))
+    for key in [key for key in NEEDED if key in entries]:
+        _end(name, entries, (*path, key), problems)
+    for key in [key for key in ("log", "levels") if key in entries]:
+        read_model(Range, {"low": 0, "high": 1, key: entries[key]}, path, problems)
+    if problems:
+        return None
+    factor = Range(**entries, integer=schema.get("type") == "integer")
+    if factor.low >= factor.high:
+        words = f"{show(entries['low'])} must be below high, {show(entries['high'])}"
+        problems.append(Problem((*path, "low"), words))
+    return factor
+
+
+def _end(name: str, entries: dict[str, Any], path: Path, problems: Problems) -> None:
+    key = str(path[-1])
+    value = entries[key]
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and value <= 0 and entries.get("log") is True:
+        problems.append(Problem(path, f"{show(value)} must be positive when log is true"))
+    elif value is None:
+        problems.append(Problem(path, "must be a number, not null"))
+    else:
+        read_value(name, value, path, problems)

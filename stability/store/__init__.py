@@ -1,0 +1,20 @@
+"""The results folder: the only file I/O for runs. Works without torch and Optuna."""
+
+from stability.store.checkpoints import DamagedCheckpoint, decode_history, encode_history
+from stability.store.cohorts import CohortData
+from stability.store.filmstrips import FilmStrip, read_filmstrip
+from stability.store.plan import FORMAT_VERSION, Plan, PlannedCohort
+from stability.store.store import Store
+
+__all__ = [
+    "FORMAT_VERSION",
+    "CohortData",
+    "DamagedCheckpoint",
+    "FilmStrip",
+    "Plan",
+    "PlannedCohort",
+    "Store",
+    "decode_history",
+    "encode_history",
+    "read_filmstrip",
+]

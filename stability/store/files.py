@@ -1,0 +1,97 @@
+"""Files that are whole or absent: temporary name, fsync, rename. Imports only errors.
+
+Every `OSError` of a store leaves here as one line that names the path.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stability.errors import StabilityError
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn an `OSError` met while working on path into a `StabilityError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise StabilityError(f"{path}: {error.strerror or error}") from error
+
+
+def temporary_name(path: Path) -> Path:
+    """The hidden name beside path under which this process prepares it."""
+    return path.with_name(f".{path.name}.tmp-{os.getpid()}")
+
+
+def sync(path: Path) -> None:
+    """Flush a file, or a folder's list of names, so that what was done to it survives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_flushed(path: Path, content: bytes) -> None:
+    """Write content and flush it to the disk; not atomic by itself."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write content under a temporary name, flush it and rename it to path: all or nothing."""
+    with file_at_once(path) as temporary:
+        write_flushed(temporary, content)
+
+
+@contextmanager
+def file_at_once(path: Path) -> Iterator[Path]:
+    """Yield a hidden name to write to; when the block ends well, flush that file and rename it to path."""
+    temporary = temporary_name(path)
+    with told(path):
+        try:
+            temporary.unlink(missing_ok=True)
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync(path.parent)
+
+
+@contextmanager
+def folder_at_once(path: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder; when the block ends well, flush it and rename it to path.
+
+    Raises `ValueError`: path exists; what is finished is never written twice.
+    """
+    if path.exists():
+        raise ValueError(f"{path} is already there")
+    temporary = temporary_name(path)
+    with told(path):
+        try:
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir(parents=True)
+            yield temporary
+            for folder in (temporary, *(entry for entry in temporary.iterdir() if entry.is_dir())):
+                sync(folder)
+            temporary.rename(path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        sync(path.parent)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed writer left under temporary names; only the holder of the lock may."""
+    for leftover in folder.glob(".*.tmp-*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""One writer per results folder: an advisory lock that dies with its process. Imports errors and files."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stability.errors import StabilityError
+from stability.store.files import told
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock file at path for the block.
+
+    The kernel drops the lock when its owner dies, however it dies, so a stale file refuses nobody. The
+    file itself stays: removing it would let two processes lock two different files of one name.
+
+    Raises `StabilityError`: another writer holds it (its pid, host and start are named), or it cannot be
+    written.
+    """
+    with told(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        with told(path):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StabilityError(f"{path.parent}: in use by {_owner(descriptor)}") from None
+            _sign(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sign(descriptor: int) -> None:
+    start = datetime.now(UTC).isoformat(timespec="seconds")
+    owner = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+
+
+def _owner(descriptor: int) -> str:
+    """Who holds the lock; its owner may not have signed yet, or the file may be damaged."""
+    try:
+        owner = json.loads(os.pread(descriptor, 4096, 0))
+        return f"process {owner['pid']} on {owner['host']}, started {owner['start']}"
+    except (ValueError, TypeError, KeyError):
+        return "another process that has just started"

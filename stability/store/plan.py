@@ -1,0 +1,111 @@
+"""The plan of a study as JSON: every run, and which runs train together. Imports only spec and errors."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from stability.errors import StabilityError
+from stability.spec import Run
+
+FORMAT_VERSION = 1
+"""The version of the whole results folder's format, kept in its plan."""
+
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,199}")
+"""What a run or cohort may be called: these names become file names and must stay in their folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCohort:
+    """Runs that train in lockstep, by name."""
+
+    id: str
+    runs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a study is going to do; everything that its records depend on.
+
+    Raises `StabilityError`: a name is unsafe or used twice, or a cohort names a run that is not planned.
+    """
+
+    version: int
+    """The results folder's format."""
+    threads: int
+    device: str
+    horizon: int
+    """Steps that every run trains for, unless it stops early."""
+    cohorts: tuple[PlannedCohort, ...]
+    runs: tuple[Run, ...]
+
+    def __post_init__(self) -> None:
+        planned = _unique("run", [run.run for run in self.runs])
+        _unique("cohort", [cohort.id for cohort in self.cohorts])
+        grouped = _unique("run in cohorts", [run for cohort in self.cohorts for run in cohort.runs])
+        if unknown := sorted(grouped - planned):
+            raise StabilityError(f"plan: cohorts name {unknown[0]!r}, which is no run of the plan")
+
+    def to_json(self) -> str:
+        """One line per run and per cohort; floats are written so that they read back exactly."""
+        head = {
+            "version": self.version,
+            "threads": self.threads,
+            "device": self.device,
+            "horizon": self.horizon,
+        }
+        lines = [f" {_line(name)}: {_line(value)}," for name, value in head.items()]
+        cohorts = ",\n".join(f"  {_line(dataclasses.asdict(cohort))}" for cohort in self.cohorts)
+        runs = ",\n".join(f"  {_line(_run_fields(run))}" for run in self.runs)
+        return "\n".join(["{", *lines, ' "cohorts": [', cohorts, " ],", ' "runs": [', runs, " ]", "}", ""])
+
+    @staticmethod
+    def from_json(text: str | bytes, source: str = "plan.json") -> Plan:
+        """Read what `to_json` wrote.
+
+        Raises `StabilityError`: the text is damaged, or was written by a newer format version.
+        """
+        try:
+            fields = json.loads(text)
+            version = int(fields["version"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise StabilityError(f"{source}: damaged, this is not a plan") from None
+        if version != FORMAT_VERSION:
+            raise StabilityError(
+                f"{source}: version: {version}, this version of stability reads {FORMAT_VERSION}; "
+                "use the version that wrote it"
+            )
+        try:
+            return _PLAN.validate_python(fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise StabilityError(f"{source}: {where}: {first['msg']}") from None
+
+
+_PLAN = TypeAdapter(Plan)
+
+
+def _run_fields(run: Run) -> dict[str, Any]:
+    fields = {field.name: getattr(run, field.name) for field in dataclasses.fields(run)}
+    return fields | {"config": run.config.model_dump(mode="json")}
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _unique(what: str, names: list[str]) -> set[str]:
+    seen: set[str] = set()
+    for name in names:
+        if not FILE_NAME.fullmatch(name):
+            raise StabilityError(f"plan: {what} name {name!r}: allowed are letters, digits and . _ + = -")
+        if name in seen:
+            raise StabilityError(f"plan: {what} name {name!r} is used twice")
+        seen.add(name)
+    return seen

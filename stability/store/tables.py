@@ -1,0 +1,314 @@
+"""Records, evaluations, events and runs as typed Arrow tables, and back. Imports records, spec and pyarrow.
+
+Tables are built column by column, never through pandas, so that null ("does not apply") and NaN ("not a
+number") stay two different things. Equal input gives equal Parquet bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stability.errors import StabilityError
+from stability.records import Divergence, Evaluation, Event, EventKind, History, Outcome, Record, RunResult
+from stability.spec import Config, Run
+
+ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
+    bool: (pa.bool_(), False),
+    int: (pa.int64(), False),
+    int | None: (pa.int64(), True),
+    float: (pa.float64(), False),
+    float | None: (pa.float64(), True),
+    str: (pa.string(), False),
+    str | None: (pa.string(), True),
+    EventKind: (pa.string(), False),
+    tuple[float, ...]: (pa.list_(pa.float64()), False),
+    tuple[str, ...]: (pa.list_(pa.string()), False),
+}
+"""How each type that a record's field may have is stored, and whether it can be null."""
+
+JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
+
+FID_PREFIX = "fid_"
+CONTENTS = "contents"
+
+
+def _schema(row_type: type, *, without: str = "") -> pa.Schema:
+    hints = get_type_hints(row_type)
+    names = [field.name for field in dataclasses.fields(row_type) if field.name != without]
+    return pa.schema([pa.field(name, *ARROW_TYPES[hints[name]]) for name in names])
+
+
+def _config_schema() -> pa.Schema:
+    """A column for every parameter, with the type that its limits are written in."""
+    fields = []
+    for name, field in Config.model_json_schema()["properties"].items():
+        options = [option["type"] for option in field.get("anyOf", [field])]
+        fields.append(pa.field(name, JSON_TYPES[options[0]], nullable="null" in options))
+    return pa.schema(fields)
+
+
+RECORDS = _schema(Record)
+EVENTS = _schema(Event)
+EVALUATIONS = _schema(Evaluation, without="fid")
+"""Without the FIDs: each name has a column of its own, after these."""
+NULLABLE_INTEGERS = ("divergence_step", "first_bad_step")
+RUNS = pa.schema(
+    [
+        pa.field("run", pa.string(), False),
+        pa.field("point", pa.int64(), False),
+        pa.field("trial", pa.string(), False),
+        pa.field("replicate", pa.int64(), False),
+        pa.field("seed", pa.uint64(), False),
+        pa.field("adaptive", pa.bool_(), False),
+        pa.field("cohort", pa.string(), False),
+        *_config_schema(),
+        pa.field("base_loss", pa.string(), False),
+        pa.field("lr_d", pa.float64(), False),
+        pa.field("lr_g", pa.float64(), False),
+        pa.field("outcome", pa.string(), False),
+        pa.field("step", pa.int64(), False),
+        pa.field("reason", pa.string(), False),
+        pa.field("stopped", pa.bool_(), False),
+        pa.field("divergence_step", pa.int64(), True),
+        pa.field("divergence_tensor", pa.string(), True),
+        pa.field("last_step", pa.int64(), False),
+        pa.field("first_bad_step", pa.int64(), True),
+        pa.field("first_bad_tensor", pa.string(), True),
+        pa.field("seconds", pa.float64(), False),
+        pa.field("config", pa.string(), False),
+    ]
+)
+
+SCHEMAS = {"runs": RUNS, "records": RECORDS, "evaluations": EVALUATIONS, "events": EVENTS}
+"""The tables of a cohort, each in a file of its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What runs.parquet says of one run: its plan, its label, and what training itself said of its end.
+
+    A label may see a divergence that training did not (a record that is not finite), or be given at a
+    shorter horizon, so its step and divergence are kept apart from training's.
+    """
+
+    run: Run
+    cohort: str
+    result: RunResult
+    last_step: int
+    divergence: Divergence | None
+    seconds: float
+
+
+def records_table(records: Sequence[Record]) -> pa.Table:
+    """One row per record."""
+    return _table(RECORDS, records)
+
+
+def read_records(table: pa.Table) -> list[Record]:
+    """The records of a table, in its order."""
+    lists = [field.name for field in RECORDS if pa.types.is_list(field.type)]
+    return [Record(**_tupled(row, lists)) for row in table.select(RECORDS.names).to_pylist()]
+
+
+def evaluations_table(evaluations: Sequence[Evaluation]) -> pa.Table:
+    """One row per visit; every name in `fid` has its own column, null where that one was not evaluated.
+
+    Raises `ValueError`: a FID's name is not `fid_<features>_<n>`, so it would be mistaken for something
+    else.
+    """
+    names = sorted({name for evaluation in evaluations for name in evaluation.fid})
+    for name in names:
+        if not name.startswith(FID_PREFIX) or name in EVALUATIONS.names:
+            raise ValueError(f"{name!r} does not name a FID, as fid_<features>_<n> does")
+    table = _table(EVALUATIONS, evaluations)
+    for name in names:
+        column = pa.array([evaluation.fid.get(name) for evaluation in evaluations], pa.float64())
+        table = table.append_column(pa.field(name, pa.float64(), True), column)
+    return table
+
+
+def read_evaluations(table: pa.Table) -> list[Evaluation]:
+    """The evaluations of a table, in its order."""
+    fids = fid_columns(table.column_names)
+    rows = table.to_pylist()
+    evaluations = []
+    for row in rows:
+        values = {name: row.pop(name) for name in fids}
+        fid = {name: value for name, value in values.items() if value is not None}
+        evaluations.append(Evaluation(**_tupled(row, ["class_shares"]), fid=fid))
+    return evaluations
+
+
+def fid_columns(names: Iterable[str]) -> list[str]:
+    """Which columns of an evaluations table are FIDs."""
+    return [name for name in names if name.startswith(FID_PREFIX) and name not in EVALUATIONS.names]
+
+
+def events_table(results: Sequence[RunResult]) -> pa.Table:
+    """One row per event, in the order of the runs."""
+    return _table(EVENTS, [event for result in results for event in result.events])
+
+
+def read_events(table: pa.Table) -> dict[str, tuple[Event, ...]]:
+    """The events of a table by run."""
+    events: dict[str, tuple[Event, ...]] = {}
+    for row in table.select(EVENTS.names).to_pylist():
+        event = Event(**(row | {"kind": EventKind(row["kind"])}))
+        events[event.run] = (*events.get(event.run, ()), event)
+    return events
+
+
+def runs_table(rows: Sequence[RunRow]) -> pa.Table:
+    """One row per run: where it stands in the design, its configuration and how it ended."""
+    return pa.Table.from_pylist([_run_fields(row) for row in rows], schema=RUNS)
+
+
+def relabelled_rows(
+    runs: pa.Table, plan: Mapping[str, Run], results: Mapping[str, RunResult]
+) -> list[RunRow]:
+    """The rows of a runs table with new results; what training said is kept."""
+    return [
+        RunRow(
+            run=plan[row["run"]],
+            cohort=row["cohort"],
+            result=results[row["run"]],
+            last_step=row["last_step"],
+            divergence=_divergence(row["first_bad_step"], row["first_bad_tensor"]),
+            seconds=row["seconds"],
+        )
+        for row in runs.to_pylist()
+    ]
+
+
+def read_results(runs: pa.Table, events: Mapping[str, tuple[Event, ...]]) -> list[RunResult]:
+    """The results in a runs table, with their events, in its order."""
+    return [
+        RunResult(
+            run=row["run"],
+            outcome=Outcome(row["outcome"]),
+            step=row["step"],
+            reason=row["reason"],
+            events=events.get(row["run"], ()),
+            divergence=_divergence(row["divergence_step"], row["divergence_tensor"]),
+            stopped=row["stopped"],
+        )
+        for row in runs.to_pylist()
+    ]
+
+
+def read_histories(runs: pa.Table, records: pa.Table, evaluations: pa.Table) -> list[History]:
+    """The histories of the runs in a runs table, in its order."""
+    recorded: dict[str, list[Record]] = {}
+    for record in read_records(records):
+        recorded.setdefault(record.run, []).append(record)
+    visited: dict[str, list[Evaluation]] = {}
+    for evaluation in read_evaluations(evaluations):
+        visited.setdefault(evaluation.run, []).append(evaluation)
+    return [
+        History(
+            run=row["run"],
+            records=tuple(recorded.get(row["run"], ())),
+            evaluations=tuple(visited.get(row["run"], ())),
+            divergence=_divergence(row["first_bad_step"], row["first_bad_tensor"]),
+            last_step=row["last_step"],
+        )
+        for row in runs.to_pylist()
+    ]
+
+
+def encode_table(table: pa.Table) -> bytes:
+    """The table as Parquet: options pinned, pages with checksums, nothing that depends on the time."""
+    buffer = io.BytesIO()
+    pq.write_table(
+        table.replace_schema_metadata({CONTENTS: _contents(table)}),
+        buffer,
+        version="2.6",
+        data_page_version="1.0",
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=True,
+        write_statistics=True,
+        write_page_checksum=True,
+        row_group_size=1 << 20,
+    )
+    return buffer.getvalue()
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table that `encode_table` wrote, checking its pages and columns; FIDs may follow the schema's.
+
+    Raises `StabilityError`: the file is damaged or cannot be read; `FileNotFoundError`: it is not there.
+    """
+    try:
+        content = path.read_bytes()
+        file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
+        table = file.read(use_threads=False)
+        table.validate(full=True)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0] if str(error) else "unreadable"
+        raise StabilityError(f"{path}: damaged or unreadable ({reason})") from None
+    written = (table.schema.metadata or {}).get(CONTENTS.encode())
+    fields, extra = list(table.schema)[: len(schema)], table.column_names[len(schema) :]
+    if written != _contents(table).encode() or fields != list(schema) or extra != fid_columns(extra):
+        raise StabilityError(f"{path}: damaged, or written by another version (its columns differ)")
+    return table.replace_schema_metadata(None)
+
+
+def _contents(table: pa.Table) -> str:
+    """Rows and columns in words, for the checksums of the pages do not cover what the footer says of them."""
+    return f"{table.num_rows} {' '.join(table.column_names)}"
+
+
+def _table(schema: pa.Schema, rows: Sequence[object]) -> pa.Table:
+    columns = [pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _tupled(row: dict[str, Any], lists: Sequence[str]) -> dict[str, Any]:
+    return row | {name: tuple(row[name]) for name in lists}
+
+
+def _divergence(step: int | None, tensor: str | None) -> Divergence | None:
+    return None if step is None or tensor is None else Divergence(step, tensor)
+
+
+def _divergence_fields(divergence: Divergence | None, step: str, tensor: str) -> dict[str, Any]:
+    return {step: divergence and divergence.step, tensor: divergence and divergence.tensor}
+
+
+def _run_fields(row: RunRow) -> dict[str, Any]:
+    run, config, result = row.run, row.run.config, row.result
+    parameters = config.model_dump()
+    return parameters | {
+        "run": run.run,
+        "point": run.point,
+        "trial": run.trial,
+        "replicate": run.replicate,
+        "seed": run.seed,
+        "adaptive": run.adaptive,
+        "cohort": row.cohort,
+        "loss": config.recipe or config.loss,
+        "base_loss": config.loss,
+        "lr_d": config.lr_d,
+        "lr_g": config.lr_g,
+        "outcome": result.outcome.value,
+        "step": result.step,
+        "last_step": row.last_step,
+        "reason": result.reason,
+        "stopped": result.stopped,
+        **_divergence_fields(result.divergence, "divergence_step", "divergence_tensor"),
+        **_divergence_fields(row.divergence, "first_bad_step", "first_bad_tensor"),
+        "seconds": row.seconds,
+        "config": json.dumps(parameters),
+    }

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from scipy.stats import t as student_t
+
+from stability.analysis.rates import (
+    ADAPTIVE,
+    EVENTS,
+    NO_RUNS,
+    ONE_POINT,
+    OUTCOMES,
+    counts_by,
+    effective_runs,
+    rate,
+    rates_by,
+)
+from stability.records import Outcome
+
+
+def runs_of(happened: list[list[bool]], **columns: Any) -> pd.DataFrame:
+    """One row a run: the outer list is points, the inner one their seeds."""
+    rows = [
+        {"point": point, "outcome": "stable" if yes else "diverged", "loss_spike": yes}
+        for point, seeds in enumerate(happened)
+        for yes in seeds
+    ]
+    frame = pd.DataFrame(rows, columns=["point", "outcome", "loss_spike"])
+    return frame.assign(**{"adaptive": False, **columns})
+
+
+def clustered_runs(generator: np.random.Generator, *, points: int, seeds: int, share: float) -> pd.DataFrame:
+    """Runs whose points have their own probabilities, U-shaped around `share`."""
+    probabilities = generator.beta(share, 1 - share, size=points)
+    happened = generator.random((points, seeds)) < probabilities[:, None]
+    return runs_of(happened.tolist())
+
+
+def coverage(generator: np.random.Generator, studies: int, *, seeds: int, share: float) -> float:
+    hits = 0
+    for _ in range(studies):
+        row = rate(clustered_runs(generator, points=64, seeds=seeds, share=share), "stable").iloc[0]
+        hits += row.ci_low <= share <= row.ci_high
+    return hits / studies
+
+
+def test_the_outcomes_and_events_are_the_ones_of_records() -> None:
+    assert list(OUTCOMES) == [outcome.value for outcome in Outcome]
+    assert "collapse_ever" in EVENTS
+
+
+def test_one_seed_is_the_plain_wilson_interval() -> None:
+    row = rate(runs_of([[True]] * 7 + [[False]] * 13), "stable").iloc[0]
+    expected = binomtest(7, 20).proportion_ci(method="wilson")
+    assert row.estimate == 0.35
+    assert (row.ci_low, row.ci_high) == pytest.approx((expected.low, expected.high))
+    assert (row.n_points, row.n_runs, row.reason) == (20, 20, "")
+
+
+def test_seeds_that_agree_count_as_one_run_a_point() -> None:
+    row = rate(runs_of([[True] * 3] * 5 + [[False] * 3] * 15), "stable").iloc[0]
+    quantile = student_t.ppf(0.975, 19)
+    expected_width = 2 * quantile / (1 + quantile**2 / 20) * np.sqrt(0.25 * 0.75 / 20 + quantile**2 / 1600)
+    assert row.ci_high - row.ci_low == pytest.approx(expected_width)
+    assert (row.n_points, row.n_runs) == (20, 60)
+
+
+def test_seeds_that_differ_evenly_count_in_full() -> None:
+    counts, sizes = np.full(10, 2), np.full(10, 4)
+    assert effective_runs(counts, sizes) == 40
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_rate_of_all_or_nothing_is_as_uncertain_as_its_points(happened: bool) -> None:
+    row = rate(runs_of([[happened] * 3] * 30), "stable").iloc[0]
+    squared = student_t.ppf(0.975, 29) ** 2
+    assert row.ci_high - row.ci_low == pytest.approx(squared / (30 + squared))
+    assert row.estimate == float(happened)
+
+
+def test_diverged_runs_stay_in_the_denominator() -> None:
+    row = rate(runs_of([[True], [False], [False], [False]]), "stable").iloc[0]
+    assert (row.estimate, row.n_runs) == (0.25, 4)
+
+
+def test_adaptive_runs_never_enter() -> None:
+    runs = runs_of([[True], [True], [False], [False]], adaptive=[True, True, False, False])
+    row = rate(runs, "stable").iloc[0]
+    assert (row.estimate, row.n_points, row.n_runs) == (0.0, 2, 2)
+
+
+def test_a_study_of_adaptive_runs_is_not_estimable_and_says_why() -> None:
+    row = rate(runs_of([[True], [False]], adaptive=True), "stable").iloc[0]
+    assert np.isnan([row.estimate, row.ci_low, row.ci_high]).all()
+    assert (row.n_points, row.n_runs, row.reason) == (0, 0, ADAPTIVE)
+
+
+def test_no_runs_are_not_estimable() -> None:
+    assert rate(runs_of([]), "stable").iloc[0].reason == NO_RUNS
+
+
+def test_one_point_with_seeds_has_an_estimate_and_no_interval() -> None:
+    row = rate(runs_of([[True, False, True, True]]), "stable").iloc[0]
+    assert row.estimate == 0.75
+    assert np.isnan(row.ci_low)
+    assert row.reason == ONE_POINT
+
+
+def test_an_event_may_be_a_column_or_a_series() -> None:
+    runs = runs_of([[True, False], [True, True]])
+    by_name, by_series = rate(runs, "loss_spike"), rate(runs, runs["outcome"].eq("stable"))
+    pd.testing.assert_frame_equal(by_name, by_series)
+
+
+def test_an_unknown_event_and_a_missing_value_are_refused() -> None:
+    runs = runs_of([[True], [False]])
+    with pytest.raises(KeyError):
+        rate(runs, "no_such_event")
+    with pytest.raises(ValueError, match="loss_spike: 1 runs have no value"):
+        rate(runs.assign(loss_spike=pd.array([True, None], dtype="boolean")), "loss_spike")
+
+
+def test_rates_by_lists_every_level_and_event() -> None:
+    runs = pd.concat([runs_of([[True]] * 4, loss="hinge"), runs_of([[False]] * 4, loss="minimax")])
+    rates = rates_by(runs.reset_index(drop=True), "loss", ["stable", "diverged", "loss_spike"])
+    assert list(rates.columns[:2]) == ["loss", "event"]
+    assert rates.set_index(["loss", "event"]).estimate.to_dict() == {
+        ("hinge", "stable"): 1.0,
+        ("hinge", "diverged"): 0.0,
+        ("hinge", "loss_spike"): 1.0,
+        ("minimax", "stable"): 0.0,
+        ("minimax", "diverged"): 1.0,
+        ("minimax", "loss_spike"): 0.0,
+    }
+    assert (rates.n_points == 4).all()
+
+
+def test_rates_by_of_no_runs_has_the_columns() -> None:
+    empty = rates_by(runs_of([], loss="hinge"), "loss", ["stable"])
+    assert empty.empty
+    assert {"loss", "event", "estimate", "n_points", "n_runs"} <= set(empty.columns)
+
+
+def test_counts_include_adaptive_runs() -> None:
+    runs = runs_of([[True], [False], [True]], loss="hinge", adaptive=True)
+    assert counts_by(runs, "loss").set_index("outcome").runs.to_dict() == {"stable": 2, "diverged": 1}
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=2, max_size=12))
+def test_an_interval_holds_its_estimate_and_widens_with_confidence(happened: list[list[bool]]) -> None:
+    runs = runs_of(happened)
+    usual, wide = rate(runs, "stable").iloc[0], rate(runs, "stable", confidence=0.99).iloc[0]
+    assert 0 <= usual.ci_low <= usual.estimate + 1e-12
+    assert usual.estimate - 1e-12 <= usual.ci_high <= 1
+    assert wide.ci_low <= usual.ci_low
+    assert usual.ci_high <= wide.ci_high
+
+
+def test_intervals_cover_about_as_often_as_they_say() -> None:
+    generator = np.random.default_rng(0)
+    assert 0.92 <= coverage(generator, 400, seeds=3, share=0.3) <= 0.985
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8])
+@pytest.mark.parametrize("seeds", [1, 3, 6])
+def test_intervals_cover_within_the_measured_range(share: float, seeds: int) -> None:
+    generator = np.random.default_rng(int(100 * share) + seeds)
+    assert 0.93 <= coverage(generator, 4000, seeds=seeds, share=share) <= 0.975

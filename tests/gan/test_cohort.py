@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from cohorts import CPU, CPU64, PlainLoop, make_run, some_images, train
+
+from stability.gan.cohort import Cohort, structure_key
+from stability.gan.losses import LOSSES
+
+LOSS_NAMES = list(LOSSES)
+
+
+def mixed_runs(**common: object) -> list:
+    return [
+        make_run(
+            k,
+            loss=LOSS_NAMES[k % 5],
+            lr=2e-4 * (k + 1),
+            lr_ratio=0.3 + k / 2,
+            beta1=k / 10,
+            beta2=0.9 + k / 100,
+            weight_clip=0.1 if k == 4 else None,
+            **common,
+        )
+        for k in range(8)
+    ]
+
+
+def assert_member_equal(state: dict, k: int, alone: dict) -> None:
+    for name, value in state.items():
+        if value.dim():
+            assert torch.equal(value[k], alone[name][0]), name
+        else:
+            assert torch.equal(value, alone[name]), name
+
+
+@pytest.mark.parametrize(
+    "common",
+    [
+        {"batchnorm": "generator"},
+        {"batchnorm": "both", "batch_size": 50, "width": 9, "latent_dim": 3},
+        {"batchnorm": "none", "penalty": "gradient-penalty", "n_dis": 2, "dropout": 0.2},
+        {"batchnorm": "generator", "width": 64, "batch_size": 64, "latent_dim": 100},
+        {"architecture": "dcgan", "batchnorm": "both"},
+        {"architecture": "dcgan", "batchnorm": "none", "penalty": "gradient-penalty", "dropout": 0.1},
+    ],
+    ids=lambda common: "-".join(f"{v}" for v in common.values()),
+)
+def test_member_of_mixed_cohort_equals_the_run_alone_bit_for_bit(common):
+    runs, images = mixed_runs(**common), some_images()
+    together = Cohort(runs, images, CPU)
+    records = [record for batch in together.train(25, record_every=5) for record in batch]
+    for k in (0, 3, 7):
+        alone = Cohort([runs[k]], images, CPU)
+        own = [record for batch in alone.train(25, record_every=5) for record in batch]
+        assert own == [record for record in records if record.run == runs[k].run]
+        assert_member_equal(together.state(), k, alone.state())
+        assert torch.equal(together.samples(40)[k], alone.samples(40)[0])
+        assert torch.equal(together.pictures(8)[k], alone.pictures(8)[0])
+        assert torch.equal(together.real_logits(images)[k], alone.real_logits(images)[0])
+
+
+def relative_difference(ours: dict, theirs: dict) -> float:
+    worst = 0.0
+    for name, value in theirs.items():
+        if "mask" not in name:
+            scale = value.abs().max().clamp_min(1e-12)
+            worst = max(worst, float((ours[name] - value).abs().max() / scale))
+    return worst
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
+@pytest.mark.parametrize("loss", LOSS_NAMES)
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"batchnorm": "generator"},
+        {"batchnorm": "both", "n_dis": 2, "dropout": 0.1, "weight_clip": 0.05},
+        {"batchnorm": "none", "penalty": "gradient-penalty"},
+    ],
+    ids=["plain", "both-clip-dropout", "penalty"],
+)
+def test_engine_equals_a_plain_loop_in_float64(architecture, loss, extra):
+    images = some_images()
+    runs = [
+        make_run(1, architecture=architecture, loss=loss, lr=3e-4, lr_ratio=2.0, beta1=0.4, **extra),
+        make_run(2, architecture=architecture, loss="hinge", lr=1e-3, **extra),
+    ]
+    cohort = Cohort(runs, images, CPU64)
+    train(cohort, 50)
+    plain = PlainLoop(runs[0], images)
+    before = {name: value.clone() for name, value in plain.g.state_dict().items()}
+    plain.train(50)
+    assert relative_difference(cohort.generator.member_weights(0), plain.g.state_dict()) < 1e-7
+    assert relative_difference(cohort.discriminator.member_weights(0), plain.d.state_dict()) < 1e-7
+    assert relative_difference(before, plain.g.state_dict()) > 1e-2  # it did train
+
+
+def test_dropping_members_changes_nothing_for_the_rest():
+    runs, images = mixed_runs(), some_images()
+    whole = Cohort(runs, images, CPU)
+    train(whole, 20)
+    compacted = Cohort(runs, images, CPU)
+    train(compacted, 10)
+    compacted.select([1, 6])
+    train(compacted, 15)
+    compacted.select([1])
+    state = train(compacted, 20)
+    assert [run.run for run in compacted.runs] == [runs[6].run]
+    assert_member_equal(whole.state(), 6, state)
+
+
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
+def test_going_on_from_a_state_is_bit_exact(architecture):
+    runs = mixed_runs(architecture=architecture, dropout=0.1, penalty="gradient-penalty")[:3]
+    images = some_images()
+    straight = train(Cohort(runs, images, CPU), 12)
+    first = Cohort(runs, images, CPU)
+    halfway = train(first, 7)
+    resumed = Cohort(runs, images, CPU)
+    resumed.load_state(halfway)
+    assert resumed.step == 7
+    for name, value in train(resumed, 12).items():
+        assert torch.equal(value, straight[name]), name
+
+
+def test_what_is_not_finite_stays_in_its_member_and_is_named():
+    images = some_images()
+    healthy = make_run(1, lr=1e-4)
+    broken = make_run(2, lr=1e30, loss="wasserstein", batchnorm="generator")
+    cohort = Cohort([healthy, broken, healthy], images, CPU)
+    train(cohort, 10)
+    first, second, _ = cohort.divergences()
+    assert first is None
+    assert second is not None
+    assert second.tensor in ("loss_d", "loss_g")
+    assert 1 <= second.step <= 10
+    alone = Cohort([healthy], images, CPU)
+    assert_member_equal(cohort.state(), 0, train(alone, 10))
+
+
+def test_divergence_names_the_first_step_and_tensor():
+    images = some_images()
+    cohort = Cohort([make_run(1), make_run(2)], images, CPU)
+    train(cohort, 4)
+    with torch.no_grad():
+        cohort.discriminator.parameters[0][1] = torch.nan
+    train(cohort, 9)
+    assert cohort.divergences()[0] is None
+    second = cohort.divergences()[1]
+    assert (second.step, second.tensor) == (5, "loss_d")
+
+
+def test_one_structure_per_cohort():
+    runs = [make_run(1), make_run(2, batchnorm="none")]
+    assert structure_key(runs[0].config) != structure_key(runs[1].config)
+    with pytest.raises(ValueError, match="one structure"):
+        Cohort(runs, some_images(), CPU)
+
+
+def test_same_seed_means_same_start_under_every_loss():
+    images = some_images()
+    cohort = Cohort([make_run(3, loss="hinge"), make_run(3, loss="minimax"), make_run(4)], images, CPU)
+    weights = cohort.generator.state()["body.0.weight"]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_fixed_pictures_share_their_noise_and_are_bytes():
+    cohort = Cohort([make_run(3), make_run(3, loss="hinge")], some_images(), CPU)
+    pictures = cohort.pictures(6)
+    assert pictures.dtype == torch.uint8
+    assert pictures.shape == (2, 6, 28, 28, 1)
+    assert torch.equal(pictures[0], pictures[1])  # nothing has been trained yet
+
+
+@pytest.mark.parametrize(("size", "channels"), [(32, 3), (64, 1)])
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
+def test_other_image_shapes_train(architecture, size, channels):
+    images = some_images(32, size, channels)
+    cohort = Cohort([make_run(1, architecture=architecture), make_run(2, architecture=architecture)], images, CPU)
+    before = cohort.state()
+    after = train(cohort, 2)
+    assert cohort.samples(5).shape == (2, 5, channels, size, size)
+    assert cohort.divergences() == [None, None]
+    for net in ("generator", "discriminator"):
+        names = [name for name in before if name.startswith(net)]
+        assert names
+        assert all(not torch.equal(before[name], after[name]) for name in names)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stability.errors import StabilityError
+from stability.gan import data
+from stability.gan.data import load_dataset, to_unit
+
+CPU = torch.device("cpu")
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+def write_fashion(root: Path) -> np.ndarray:
+    raw = root / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    images = np.random.default_rng(0).integers(0, 256, (6, 28, 28), dtype=np.uint8)
+    for part, chosen in (("train", images[:4]), ("t10k", images[4:])):
+        write_idx(raw / f"{part}-images-idx3-ubyte", chosen)
+        write_idx(raw / f"{part}-labels-idx1-ubyte", np.arange(len(chosen)))
+    return images
+
+
+def write_image(path: Path, colour: tuple[int, int, int], size: tuple[int, int] = (40, 40)) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+def test_mnist_is_embedded_whole() -> None:
+    mnist = load_dataset("mnist", device=CPU)
+    assert mnist.train.shape == (60_000, 1, 28, 28)
+    assert mnist.test.shape == (10_000, 1, 28, 28)
+    assert (mnist.channels, mnist.image_size, len(mnist.classes)) == (1, 28, 10)
+    counts = torch.bincount(mnist.train_labels).tolist()
+    assert counts == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # as published
+    assert torch.bincount(mnist.test_labels).tolist()[:3] == [980, 1135, 1032]
+
+
+def test_a_data_set_is_loaded_once() -> None:
+    assert load_dataset("mnist", device=CPU) is load_dataset("mnist", device=CPU)
+    assert load_dataset("mnist", device=CPU) is load_dataset("mnist", device=CPU, data_root=Path("elsewhere"))
+
+
+def test_damaged_mnist_is_refused() -> None:
+    with pytest.raises(StabilityError, match="mnist: the embedded data file is damaged"):
+        data._read_mnist(b"not the file")
+
+
+def test_to_unit_maps_black_and_white_to_the_ends() -> None:
+    pixels = torch.tensor([0, 51, 255], dtype=torch.uint8)
+    assert to_unit(pixels, torch.float64).tolist() == pytest.approx([-1, -0.6, 1], abs=1e-15)
+    assert pixels.tolist() == [0, 51, 255]
+
+
+def test_torchvision_sets_are_read_from_the_data_root(tmp_path: Path) -> None:
+    images = write_fashion(tmp_path)
+    fashion = load_dataset("fashion-mnist", device=CPU, data_root=tmp_path)
+    assert np.array_equal(fashion.train.numpy()[:, 0], images[:4])
+    assert np.array_equal(fashion.test.numpy()[:, 0], images[4:])
+    assert fashion.test_labels.tolist() == [0, 1]
+    assert fashion.classes[0] == "T-shirt/top"
+
+
+def test_colour_images_become_channels_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+
+    class Reader:
+        def __init__(self, root: Path, *, train: bool, download: bool) -> None:
+            self.data, self.targets, self.classes = pixels, [0, 1, 0, 1, 1], ["a", "b"]
+
+    monkeypatch.setitem(data._TORCHVISION, "cifar10", Reader)
+    cifar = load_dataset("cifar10", device=CPU, data_root=tmp_path)
+    assert cifar.train.shape == (5, 3, 32, 32)
+    assert np.array_equal(cifar.train[2, 1].numpy(), pixels[2, :, :, 1])
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "kmnist", "cifar10"])
+def test_missing_data_says_how_to_get_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(StabilityError) as caught:
+        load_dataset(name, device=CPU, data_root=tmp_path)
+    assert str(caught.value) == f"{name}: no data under {tmp_path}; give --data-root FOLDER or --download"
+
+
+def test_truncated_data_are_called_damaged(tmp_path: Path) -> None:
+    write_fashion(tmp_path)
+    file = tmp_path / "FashionMNIST" / "raw" / "train-images-idx3-ubyte"
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(StabilityError, match=r"fashion-mnist: the data under .* is damaged"):
+        load_dataset("fashion-mnist", device=CPU, data_root=tmp_path)
+
+
+def test_images_are_resized_on_request(tmp_path: Path) -> None:
+    write_fashion(tmp_path)
+    native = load_dataset("fashion-mnist", device=CPU, data_root=tmp_path)
+    large = load_dataset("fashion-mnist", device=CPU, data_root=tmp_path, image_size=64)
+    assert large.train.shape == (4, 1, 64, 64)
+    assert large.sha256 != native.sha256
+    assert large.train.double().mean().item() == pytest.approx(native.train.double().mean().item(), rel=0.02)
+
+
+def test_wrong_names_and_sizes_list_the_right_ones() -> None:
+    with pytest.raises(StabilityError, match="'minst' is not known; allowed: mnist, fashion-mnist"):
+        load_dataset("minst", device=CPU)
+    with pytest.raises(StabilityError, match="mnist: image_size 48 is not one of 28, 32, 64"):
+        load_dataset("mnist", device=CPU, image_size=48)
+
+
+def test_a_folder_holds_out_every_tenth_image_of_each_class(tmp_path: Path) -> None:
+    root = tmp_path / "my shapes"
+    for index in range(20):
+        write_image(root / "red" / f"{index:02}.png", (255, index, 0))
+    for index in range(3):
+        write_image(root / "blue" / f"{index:02}.png", (0, index, 255))
+    shapes = load_dataset(f"folder:{root}", device=CPU)
+    assert shapes.name == "folder-my-shapes"
+    assert shapes.classes == ("blue", "red")
+    assert shapes.train.shape == (20, 3, 32, 32)
+    assert shapes.test_labels.tolist() == [0, 1, 1]
+    assert shapes.test[:, 1, 0, 0].tolist() == [0, 0, 10]  # the green channel numbers the images
+
+
+def test_folder_images_are_cropped_to_their_centre_square(tmp_path: Path) -> None:
+    image = Image.new("RGB", (90, 30), (255, 0, 0))
+    image.paste((0, 255, 0), (30, 0, 60, 30))
+    for index in range(2):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        image.save(tmp_path / "a" / f"{index}.png")
+    cropped = load_dataset(f"folder:{tmp_path}", device=CPU, image_size=28).train[0]
+    assert cropped.shape == (3, 28, 28)
+    assert cropped.float().mean((1, 2)).tolist() == [0, 255, 0]
+
+
+def test_folder_errors_name_the_place(tmp_path: Path) -> None:
+    with pytest.raises(StabilityError, match=f"folder:{tmp_path}/none: no such folder"):
+        load_dataset(f"folder:{tmp_path}/none", device=CPU)
+    with pytest.raises(StabilityError, match="needs one sub-folder with images per class"):
+        load_dataset(f"folder:{tmp_path}", device=CPU)
+    write_image(tmp_path / "a" / "0.png", (1, 2, 3))
+    with pytest.raises(StabilityError, match="class a has 1 image; at least 2 are needed"):
+        load_dataset(f"folder:{tmp_path}", device=CPU)
+    (tmp_path / "a" / "1.png").write_bytes(b"no image")
+    with pytest.raises(StabilityError, match=r"a/1\.png: is no readable image"):
+        load_dataset(f"folder:{tmp_path}", device=CPU)

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from stability.errors import StabilityError
+from stability.gan import evaluation
+from stability.gan.classifier import load_classifier
+from stability.gan.data import Dataset, load_dataset, to_unit
+from stability.gan.evaluation import Evaluator, class_use, separation
+from stability.records import Evaluation
+
+CPU = torch.device("cpu")
+METRICS = (
+    *("fid_ratio", "effective_modes", "kl", "confidence", "separation", "memorisation"),
+    *("precision", "recall", "density", "coverage", "diversity"),
+)
+
+
+def cut(dataset: Dataset, train: int, test: int) -> Dataset:
+    return dataclasses.replace(
+        dataset,
+        train=dataset.train[:train],
+        train_labels=dataset.train_labels[:train],
+        test=dataset.test[:test],
+        test_labels=dataset.test_labels[:test],
+        sha256=f"{train} and {test} images",
+    )
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Dataset:
+    return load_dataset("mnist", device=CPU)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def evaluator(mnist: Dataset, cache: Path) -> Evaluator:
+    classifier = load_classifier(mnist, device=CPU)
+    return Evaluator(cut(mnist, 4000, 2000), classifier, samples=256, final_samples=512, cache_dir=cache)
+
+
+@pytest.fixture(scope="module")
+def unseen(mnist: Dataset) -> torch.Tensor:
+    return to_unit(mnist.test[4000:4512])
+
+
+def evaluate(evaluator: Evaluator, images: torch.Tensor) -> Evaluation:
+    logits = torch.linspace(0, 1, len(images))
+    return evaluator.evaluate(images, run="r", step=250, real_logits=logits, fake_logits=logits)
+
+
+def test_real_images_score_as_real(evaluator: Evaluator, unseen: torch.Tensor) -> None:
+    found = evaluate(evaluator, unseen[:256])
+    assert found.fid_ratio == pytest.approx(1, abs=0.8)
+    assert found.fid_ratio == found.fid["fid_mnist_cnn_256"] / found.fid_floor
+    assert (found.modes, found.n_modes) == (10, 10)
+    assert found.effective_modes > 9.5
+    assert found.kl < 0.05
+    assert found.confidence > 0.97
+    assert min(found.precision, found.recall, found.coverage) > 0.8
+    assert found.density == pytest.approx(1, abs=0.3)
+    assert found.diversity == pytest.approx(1, abs=0.1)
+    assert found.separation == 0.5
+    assert found.memorisation == pytest.approx(1, abs=0.2)
+    assert sum(found.class_shares) == pytest.approx(1)
+    assert (found.run, found.step, found.n_samples, found.features) == ("r", 250, 256, "mnist_cnn")
+
+
+def test_one_repeated_image_is_one_mode_without_diversity(evaluator: Evaluator, mnist: Dataset) -> None:
+    one = to_unit(mnist.train[:1]).expand(256, -1, -1, -1)
+    found = evaluate(evaluator, one)
+    assert found.diversity == pytest.approx(0, abs=1e-4)
+    assert found.modes == 1
+    assert found.effective_modes == pytest.approx(1)
+    assert found.recall == 0
+    assert found.fid_ratio > 30
+    assert found.memorisation < 0.01  # it is a training image
+
+
+def test_one_class_is_one_mode_with_precision(evaluator: Evaluator, mnist: Dataset) -> None:
+    found = evaluate(evaluator, to_unit(mnist.test[mnist.test_labels == 3][-256:]))
+    assert found.modes == 1
+    assert found.class_shares[3] > 0.97
+    assert found.precision > 0.8
+    assert found.coverage < 0.3
+    assert found.kl == pytest.approx(math.log(10), abs=0.3)
+
+
+def test_noise_has_no_precision(evaluator: Evaluator) -> None:
+    noise = torch.rand(256, 1, 28, 28, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = evaluate(evaluator, noise)
+    assert found.precision == 0
+    assert found.memorisation > 1.5
+    assert found.fid_ratio > 50
+
+
+def test_training_images_are_recognised_as_copies(evaluator: Evaluator, mnist: Dataset) -> None:
+    assert evaluate(evaluator, to_unit(mnist.train[:256])).memorisation < 0.01
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_one_bad_pixel_makes_every_metric_nan(evaluator: Evaluator, unseen: torch.Tensor, bad: float) -> None:
+    images = unseen[:256].clone()
+    images[17, 0, 3, 3] = bad
+    found = evaluate(evaluator, images)
+    assert [name for name in METRICS if not math.isnan(getattr(found, name))] == []
+    assert all(math.isnan(value) for value in (*found.fid.values(), *found.class_shares))
+    assert found.modes == 0
+    assert len(found.class_shares) == 10
+    assert found.fid_floor > 0
+
+
+def test_the_last_visit_has_fid_at_both_sizes(evaluator: Evaluator, unseen: torch.Tensor) -> None:
+    found = evaluate(evaluator, unseen)
+    assert list(found.fid) == ["fid_mnist_cnn_256", "fid_mnist_cnn_512"]
+    assert found.fid["fid_mnist_cnn_256"] == evaluate(evaluator, unseen[:256]).fid["fid_mnist_cnn_256"]
+    assert found.fid_floor == evaluator.reference(512).floor.mean < evaluator.reference(256).floor.mean
+    assert found.fid_ratio == found.fid["fid_mnist_cnn_512"] / found.fid_floor
+
+
+def test_the_same_samples_give_the_same_evaluation(evaluator: Evaluator, unseen: torch.Tensor) -> None:
+    assert evaluate(evaluator, unseen[:256]) == evaluate(evaluator, unseen[:256].clone())
+
+
+def test_held_out_images_are_real_and_fixed(evaluator: Evaluator, cache: Path) -> None:
+    assert evaluator.held_out.shape == (1024, 1, 28, 28)
+    again = Evaluator(evaluator.dataset, evaluator.classifier, samples=64, final_samples=64, cache_dir=cache)
+    assert torch.equal(again.held_out, evaluator.held_out)
+
+
+def forbid(*args: object) -> None:
+    raise AssertionError("computed again")
+
+
+@pytest.fixture
+def cached(evaluator: Evaluator, tmp_path: Path) -> tuple[Evaluator, Path]:
+    small = cut(evaluator.dataset, 200, 60)
+    folder = tmp_path / "cache"
+    first = Evaluator(small, evaluator.classifier, samples=50, final_samples=50, cache_dir=folder)
+    return first, folder
+
+
+def again(first: Evaluator, folder: Path) -> Evaluator:
+    return Evaluator(first.dataset, first.classifier, samples=50, final_samples=50, cache_dir=folder)
+
+
+def test_features_and_floors_are_computed_once(
+    cached: tuple[Evaluator, Path], unseen: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, folder = cached
+    expected = evaluate(first, unseen[:50])
+    monkeypatch.setattr(evaluation, "_features_of", forbid)
+    monkeypatch.setattr(evaluation, "fid_floor", forbid)
+    assert evaluate(again(first, folder), unseen[:50]) == expected
+
+
+def test_a_damaged_cache_is_computed_again(cached: tuple[Evaluator, Path], unseen: torch.Tensor) -> None:
+    first, folder = cached
+    expected = evaluate(first, unseen[:50])
+    files = sorted(folder.iterdir())
+    assert len(files) == 2
+    for damage in (
+        lambda data: data[:1000],
+        lambda data: data[:-1] + bytes([data[-1] ^ 1]),
+        lambda data: b"",
+    ):
+        for file in files:
+            file.write_bytes(damage(file.read_bytes()))
+        assert evaluate(again(first, folder), unseen[:50]) == expected
+    assert sorted(folder.iterdir()) == files
+
+
+def test_an_unwritable_cache_is_no_error(cached: tuple[Evaluator, Path], tmp_path: Path) -> None:
+    first, _ = cached
+    (tmp_path / "file").write_text("in the way")
+    found = again(first, tmp_path / "file")
+    assert found.reference(50).floor == first.reference(50).floor
+
+
+def test_too_few_images_are_told(evaluator: Evaluator, cache: Path) -> None:
+    classifier = evaluator.classifier
+    with pytest.raises(StabilityError, match="mnist: 40 training images are fewer than the 50 samples"):
+        Evaluator(cut(evaluator.dataset, 40, 99), classifier, samples=20, final_samples=50, cache_dir=cache)
+    with pytest.raises(StabilityError, match="mnist: 5 held-out images are too few"):
+        Evaluator(cut(evaluator.dataset, 99, 5), classifier, samples=20, final_samples=50, cache_dir=cache)
+
+
+def test_separation_counts_pairs() -> None:
+    real, fake = torch.tensor([1.0, 2.0, 2.0]), torch.tensor([0.0, 2.0])
+    assert separation(real, fake) == pytest.approx((1 + 0 + 1.5 + 1.5) / 6)
+    assert separation(fake, real) == pytest.approx(1 - 4 / 6)
+    assert separation(torch.tensor([1.0]), torch.tensor([0.0])) == 1
+    assert separation(real, torch.tensor([-math.inf, 0.0])) == 1
+    assert math.isnan(separation(real, torch.tensor([0.0, math.nan])))
+    assert math.isnan(separation(torch.tensor([math.nan]), fake))
+
+
+def test_separation_equals_all_pairs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randint(0, 9, (n,), generator=generator).float() for n in (37, 53))
+    pairs = (real[:, None] > fake).double() + (real[:, None] == fake).double() / 2
+    assert separation(real, fake) == pytest.approx(pairs.mean().item(), rel=1e-12)
+
+
+def logits_for(classes: list[int], confidence: float, n_classes: int) -> torch.Tensor:
+    probabilities = torch.full((len(classes), n_classes), (1 - confidence) / (n_classes - 1))
+    probabilities[torch.arange(len(classes)), classes] = confidence
+    return probabilities.log()
+
+
+def test_class_use_by_hand() -> None:
+    even = torch.full((4,), 0.25, dtype=torch.float64)
+    found = class_use(logits_for([0, 0, 1, 1], 0.95, 4), even)
+    assert found.shares == (0.5, 0.5, 0, 0)
+    assert found.modes == 2
+    assert found.effective_modes == pytest.approx(2)
+    assert found.kl == pytest.approx(math.log(2))
+    assert found.confidence == pytest.approx(0.95, rel=1e-6)
+
+
+def test_a_mode_needs_confidence_and_a_fiftieth_of_the_samples() -> None:
+    even = torch.full((10,), 0.1, dtype=torch.float64)
+    assert class_use(logits_for([1] * 100, 0.89, 10), even).modes == 0
+    assert class_use(logits_for([1] * 98 + [2] * 2, 0.91, 10), even).modes == 2
+    assert class_use(logits_for([1] * 99 + [2], 0.91, 10), even).modes == 1
+    even = torch.full((100,), 0.01, dtype=torch.float64)
+    assert class_use(logits_for([1] * 499 + [2], 0.91, 100), even).modes == 2

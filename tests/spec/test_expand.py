@@ -1,0 +1,65 @@
+"""Defaults < recipe < what the study says; and what is doubtful."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stability.spec import PARAMETERS, RECIPES, Config, doubts, make_config
+
+
+def test_defaults() -> None:
+    assert make_config({}) == Config()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_sets_its_values_and_keeps_its_name(recipe: str) -> None:
+    config = make_config({"loss": recipe, "lr": 1e-3})
+    assert config.recipe == recipe
+    assert config.lr == 1e-3
+    for name, value in RECIPES[recipe].items():
+        assert getattr(config, name) == value
+
+
+def test_the_study_wins_over_the_recipe() -> None:
+    config = make_config({"loss": "wgan-clip", "n_dis": 1, "weight_clip": None})
+    assert (config.loss, config.recipe, config.n_dis, config.weight_clip) == (
+        "wasserstein",
+        "wgan-clip",
+        1,
+        None,
+    )
+
+
+def test_recipes_set_parameters_but_no_optimiser() -> None:
+    confounding = {"lr", "lr_ratio", "beta1", "beta2", "optimizer"}
+    for recipe in RECIPES.values():
+        assert set(recipe) <= set(PARAMETERS) - confounding
+
+
+def test_the_two_learning_rates_have_the_given_ratio_and_mean() -> None:
+    config = make_config({"lr": 3e-4, "lr_ratio": 7.0})
+    assert config.lr_d / config.lr_g == pytest.approx(7)
+    assert (config.lr_d * config.lr_g) ** 0.5 == pytest.approx(3e-4)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, []),
+        ({"loss": "wgan-gp", "batchnorm": "generator"}, []),
+        ({"loss": "wgan-clip"}, []),
+        ({"loss": "wgan-gp", "batchnorm": "both"}, ["batchnorm in the discriminator"]),
+        ({"loss": "wgan-gp", "batchnorm": "discriminator"}, ["batchnorm in the discriminator"]),
+        ({"loss": "wgan-gp", "dropout": 0.5}, ["with dropout"]),
+        ({"loss": "wgan-gp", "weight_clip": 0.01}, ["together with weight_clip"]),
+        ({"loss": "wasserstein"}, ["nothing bounds"]),
+        ({"loss": "wgan-gp", "penalty_weight": 0.0}, ["nothing bounds", "weight 0"]),
+        ({"penalty": "gradient-penalty", "batchnorm": "both", "dropout": 0.1}, ["batchnorm", "dropout"]),
+    ],
+)
+def test_doubtful_combinations_are_flagged(values: dict[str, Any], words: list[str]) -> None:
+    flags = doubts(make_config(values))
+    assert len(flags) == len(words)
+    assert all(word in flag for word, flag in zip(words, flags, strict=True))
