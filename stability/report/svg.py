@@ -58,7 +58,7 @@ THEMED = {
 def inline_svg(figure: Figure, name: str, alt: str) -> Markup:
     """The figure as one `<svg role="img">`: `alt` is read aloud, `name` keeps its ids apart."""
     buffer = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"figure {name}"}):
         figure.savefig(
             buffer,
             format="svg",

@@ -88,8 +88,9 @@ def _overall(verdict: Verdict) -> list[str]:
 def _comparison(verdict: Verdict) -> list[str]:
     row = verdict.stable.iloc[0]
     if row.estimate == 0:
-        highest = share(float(verdict.stable["ci_high"].max()))
-        return [f"No run ended stable, under any {verdict.factor}; shares up to {highest} remain possible."]
+        highest = float(verdict.stable["ci_high"].max())
+        possible = "" if math.isnan(highest) else f"; shares up to {share(highest)} remain possible"
+        return [f"No run ended stable, under any {verdict.factor}{possible}."]
     points = f"over {plural(int(row.n_points), 'point')}"
     if len(verdict.best) == 1:
         first = f"{_named(verdict.best[0])} was stable most often: {_of_runs(row)}, {points}."

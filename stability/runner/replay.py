@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from stability.errors import StabilityError
 from stability.gan.cohort import Placement
@@ -26,6 +27,30 @@ class Replay:
     """The first number that differs, in words; None where all are equal bit for bit."""
     environment_changes: tuple[str, ...]
     """What differs from the environment the study was started in."""
+
+    def summary(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "run": self.result.run,
+            "outcome": self.result.outcome.value,
+            "reason": self.result.reason,
+            "stored_outcome": self.stored.outcome.value if self.stored else None,
+            "equal": self.stored is not None and self.difference is None,
+            "difference": self.difference,
+            "environment_changes": list(self.environment_changes),
+        }
+
+    def in_words(self) -> str:
+        """For people."""
+        lines = [f"{self.result.run}: {self.result.outcome.value} ({self.result.reason})"]
+        if self.stored is None:
+            lines.append("nothing is stored of this run yet, so there is nothing to compare it with")
+        elif self.difference is None:
+            lines.append("every record and evaluation is equal to the stored ones, bit for bit")
+        else:
+            lines.append(f"stored as {self.stored.outcome.value}; first difference: {self.difference}")
+        lines += [f"environment changed: {change}" for change in self.environment_changes]
+        return "\n".join(lines)
 
 
 def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter) -> Replay:

@@ -109,7 +109,7 @@ class StudyRunner:
         if Store.holds_study(self.folder):
             store = Store.open(self.folder)
             self._check_same_study(store)
-            if self._is_complete(store):
+            if is_complete(store, self.spec):
                 self.reporter.planned(store.plan, stored_results(store))
                 return True
             device = choose_device(store.plan.device)
@@ -146,12 +146,6 @@ class StudyRunner:
                 "give this one another name, or another folder with --out"
             )
 
-    def _is_complete(self, store: Store) -> bool:
-        wanted = self.spec.design.points
-        points = len({run.point for run in store.plan.runs})
-        trained = len(store.finished()) == len(store.plan.cohorts)
-        return trained and (self.spec.design.sampler != "tpe" or points >= wanted)
-
     def _train_all(self, store: Store, materials: Materials) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
         evaluator = materials.evaluator(self.spec)
@@ -170,7 +164,7 @@ class StudyRunner:
         while True:
             finished = store.finished()
             yield from (cohort for cohort in store.plan.cohorts if cohort.id not in finished)
-            if self._is_complete(store):
+            if is_complete(store, self.spec):
                 return
             store.replace_plan(self._with_next_round(store))
             self.reporter.planned(store.plan, stored_results(store))
@@ -246,11 +240,18 @@ def finished_points(store: Store) -> list[FinishedPoint]:
     ]
 
 
-def relabel_study(folder: Path, spec: StudySpec) -> dict[str, tuple[Outcome, Outcome]]:
-    """Label every finished run of a study anew by the thresholds of `spec`, without training.
+def relabel_study(folder: Path, overrides: Sequence[str]) -> dict[str, tuple[Outcome, Outcome]]:
+    """Label every finished run of a study anew, without training.
 
-    Returns old and new outcome of each run whose label changed. Records and evaluations stay as they are.
+    `overrides` are thresholds as `outcomes.name=value`; those not named stay as they are. Returns old and
+    new outcome of each run whose label changed. Records and evaluations are not touched. Raises
+    StabilityError for an unknown threshold, or anything else than a threshold.
     """
+    for text in overrides:
+        if not text.startswith("outcomes."):
+            raise StabilityError(f"--set {text}: a stored study's thresholds are all that can be set: outcomes.*")
+    source = str(folder / "study.yaml")
+    spec = parse_study(Store.open(folder).study_yaml, source=source, overrides=overrides)
     store = Store.open(folder)
     with store.lock():
         results: dict[str, RunResult] = {}
@@ -267,23 +268,40 @@ def relabel_study(folder: Path, spec: StudySpec) -> dict[str, tuple[Outcome, Out
     return changed
 
 
+def is_complete(store: Store, spec: StudySpec) -> bool:
+    """Whether every run that the study asks for is finished."""
+    trained = len(store.finished()) == len(store.plan.cohorts)
+    points = len({run.point for run in store.plan.runs})
+    return trained and (spec.design.sampler != "tpe" or points >= spec.design.points)
+
+
 def study_status(folder: Path) -> dict[str, Any]:
-    """How far a study is: runs, outcomes, steps of what is under way; for people and for `--json`."""
+    """How far a study is, for people and for machines.
+
+    Raises StabilityError where there is no study.
+    """
     store = Store.open(folder)
     results = stored_results(store)
-    counts = {outcome.value: sum(result.outcome is outcome for result in results) for outcome in Outcome}
-    finished = store.finished()
     spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
     return {
         "study": spec.name,
         "folder": str(folder),
+        "complete": is_complete(store, spec),
         "runs": len(store.plan.runs),
         "runs_finished": len(results),
         "cohorts": len(store.plan.cohorts),
-        "cohorts_finished": len(finished),
-        "complete": len(finished) == len(store.plan.cohorts)
-        and (spec.design.sampler != "tpe" or len({run.point for run in store.plan.runs}) >= spec.design.points),
-        "outcomes": counts,
+        "cohorts_finished": len(store.finished()),
+        "outcomes": {
+            outcome.value: sum(result.outcome is outcome for result in results) for outcome in Outcome
+        },
+        "horizon": store.plan.horizon,
         "device": store.plan.device,
         "threads": store.plan.threads,
     }
+
+
+def run_states(folder: Path) -> dict[str, str]:
+    """By planned run: its outcome, or `waiting`."""
+    store = Store.open(folder)
+    ended = {result.run: result.outcome.value for result in stored_results(store)}
+    return {run.run: ended.get(run.run, "waiting") for run in store.plan.runs}

@@ -13,6 +13,7 @@ import pytest
 
 from stability.analysis.frames import StudyFrames, with_event_flags, with_last_visit
 from stability.records import Evaluation, Event, Record
+from stability.report import write_report
 from stability.spec import Choice, Config, Design, Range, Run, StudySpec, Training
 from stability.store import FilmStrip, Plan, PlannedCohort
 from stability.store.filmstrips import encode_filmstrip
@@ -41,6 +42,15 @@ SPACE: dict[str, Range | Choice] = {
 MakeStudy = Callable[..., StudyFrames]
 
 
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a study with runs of every outcome."""
+    folder = tmp_path_factory.mktemp("report")
+    frames = synthetic(folder / "results", design=Design(points=8, seeds=2, cross=("loss",)))
+    assert set(frames.runs["outcome"]) == set(OUTCOMES)
+    return write_report(frames, folder / "reports" / "synthetic.html")
+
+
 @pytest.fixture
 def make_study(tmp_path: Path) -> MakeStudy:
     """Build a study; what is not said is as in `synthetic`."""
@@ -64,7 +74,7 @@ def synthetic(
 ) -> StudyFrames:
     """A study whose runs all have planted outcomes; `finished` runs of the plan have frames."""
     space = SPACE if space is None else space
-    design = design or Design(sampler="sobol", points=16, seeds=2, cross=("loss",))
+    design = design or Design(sampler="sobol", points=6, seeds=2, cross=("loss",))
     training = training or Training(steps=HORIZON, stop_on=("diverged",))
     spec = StudySpec(name=name, space=space, fixed={"batch_size": 64}, design=design, training=training)
     generator = np.random.default_rng(3)

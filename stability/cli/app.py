@@ -1,0 +1,264 @@
+"""The `stability` command. Every bad input ends in one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stability.errors import StabilityError
+
+if TYPE_CHECKING:
+    from stability.runner.study import Resources
+    from stability.spec import StudySpec
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Which GAN hyperparameters train stably, how sure are we, and what goes wrong elsewhere.",
+)
+classifier_app = typer.Typer(no_args_is_help=True, help="The classifiers whose features the metrics use.")
+app.add_typer(classifier_app, name="classifier")
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.")]
+Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A study's results folder.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the study file, such as training.steps=200."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
+Download = Annotated[bool, typer.Option("--download", help="Fetch a missing data set through torchvision.")]
+ClassifierFile = Annotated[Path | None, typer.Option("--classifier", help="Another classifier's weights.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; kept with the plan.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def main() -> None:
+    """Run the command line; turn `StabilityError` into one line and exit code 2."""
+    try:
+        app()
+    except StabilityError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("stopped at once; what is finished is kept, and the same command goes on", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from stability import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("study.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Write a commented study file to start from."""
+    template = Path(__file__).with_name("study.yaml").read_text(encoding="utf-8")
+    if path.exists() and not force:
+        raise StabilityError(f"{path}: exists already; give another name or --force")
+    try:
+        path.write_text(template, encoding="utf-8")
+    except OSError as error:
+        raise StabilityError(f"{path}: cannot be written: {error.strerror}") from error
+    typer.echo(f"wrote {path}; next: stability validate {path}")
+
+
+@app.command()
+def validate(
+    study: StudyFile,
+    set_: Overrides = None,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    download: Download = False,
+    classifier: ClassifierFile = None,
+    threads: Threads = None,
+    no_timing: Annotated[bool, typer.Option("--no-timing", help="Leave out the estimate of time.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a study file and print the plan: runs, cohorts, thresholds, and how long it will take here."""
+    from stability.cli import plan_view
+
+    spec = _load(study, set_)
+    resources = _resources(device, data_root, download, classifier, threads)
+    summary = plan_view.summarise(spec, resources, timing=not no_timing)
+    typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    set_: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="Results folder; by default results/<name>.")] = None,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    download: Download = False,
+    classifier: ClassifierFile = None,
+    threads: Threads = None,
+) -> None:
+    """Train every run of a study that is not finished yet, and keep everything."""
+    from rich.console import Console
+
+    from stability.cli.display import Display
+    from stability.cli.interrupt import EXIT_CODES, Interrupt
+    from stability.runner.study import StudyRunner, study_status
+    from stability.store import Store
+
+    spec = _load(study, set_)
+    folder = out or Path("results") / spec.name
+    resources = _resources(device, data_root, download, classifier, threads)
+    if Store.holds_study(folder) and study_status(folder)["complete"]:
+        StudyRunner(spec, folder, resources, Display(Console(quiet=True))).run()
+        typer.echo(f"{folder} is finished; next: stability report {folder}")
+        return
+    with Display(Console()) as display, Interrupt() as interrupt:
+        complete = StudyRunner(spec, folder, resources, display, interrupt).run()
+    if not complete and interrupt.received is not None:
+        typer.echo(f"stopped; the same command goes on where this left off ({folder})", err=True)
+        raise typer.Exit(EXIT_CODES[interrupt.received])
+    typer.echo(f"finished {folder}; next: stability report {folder}")
+
+
+@app.command()
+def report(
+    results: Results,
+    out: Annotated[Path | None, typer.Option(help="The page; by default reports/<folder's name>.html.")] = None,
+) -> None:
+    """Write a study's offline HTML page."""
+    from stability.analysis.frames import load
+    from stability.report import write_report
+
+    page = write_report(load(results), out or Path("reports") / f"{results.resolve().name}.html")
+    typer.echo(f"wrote {page}")
+
+
+@app.command()
+def status(
+    results: Results,
+    runs: Annotated[bool, typer.Option("--runs", help="List every planned run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how far a study is."""
+    from stability.cli.status_view import as_text
+    from stability.runner.study import run_states, study_status
+
+    state = study_status(results)
+    if runs:
+        state["run_states"] = run_states(results)
+    typer.echo(json.dumps(state, indent=1) if as_json else as_text(state))
+
+
+@app.command()
+def replay(
+    results: Results,
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, as in the report.")],
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    download: Download = False,
+    classifier: ClassifierFile = None,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train one run of a study again, alone, and compare it with what was kept; exit 1 if it differs."""
+    from rich.console import Console
+
+    from stability.cli.display import Display
+    from stability.runner.replay import replay as train_again
+
+    resources = _resources(device, data_root, download, classifier, threads)
+    with Display(Console(stderr=True)) as display:
+        again = train_again(results, run_name, resources, display)
+    if as_json:
+        typer.echo(json.dumps(again.summary(), indent=1))
+    else:
+        typer.echo(again.in_words())
+    if again.difference is not None:
+        raise typer.Exit(1)
+
+
+@app.command()
+def relabel(
+    results: Results,
+    set_: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Apply other thresholds (--set outcomes.persist=4) to a study's stored records, without training."""
+    from stability.runner.study import relabel_study
+
+    changed = relabel_study(results, set_ or [])
+    rows = {name: {"was": old.value, "is": new.value} for name, (old, new) in changed.items()}
+    lines = [f"{name}: {row['was']} -> {row['is']}" for name, row in rows.items()]
+    typer.echo(
+        json.dumps(rows, indent=1) if as_json else "\n".join([*lines, f"{len(lines)} labels changed"])
+    )
+
+
+@classifier_app.command("train")
+def classifier_train(
+    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, kmnist, cifar10 or folder:PATH.")] = "mnist",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
+    image_size: Annotated[int | None, typer.Option(help="28, 32 or 64; by default the data set's own.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Weights file (.safetensors).")] = None,
+    device: Device = "auto",
+    data_root: DataRoot = None,
+    download: Download = False,
+) -> None:
+    """Train the classifier whose features and probabilities a data set's metrics use."""
+    from stability.gan.classifier import EpochReport, classifier_path, save_classifier, train_classifier
+    from stability.gan.data import load_dataset
+    from stability.runner.devices import choose_device
+
+    place = choose_device(device)
+    images = load_dataset(dataset, device=place, data_root=data_root, download=download, image_size=image_size)
+
+    def show(epoch: EpochReport) -> None:
+        typer.echo(
+            f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.loss:.4f}, "
+            f"training accuracy {epoch.accuracy:.4f}, {epoch.seconds:.0f} s"
+        )
+
+    trained = train_classifier(images, seed=seed, epochs=epochs, device=place, progress=show)
+    path = save_classifier(trained, out or classifier_path(images))
+    typer.echo(f"accuracy on {len(images.test):,} test images: {trained.accuracy:.4f}; wrote {path}")
+
+
+@app.command()
+def selftest(device: Device = "auto", as_json: AsJson = False) -> None:
+    """Check this installation against known answers on a device; exit 1 if anything fails."""
+    from stability.cli.selftest import as_text, run_checks
+    from stability.runner.devices import choose_device
+
+    checks = run_checks(choose_device(device))
+    rows: list[dict[str, Any]] = [check.as_row() for check in checks]
+    typer.echo(json.dumps(rows, indent=1) if as_json else as_text(checks))
+    if not all(check.passed for check in checks):
+        raise typer.Exit(1)
+
+
+def _load(study: Path, overrides: list[str] | None) -> StudySpec:
+    from stability.spec.loader import load_study
+
+    return load_study(study, overrides or [])
+
+
+def _resources(
+    device: str, data_root: Path | None, download: bool, classifier: Path | None, threads: int | None
+) -> Resources:
+    from stability.runner.study import Resources
+
+    return Resources(device, data_root, download, classifier, threads)

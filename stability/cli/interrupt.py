@@ -1,0 +1,36 @@
+"""Ctrl-C and SIGTERM as a flag that a study looks at between records; a second Ctrl-C leaves at once."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+
+
+class Interrupt:
+    """Use as a context manager; `received` is the signal that asked to stop, if any."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Interrupt:
+        for number in EXIT_CODES:
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        return self.received is not None

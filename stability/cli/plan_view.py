@@ -1,0 +1,101 @@
+"""A study's plan before anything is trained: for people, and as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+
+from stability.cli.display import duration
+from stability.gan.cohort import Placement
+from stability.runner.calibration import estimate_time
+from stability.runner.devices import choose_device, prepare
+from stability.runner.planning import make_plan
+from stability.runner.study import Materials, Resources
+from stability.spec import Range, StudySpec
+from stability.spec.expand import doubts
+
+
+def summarise(spec: StudySpec, resources: Resources, *, timing: bool) -> dict[str, Any]:
+    """Everything the plan says, as plain values.
+
+    Raises StabilityError where data, classifier or device are missing.
+    """
+    device = choose_device(resources.device)
+    prepare(resources.threads or torch.get_num_threads())
+    materials = Materials.load(spec, resources, device)
+    plan = make_plan(spec, device=str(device), threads=torch.get_num_threads())
+    doubtful = Counter(words for run in plan.runs for words in doubts(run.config))
+    search = spec.design.sampler == "tpe"
+    summary: dict[str, Any] = {
+        "study": spec.name,
+        "dataset": f"{materials.dataset.name}, {len(materials.dataset.train):,} training images",
+        "metrics": f"features of {materials.classifier.name}",
+        "sampler": spec.design.sampler,
+        "points": spec.design.points,
+        "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
+        "crossed": {name: _factor(spec.space[name]) for name in spec.crossed},
+        "seeds": spec.design.seeds,
+        "runs": "planned round by round" if search else len(plan.runs),
+        "cohorts": "planned round by round" if search else len(plan.cohorts),
+        "horizon": plan.horizon,
+        "visits": -(-plan.horizon // spec.recording.evaluate_every),
+        "stop_on": list(spec.training.stop_on),
+        "thresholds": spec.outcomes.model_dump(),
+        "doubtful": dict(doubtful),
+        "advice": _advice(spec),
+        "device": plan.device,
+        "threads": plan.threads,
+    }
+    if timing and plan.cohorts:
+        estimate = estimate_time(plan, spec, materials.evaluator(spec), Placement(device))
+        summary["estimated_seconds"] = {
+            "training": round(estimate.training, 1),
+            "evaluation": round(estimate.evaluation, 1),
+            "total": round(estimate.total, 1),
+        }
+    return summary
+
+
+def _factor(factor: Any) -> str:
+    if isinstance(factor, Range):
+        return f"{factor.low:g} to {factor.high:g}" + (", log" if factor.log else "")
+    return ", ".join(map(str, factor.values))
+
+
+def _advice(spec: StudySpec) -> list[str]:
+    points, advice = spec.design.points, []
+    if spec.design.sampler == "sobol" and points & (points - 1):
+        advice.append(f"sobol fills space evenly at powers of two; {points} points is not one")
+    if spec.design.sampler == "tpe":
+        advice.append("tpe searches: its runs are shown, but no rate is estimated from them")
+    if spec.recording.every > spec.recording.evaluate_every:
+        advice.append("recording.every is larger than evaluate_every: saturation needs records at every visit")
+    if spec.training.steps < spec.outcomes.persist * spec.recording.evaluate_every:
+        advice.append(f"fewer than persist = {spec.outcomes.persist} visits: nothing can be saturated")
+    return advice
+
+
+def as_text(summary: dict[str, Any]) -> str:
+    """The same in lines."""
+    lines = [f"{summary['study']}: a valid study"]
+    for name in ("dataset", "metrics", "sampler", "points"):
+        lines.append(f"  {name:<11}{summary[name]}")
+    for kind in ("sampled", "crossed"):
+        lines += [f"  {kind:<11}{name}: {values}" for name, values in summary[kind].items()]
+    for name in ("seeds", "runs", "cohorts", "horizon", "visits"):
+        lines.append(f"  {name:<11}{summary[name]}")
+    lines.append(f"  {'stop_on':<11}{', '.join(summary['stop_on']) or 'nothing'}")
+    lines.append(f"  {'device':<11}{summary['device']}, {summary['threads']} threads")
+    lines.append("thresholds (any of them can be set under outcomes)")
+    lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
+    lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]
+    lines += [f"note: {words}" for words in summary["advice"]]
+    if "estimated_seconds" in summary:
+        seconds = summary["estimated_seconds"]
+        lines.append(
+            f"about {duration(seconds['total'])} on this device if no run stops early "
+            f"({duration(seconds['training'])} training, {duration(seconds['evaluation'])} evaluation)"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from stability.analysis.frames import StudyFrames
+from stability.errors import StabilityError
+from stability.report import write_report
+from stability.report.palette import LOOKS
+from stability.spec import Choice, Design, Range, Training
+
+MakeStudy = Callable[..., StudyFrames]
+FETCHING = ("src", "srcset", "action", "data", "poster", "background", "formaction", "ping")
+VOID = {"meta", "link", "img", "input", "br"}
+
+
+class Page(HTMLParser):
+    """Everything a test asks of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.text = path.read_text(encoding="utf-8")
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self.open):
+            self.words.append(data)
+
+    def all(self, tag: str, **wanted: str) -> list[dict[str, str]]:
+        found = [attrs for name, attrs in self.tags if name == tag]
+        return [attrs for attrs in found if all(attrs.get(key) == value for key, value in wanted.items())]
+
+    @property
+    def said(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+@pytest.fixture(scope="module")
+def parsed(page: Path) -> Page:
+    return Page(page)
+
+
+def written(frames: StudyFrames, tmp_path: Path) -> Page:
+    return Page(write_report(frames, tmp_path / "page.html"))
+
+
+def test_the_page_has_every_section_and_all_tags_close(parsed: Page) -> None:
+    assert not parsed.open
+    assert [attrs["id"] for attrs in parsed.all("section")] == ["design", "shares", "map", "runs", "table"]
+    assert len(parsed.all("h1")) == 1
+
+
+def test_ids_are_unique_and_links_within_the_page_are_met(parsed: Page) -> None:
+    ids = [attrs["id"] for _, attrs in parsed.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    targets = [attrs["href"][1:] for _, attrs in parsed.tags if attrs.get("href", "").startswith("#")]
+    assert targets
+    assert set(targets) <= set(ids)
+
+
+def test_nothing_is_fetched(parsed: Page) -> None:
+    assert "http://" not in parsed.text
+    assert "https://" not in parsed.text
+    for tag, attrs in parsed.tags:
+        for name in FETCHING:
+            assert attrs.get(name, "data:").startswith("data:"), (tag, name)
+        assert attrs.get("href", "#").startswith(("#", "data:")), tag
+    assert "@import" not in parsed.text
+
+
+def test_the_policy_allows_nothing_but_the_page_s_own_script(parsed: Page) -> None:
+    policy = parsed.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
+    script = re.findall(r"<script>(.*?)</script>", parsed.text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script[0].encode()).digest()).decode()
+    assert len(script) == 1
+    assert "default-src 'none'" in policy
+    assert f"script-src 'sha256-{digest}'" in policy
+
+
+def test_every_picture_speaks(parsed: Page) -> None:
+    figures = parsed.all("svg", role="img")
+    assert len(figures) == 3 + 1 + len(LOOKS)  # shares by three factors, the map, a card an outcome
+    assert all(len(attrs["aria-label"]) > 40 for attrs in figures)
+    pictures = parsed.all("img")
+    assert pictures
+    assert all(re.fullmatch(r"8 generated images at step [\d,]+", attrs["alt"]) for attrs in pictures)
+
+
+def test_every_outcome_has_a_card_with_its_replay_command(parsed: Page) -> None:
+    cards = [attrs["id"].removeprefix("run-") for attrs in parsed.all("article")]
+    assert len(cards) == len(LOOKS)
+    for run in cards:
+        assert re.search(rf"stability replay \S*results {run}\b", parsed.said)
+
+
+def test_the_banner_tells_the_design(parsed: Page) -> None:
+    for fact in ("48 finished of 48 planned", "Sobol", "8 points, 2 seeds each", "1,000 steps", "0.05 to 20"):
+        assert fact in parsed.said, fact
+    assert "drawn log-uniformly" in parsed.said
+    assert "saturated_separation" in parsed.said
+
+
+def test_every_rate_stands_with_its_interval_and_its_sizes(parsed: Page) -> None:
+    assert re.search(r"hinge \.\d\d \[\.\d+, \.\d+\]", parsed.said)
+    assert "n_points n_runs" in parsed.said
+
+
+def test_the_table_holds_every_run_and_sorts_by_buttons(parsed: Page) -> None:
+    buttons = parsed.all("button")
+    assert all(attrs["type"] == "button" for attrs in buttons)
+    assert len([attrs for attrs in parsed.all("th") if attrs.get("aria-sort") == "none"]) == len(buttons)
+    assert parsed.said.count("p003-hinge-s1") >= 1
+
+
+def test_the_data_behind_a_figure_can_be_downloaded(parsed: Page) -> None:
+    links = [attrs for attrs in parsed.all("a") if "download" in attrs]
+    runs = next(attrs for attrs in links if attrs["download"] == "synthetic-runs.csv")
+    content = base64.b64decode(runs["href"].removeprefix("data:text/csv;base64,"))
+    frame = pd.read_csv(io.BytesIO(content))
+    assert len(frame) == 48
+    assert {"lr_ratio", "beta1", "outcome", "reason"} <= set(frame)
+    assert {"synthetic-shares-by-loss.csv", "synthetic-map.csv"} <= {attrs["download"] for attrs in links}
+
+
+def test_text_from_a_study_cannot_become_markup(make_study: MakeStudy, tmp_path: Path) -> None:
+    evil = "<script>alert(1)</script>"
+    space: dict[str, Range | Choice] = {
+        "loss": Choice(values=("hinge", evil)),
+        "lr_ratio": Range(low=0.1, high=10, log=True),
+        "lr": Range(low=1e-4, high=1e-2, log=True),
+    }
+    design = Design(points=4, seeds=1, cross=())
+    frames = make_study(
+        space=space, design=design, name="<b>bold</b>", reason='"><img src=x onerror=alert(2)>'
+    )
+    assert evil in set(frames.runs["loss"])
+    parsed = written(frames, tmp_path)
+    assert len(parsed.all("script")) == 1
+    assert all(attrs["src"].startswith("data:") for attrs in parsed.all("img"))
+    assert not [attrs for _, attrs in parsed.tags if any(name.startswith("on") for name in attrs)]
+    assert "<b>bold</b>" in parsed.said
+    assert evil in parsed.said
+
+
+def test_a_study_with_nothing_finished_says_so(make_study: MakeStudy, tmp_path: Path) -> None:
+    parsed = written(make_study(finished=0), tmp_path)
+    assert "Nothing has finished yet: 0 of 36 planned runs." in parsed.said
+    assert [attrs["id"] for attrs in parsed.all("section")] == ["design"]
+
+
+def test_a_study_under_way_warns(make_study: MakeStudy, tmp_path: Path) -> None:
+    parsed = written(make_study(finished=9), tmp_path)
+    assert "after 9 of 36 planned runs" in parsed.said
+    assert "27 runs of 36 are not finished" in parsed.said
+
+
+def test_a_search_shows_counts_and_no_rate(make_study: MakeStudy, tmp_path: Path) -> None:
+    parsed = written(make_study(design=Design(sampler="tpe", points=6, seeds=1, cross=("loss",))), tmp_path)
+    assert "Rates are not estimable: tpe chose its points" in parsed.said
+    assert "counts of a search, not rates" in parsed.said
+    assert not re.search(r"\[\.?\d[^\]]*, [^\]]*\]", parsed.said)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [{"lr": Range(low=1e-4, high=1e-2, log=True)}, {"loss": Choice(values=("hinge", "minimax"))}, {}],
+    ids=["one range", "no range", "nothing varied"],
+)
+def test_small_spaces_have_a_page_too(
+    make_study: MakeStudy, tmp_path: Path, space: dict[str, Range | Choice]
+) -> None:
+    frames = make_study(space=space, design=Design(points=3, seeds=2), events=False)
+    parsed = written(frames, tmp_path)
+    assert not parsed.open
+    assert bool([attrs for attrs in parsed.all("section") if attrs["id"] == "map"]) == ("lr" in space)
+
+
+def test_one_point_has_estimates_without_intervals(make_study: MakeStudy, tmp_path: Path) -> None:
+    parsed = written(make_study(design=Design(points=1, seeds=3, cross=("loss",))), tmp_path)
+    assert "A single point has no interval" in parsed.said or "No run ended stable" in parsed.said
+    assert "[no interval]" in parsed.said
+
+
+def test_a_run_without_filmstrip_has_its_curves(make_study: MakeStudy, tmp_path: Path) -> None:
+    frames = make_study(design=Design(points=2, seeds=1, cross=()))
+    for picture in frames.folder.rglob("*.png"):
+        picture.unlink()
+    assert "No filmstrip was kept of this run." in written(frames, tmp_path).said
+
+
+def test_runs_that_stop_early_are_pointed_out(make_study: MakeStudy, tmp_path: Path) -> None:
+    training = Training(steps=1000, stop_on=("diverged", "saturated"))
+    parsed = written(make_study(design=Design(points=2, seeds=1), training=training), tmp_path)
+    assert "when diverged or saturated" in parsed.said
+    assert "Runs that were stopped early keep their label" in parsed.said
+
+
+def test_the_replay_command_is_the_caller_s_and_quoted(make_study: MakeStudy, tmp_path: Path) -> None:
+    frames = make_study(design=Design(points=1, seeds=1, cross=()))
+    out = write_report(frames, tmp_path / "page.html", replay_command="again {run} in {folder}")
+    assert f"again {frames.runs['run'].iloc[0]} in " in Page(out).said
+
+
+def test_the_same_study_gives_the_same_page(make_study: MakeStudy, tmp_path: Path) -> None:
+    frames = make_study(design=Design(points=2, seeds=1))
+    first, second = (write_report(frames, tmp_path / name).read_bytes() for name in ("a.html", "b.html"))
+    assert first == second
+
+
+def test_an_unwritable_place_is_told_in_one_line(make_study: MakeStudy, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StabilityError, match="cannot be written"):
+        write_report(make_study(finished=0), tmp_path / "file" / "page.html")
+
+
+def test_importing_the_report_imports_neither_torch_nor_optuna() -> None:
+    unwanted = "{'torch', 'optuna', 'matplotlib.pyplot'}"
+    code = f"import sys, stability.report; sys.exit(bool({unwanted} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

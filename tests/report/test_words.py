@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stability.analysis.verdict import verdict
+from stability.report.words import adaptive_headline, headline, interval, listed, number, plural, share
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.4712, ".47"),
+        (0.0, "0"),
+        (1.0, "1"),
+        (0.004, ".004"),
+        (0.996, ".996"),
+        (1e-9, "<.001"),
+        (1 - 1e-9, ">.999"),
+        (NAN, "–"),
+    ],
+)
+def test_shares(value: float, text: str) -> None:
+    assert share(value) == text
+
+
+def test_intervals() -> None:
+    assert interval(0.12, 0.34) == "[.12, .34]"
+    assert interval(NAN, NAN) == "[no interval]"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567.0, "1.23e6"),
+        (12345, "12,345"),
+        (0.5, "0.5"),
+        (12.345, "12.3"),
+        (100.4, "100"),
+        (0.000234, "2.34e-4"),
+        (-0.25, "−0.25"),
+        (float("inf"), "∞"),
+        (NAN, "–"),
+        (True, "true"),
+        (None, "none"),
+        ("mlp", "mlp"),
+    ],
+)
+def test_numbers_have_three_significant_digits(value: Any, text: str) -> None:
+    assert number(value) == text
+
+
+def test_lists_and_plurals() -> None:
+    assert [listed(list(names)) for names in ("", "a", "ab", "abc")] == ["", "a", "a and b", "a, b and c"]
+    assert [plural(1, "run"), plural(2, "run")] == ["1 run", "2 runs"]
+
+
+def runs_of(adaptive: bool = False, **outcomes: list[str]) -> pd.DataFrame:
+    rows = [
+        {"loss": loss, "point": point, "outcome": outcome, "adaptive": adaptive}
+        for loss, results in outcomes.items()
+        for point, outcome in enumerate(results)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_overlap_is_said_in_words() -> None:
+    sentences = headline(
+        verdict(
+            runs_of(hinge=["stable"] * 6 + ["saturated"] * 4, minimax=["stable"] * 5 + ["saturated"] * 5),
+            "loss",
+        )
+    )
+    assert sentences[0].startswith("“hinge” was stable most often: .60 [")
+    assert "overlaps with that of “minimax”: this comparison does not rank them" in sentences[1]
+    assert sentences[2].startswith("The most frequent failure: saturated, .45 [")
+
+
+def test_a_clear_difference_is_said_in_words() -> None:
+    sentences = headline(verdict(runs_of(hinge=["stable"] * 40, minimax=["diverged"] * 40), "loss"))
+    assert sentences[0].startswith("“hinge” was stable most often: all of 40 runs [")
+    assert sentences[1] == "“minimax” lies clearly below, interval and all."
+
+
+def test_a_tie_gives_each_its_own_interval() -> None:
+    sentences = headline(
+        verdict(runs_of(hinge=["stable", "diverged"], minimax=["stable", "saturated"]), "loss")
+    )
+    assert "“hinge” .50 [" in sentences[0]
+    assert "“minimax” .50 [" in sentences[0]
+    assert sentences[1].startswith("The most frequent failures: diverged, .25 [")
+
+
+def test_no_stable_run_still_leaves_a_bound() -> None:
+    sentences = headline(verdict(runs_of(hinge=["diverged"] * 10, minimax=["diverged"] * 10), "loss"))
+    assert sentences[0].startswith("No run ended stable, under any loss; shares up to .3")
+
+
+def test_unfinished_runs_are_pointed_out() -> None:
+    sentences = headline(verdict(runs_of(hinge=["stable", "unfinished"]), None))
+    assert sentences[0].startswith(".50 [")
+    assert sentences[1] == "No run failed."
+    assert sentences[2].startswith("Still improving at the horizon: .50 [")
+
+
+def test_a_search_gets_no_rate() -> None:
+    runs = runs_of(adaptive=True, hinge=["stable", "diverged"])
+    assert headline(verdict(runs, "loss")) == []
+    first, second = adaptive_headline(runs["outcome"], "tpe")
+    assert first == "The search found 1 stable run among 2."
+    assert "not estimable" in second
