@@ -28,7 +28,9 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A study's results folder.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the study file, such as training.steps=200."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a key of the study file, such as training.steps=200."
+    ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
@@ -136,7 +138,9 @@ def run(
 @app.command()
 def report(
     results: Results,
-    out: Annotated[Path | None, typer.Option(help="The page; by default reports/<folder's name>.html.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The page; by default reports/<folder's name>.html.")
+    ] = None,
 ) -> None:
     """Write a study's offline HTML page."""
     from stability.analysis.frames import load
@@ -202,17 +206,19 @@ def relabel(
     changed = relabel_study(results, set_ or [])
     rows = {name: {"was": old.value, "is": new.value} for name, (old, new) in changed.items()}
     lines = [f"{name}: {row['was']} -> {row['is']}" for name, row in rows.items()]
-    typer.echo(
-        json.dumps(rows, indent=1) if as_json else "\n".join([*lines, f"{len(lines)} labels changed"])
-    )
+    typer.echo(json.dumps(rows, indent=1) if as_json else "\n".join([*lines, f"{len(lines)} labels changed"]))
 
 
 @classifier_app.command("train")
 def classifier_train(
-    dataset: Annotated[str, typer.Option(help="mnist, fashion-mnist, kmnist, cifar10 or folder:PATH.")] = "mnist",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 8,
+    dataset: Annotated[
+        str, typer.Option(help="mnist, fashion-mnist, kmnist, cifar10 or folder:PATH.")
+    ] = "mnist",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 16,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
-    image_size: Annotated[int | None, typer.Option(help="28, 32 or 64; by default the data set's own.")] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="28, 32 or 64; by default the data set's own.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Weights file (.safetensors).")] = None,
     device: Device = "auto",
     data_root: DataRoot = None,
@@ -224,7 +230,9 @@ def classifier_train(
     from stability.runner.devices import choose_device
 
     place = choose_device(device)
-    images = load_dataset(dataset, device=place, data_root=data_root, download=download, image_size=image_size)
+    images = load_dataset(
+        dataset, device=place, data_root=data_root, download=download, image_size=image_size
+    )
 
     def show(epoch: EpochReport) -> None:
         typer.echo(

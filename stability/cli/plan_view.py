@@ -71,7 +71,9 @@ def _advice(spec: StudySpec) -> list[str]:
     if spec.design.sampler == "tpe":
         advice.append("tpe searches: its runs are shown, but no rate is estimated from them")
     if spec.recording.every > spec.recording.evaluate_every:
-        advice.append("recording.every is larger than evaluate_every: saturation needs records at every visit")
+        advice.append(
+            "recording.every is larger than evaluate_every: saturation needs records at every visit"
+        )
     if spec.training.steps < spec.outcomes.persist * spec.recording.evaluate_every:
         advice.append(f"fewer than persist = {spec.outcomes.persist} visits: nothing can be saturated")
     return advice

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stability.gan.adam import AdamSettings, MemberwiseAdam, WholeStackAdam
+from stability.gan.adam import AdamSettings, MemberwiseAdam, StackedOptimizer, WholeStackAdam
 from stability.gan.classifier import load_classifier, measure_accuracy
 from stability.gan.cohort import Cohort, Placement
 from stability.gan.data import load_dataset
@@ -57,7 +57,7 @@ def _runs(**common: Any) -> list[Run]:
             trial=loss,
             replicate=0,
             seed=seed,
-            config=Config(loss=loss, width=8, batch_size=16, latent_dim=16, lr=1e-3, **common),  # type: ignore[arg-type]
+            config=Config(loss=loss, width=8, batch_size=16, latent_dim=16, lr=1e-3, **common),
             levels={},
         )
         for seed, loss in enumerate(LOSSES)
@@ -99,7 +99,10 @@ def both_adams(device: torch.device) -> Check:
     start = torch.randn(3, 40, generator=generator)
     settings = [AdamSettings(1e-3, 0.0, 0.9), AdamSettings(1e-2, 0.5, 0.999), AdamSettings(3e-4, 0.9, 0.99)]
     leaves = [start.clone().to(device) for _ in range(2)]
-    adams = [MemberwiseAdam([leaves[0]], settings), WholeStackAdam([leaves[1]], settings)]
+    adams: list[StackedOptimizer] = [
+        MemberwiseAdam([leaves[0]], settings),
+        WholeStackAdam([leaves[1]], settings),
+    ]
     for _ in range(30):
         gradient = torch.randn(3, 40, generator=generator).to(device)
         for adam in adams:
@@ -117,7 +120,11 @@ def losses_train(device: torch.device) -> Check:
         after = _train(cohort, 2)
         for k, run in enumerate(cohort.runs):
             moved = [
-                any(not torch.equal(before[name][k], after[name][k]) for name in before if name.startswith(net))
+                any(
+                    not torch.equal(before[name][k], after[name][k])
+                    for name in before
+                    if name.startswith(net)
+                )
                 for net in ("generator/", "discriminator/")
             ]
             if not all(moved) or cohort.divergences()[k] is not None:

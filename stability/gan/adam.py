@@ -1,7 +1,8 @@
 """Adam over stacked leaves with a learning rate and betas per member (Kingma & Ba 2015, algorithm 1).
 
-Two implementations of one rule, tested equal: torch's fused kernel where it is fast (the CPU), a few lines over
-the whole stack where a kernel per member would be launch-bound (GPUs). Gradients are never cleaned: a NaN stays.
+Two implementations of one rule, tested equal: torch's fused kernel where it is fast (the CPU), a few lines
+over the whole stack where a kernel per member would be launch-bound (GPUs). Gradients are never cleaned: a
+NaN stays.
 """
 
 from __future__ import annotations

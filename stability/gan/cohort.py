@@ -61,15 +61,14 @@ class Cohort:
     kernels than a stack of several and would round differently; the copy is never reported.
     """
 
-    def __init__(
-        self, runs: Sequence[Run], images: UInt8[Tensor, "n c h w"], placement: Placement
-    ) -> None:
+    def __init__(self, runs: Sequence[Run], images: UInt8[Tensor, "n c h w"], placement: Placement) -> None:
         """Start the runs at step 0.
 
         Args:
             runs: the members; all of one `structure_key`.
             images: the training images, resident on the device.
             placement: device and precision.
+
         """
         keys = {structure_key(run.config) for run in runs}
         if len(keys) != 1:
@@ -104,14 +103,13 @@ class Cohort:
         self._streams = [Streams(run.seed) for run in self._members]
         configs = [run.config for run in self._members]
         self._losses = [LOSSES[config.loss] for config in configs]
-        self._loss_rows = {
+        rows = {
             name: [k for k, config in enumerate(configs) if config.loss == name]
             for name in dict.fromkeys(config.loss for config in configs)
         }
-        self._loss_order = self._indices(
-            sorted(range(len(configs)), key=[k for rows in self._loss_rows.values() for k in rows].__getitem__)
-        )
-        self._loss_rows_on_device = {name: self._indices(rows) for name, rows in self._loss_rows.items()}
+        by_loss = [k for own in rows.values() for k in own]
+        self._loss_rows = {name: self._indices(own) for name, own in rows.items()}
+        self._loss_order = self._indices([by_loss.index(k) for k in range(len(configs))])
         self._lr_d = self._numbers([config.lr_d for config in configs])
         self._lr_g = self._numbers([config.lr_g for config in configs])
         self._penalty_weight = self._numbers([config.penalty_weight for config in configs])
@@ -233,12 +231,13 @@ class Cohort:
         both = self.discriminator(torch.cat([real, fake], 1), self._draw_masks(2 * batch))
         return both[:, :batch], both[:, batch:]
 
-    def _losses_of(self, side: str, real_logits: Tensor, fake_logits: Tensor) -> Float[Tensor, "members batch"]:
+    def _losses_of(
+        self, side: str, real_logits: Tensor, fake_logits: Tensor
+    ) -> Float[Tensor, "members batch"]:
         """Each member's own loss on its own rows."""
         real, fake = diagnostics.lane_aligned(real_logits), diagnostics.lane_aligned(fake_logits)
         values = [
-            getattr(LOSSES[name], side)(real[rows], fake[rows])
-            for name, rows in self._loss_rows_on_device.items()
+            getattr(LOSSES[name], side)(real[rows], fake[rows]) for name, rows in self._loss_rows.items()
         ]
         return torch.cat(values)[self._loss_order, : fake_logits.shape[1]]
 
@@ -301,7 +300,7 @@ class Cohort:
         batch, latent_dim = self.config.batch_size, self.config.latent_dim
         rounded = -(-n // batch) * batch
         noise = torch.stack([evaluation_noise(run.seed, rounded, latent_dim) for run in self._members])
-        parts = [self.generator(self._place(part)) for part in noise.split(batch, 1)]
+        parts = [self.generator(self._place(part)) for part in torch.split(noise, batch, 1)]
         return torch.cat(parts, 1)[: len(self.runs), :n]
 
     @torch.no_grad()
@@ -316,7 +315,7 @@ class Cohort:
     def logits(self, images: Float[Tensor, "members n c h w"]) -> Float[Tensor, "members n"]:
         """The discriminators' logits without dropout, in training-sized batches."""
         padded = torch.cat([images] * (len(self._members) // len(self.runs)))
-        parts = [self.discriminator(part) for part in padded.split(self.config.batch_size, 1)]
+        parts = [self.discriminator(part) for part in torch.split(padded, self.config.batch_size, 1)]
         return torch.cat(parts, 1)[: len(self.runs)]
 
     def real_logits(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "members n"]:
@@ -326,7 +325,7 @@ class Cohort:
     # --- stopping and resuming ------------------------------------------------------------------------
 
     def select(self, keep: Sequence[int]) -> None:
-        """Go on with these members only; what they do afterwards is bit-equal to what they would have done."""
+        """Go on with these members only; what they do then is bit-equal to what they would have done."""
         if not keep:
             raise ValueError("a cohort cannot be empty")
         rows = [*keep, *keep] if self.placement.fused(self.config) and len(keep) == 1 else list(keep)
@@ -352,7 +351,7 @@ class Cohort:
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a `state()` of the same members."""
-        targets = {
+        targets: dict[str, StackedNetwork | StackedOptimizer] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
             "adam_g": self._adam_g,

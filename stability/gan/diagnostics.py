@@ -51,9 +51,9 @@ def separation(
 ) -> Float[Tensor, " members"]:
     """P(r > f) + P(r = f) / 2 over all pairs; NaN where a logit is NaN."""
     r, f = real_logits.unsqueeze(2), fake_logits.unsqueeze(1)
-    wins = (r > f).to(r.dtype).mean((1, 2)) + (r == f).to(r.dtype).mean((1, 2)) / 2
+    wins: Tensor = (r > f).to(r.dtype).mean((1, 2)) + (r == f).to(r.dtype).mean((1, 2)) / 2
     broken = real_logits.isnan().any(1) | fake_logits.isnan().any(1)
-    return torch.where(broken, torch.nan, wins)
+    return wins.masked_fill(broken, torch.nan)
 
 
 def layer_norms(gradients: Mapping[str, Tensor]) -> dict[str, Float[Tensor, " members"]]:
@@ -80,7 +80,8 @@ def relative_update(
     """|change of weights| / (learning rate sqrt(number of weights)): scale-free under Adam."""
     squares = [(b - a.detach()).flatten(1).square().sum(1) for b, a in zip(before, after, strict=True)]
     count = sum(b[0].numel() for b in before)
-    return _sum(squares).sqrt() / (learning_rates * count**0.5)
+    update: Tensor = _sum(squares).sqrt() / (learning_rates * count**0.5)
+    return update
 
 
 def near_share(probability: Float[Tensor, "members batch"]) -> Float[Tensor, " members"]:
@@ -142,6 +143,7 @@ def make_records(
         runs: the members' names.
         sigmoid: whether a member's loss gives its logits a meaning as probabilities.
         step: the generator update that was traced.
+
     """
     layers_g, norm_g, norms_g = _norms_by_member(trace.grads_g)
     layers_d, norm_d, norms_d = _norms_by_member(trace.grads_d)

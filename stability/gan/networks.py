@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -45,7 +46,7 @@ class MaskDropout(nn.Module):
         self.shape = shape
         self.register_buffer("mask", torch.ones(1, *(1 for _ in shape)))
 
-    def forward(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *shape"]:
+    def forward(self, x: Float[Tensor, batch * shape]) -> Float[Tensor, batch * shape]:
         """Multiply by the mask."""
         return x * self.mask
 
@@ -80,7 +81,7 @@ class Flat(nn.Module):
         self.body = body
         self.out_shape = out_shape
 
-    def forward(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *out"]:
+    def forward(self, x: Float[Tensor, batch * shape]) -> Float[Tensor, batch * out]:
         """Flatten each example, run the body, reshape."""
         out: Tensor = self.body(x.reshape(x.shape[0], -1))
         return out.reshape(x.shape[0], *self.out_shape)
@@ -94,7 +95,7 @@ class Convolutional(nn.Module):
         self.body = body
         self.out_shape = out_shape
 
-    def forward(self, x: Float[Tensor, "batch *shape"]) -> Float[Tensor, "batch *out"]:
+    def forward(self, x: Float[Tensor, batch * shape]) -> Float[Tensor, batch * out]:
         """Run the body, reshape."""
         out: Tensor = self.body(x)
         return out.reshape(x.shape[0], *self.out_shape)
@@ -116,7 +117,7 @@ def _mlp_generator(config: Config, image: ImageShape) -> nn.Module:
     norm = config.batchnorm in ("generator", "both")
     sizes = [config.latent_dim, *(config.width * 2**i for i in range(4))]
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out, bias=not norm), *_norm_1d(norm, fan_out), nn.LeakyReLU(LEAK)]
     layers += [nn.Linear(sizes[-1], image.pixels), nn.Tanh()]
     return Flat(nn.Sequential(*layers), (image.channels, image.size, image.size))
@@ -126,7 +127,7 @@ def _mlp_discriminator(config: Config, image: ImageShape) -> nn.Module:
     norm = config.batchnorm in ("discriminator", "both")
     sizes = [image.pixels, 4 * config.width, 2 * config.width]
     layers: list[nn.Module] = []
-    for depth, (fan_in, fan_out) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for depth, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         here = norm and depth > 0
         layers += [nn.Linear(fan_in, fan_out, bias=not here), *_norm_1d(here, fan_out), nn.LeakyReLU(LEAK)]
         layers += _dropout(config, fan_out)
@@ -153,7 +154,7 @@ def _dcgan_generator(config: Config, image: ImageShape) -> nn.Module:
         *_norm_2d(norm, maps[0]),
         nn.ReLU(),
     ]
-    for fan_in, fan_out in zip(maps, maps[1:], strict=False):
+    for fan_in, fan_out in pairwise(maps):
         layers += [nn.ConvTranspose2d(fan_in, fan_out, 4, 2, 1, bias=not norm), *_norm_2d(norm, fan_out)]
         layers += [nn.ReLU()]
     layers += [nn.ConvTranspose2d(maps[-1], image.channels, 4, 2, 1), nn.Tanh()]
@@ -165,7 +166,7 @@ def _dcgan_discriminator(config: Config, image: ImageShape) -> nn.Module:
     grids = list(reversed(_grids(image)))
     maps = [image.channels, *(config.width * 2**i for i in range(len(grids) - 1))]
     layers: list[nn.Module] = []
-    for depth, (fan_in, fan_out) in enumerate(zip(maps, maps[1:], strict=False)):
+    for depth, (fan_in, fan_out) in enumerate(pairwise(maps)):
         here = norm and depth > 0
         layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=not here), *_norm_2d(here, fan_out)]
         layers += [nn.LeakyReLU(LEAK), *_dropout(config, fan_out, grids[depth + 1], grids[depth + 1])]

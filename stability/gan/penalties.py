@@ -27,7 +27,7 @@ def input_gradient_norms(score: Score, images: Images) -> Float[Tensor, "members
 def gradient_penalty(
     score: Score, real: Images, fake: Images, mix: Float[Tensor, "members batch"]
 ) -> Float[Tensor, "members batch"]:
-    """(|grad D(x^)| - 1)^2 at x^ = mix real + (1 - mix) fake, mix uniform on [0, 1] (Gulrajani 2017, eq. 3)."""
+    """(|grad D(x^)| - 1)^2 at x^ = mix real + (1 - mix) fake, mix ~ U[0, 1] (Gulrajani 2017, eq. 3)."""
     weight = mix.reshape(*mix.shape, *(1 for _ in real.shape[2:]))
     return (input_gradient_norms(score, weight * real + (1 - weight) * fake) - 1).square()
 

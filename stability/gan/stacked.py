@@ -18,7 +18,12 @@ class StackedNetwork:
     """The weights of K members of one structure, and their common forward pass."""
 
     def __init__(
-        self, template: nn.Module, weights: Sequence[Mapping[str, Tensor]], *, device: torch.device, fused: bool
+        self,
+        template: nn.Module,
+        weights: Sequence[Mapping[str, Tensor]],
+        *,
+        device: torch.device,
+        fused: bool,
     ) -> None:
         """Stack the members' weights.
 
@@ -27,6 +32,7 @@ class StackedNetwork:
             weights: each member's weights by parameter name, in the module's own layout.
             device: where the stacked leaves live.
             fused: run the members together under vmap; else one after the other with channels-last images.
+
         """
         self.template = template
         self.fused = fused
@@ -60,10 +66,10 @@ class StackedNetwork:
         self, x: Float[Tensor, "members batch *shape"], masks: Mapping[str, Tensor] | None = None
     ) -> Float[Tensor, "members batch *out"]:
         """Run every member on its own rows; `masks` are dropout masks by buffer name, `[K, batch, ...]`."""
-        masks = masks or {}
+        masks = dict(masks or {})
         return self._together(x, masks) if self.fused else self._one_by_one(x, masks)
 
-    def _together(self, x: Tensor, masks: Mapping[str, Tensor]) -> Tensor:
+    def _together(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
         weights = {name: self._as_module(name, leaf) for name, leaf in self.leaves.items()}
         if masks:
             return vmap(self._call)(weights, masks, x)
@@ -77,17 +83,15 @@ class StackedNetwork:
                 name: self._as_module(name, row[k]) for name, row in zip(self.leaves, rows, strict=True)
             }
             member_masks = {name: mask[k] for name, mask in masks.items()} or self._plain_masks(x)
-            if images.dim() == 4:
-                images = images.contiguous(memory_format=torch.channels_last)
-            outputs.append(self._call(weights, member_masks, images))
+            outputs.append(self._call(weights, member_masks, _channels_last(images)))
         return torch.stack(outputs)
 
     def _plain_masks(self, x: Tensor) -> dict[str, Tensor]:
         """No dropout, as in evaluation: a one for every mask."""
-        return {name: torch.ones(mask.shape, dtype=x.dtype, device=x.device) for name, mask in self._buffers()}
-
-    def _buffers(self) -> list[tuple[str, Tensor]]:
-        return list(self.template.named_buffers())
+        return {
+            name: torch.ones(mask.shape, dtype=x.dtype, device=x.device)
+            for name, mask in self.template.named_buffers()
+        }
 
     def _call(self, weights: dict[str, Tensor], masks: dict[str, Tensor], x: Tensor) -> Tensor:
         out: Tensor = functional_call(self.template, (weights, masks), (x,))
@@ -115,3 +119,8 @@ class StackedNetwork:
             name: self._as_module(name, leaf.detach()[k]).clone().contiguous()
             for name, leaf in self.leaves.items()
         }
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    """Images in the layout that convolutions on a CPU are fastest in."""
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x

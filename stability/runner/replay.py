@@ -8,7 +8,7 @@ from typing import Any
 
 from stability.errors import StabilityError
 from stability.gan.cohort import Placement
-from stability.records import History, RunResult
+from stability.records import Evaluation, History, Record, RunResult
 from stability.runner.devices import choose_device, describe_environment, prepare
 from stability.runner.study import Materials, Reporter, Resources
 from stability.runner.trainer import CohortTrainer
@@ -92,9 +92,11 @@ def first_difference(stored: History, again: History) -> str | None:
     """The first record or evaluation field in which two histories differ; NaN equals NaN."""
     if len(stored.records) != len(again.records):
         return f"{len(stored.records)} records were stored, {len(again.records)} came again"
-    pairs = [*zip(stored.records, again.records, strict=True)]
-    visits = [*zip(stored.evaluations, again.evaluations, strict=False)]
-    for old, new in sorted([*pairs, *visits], key=lambda pair: pair[0].step):
+    pairs: list[tuple[Record | Evaluation, Record | Evaluation]] = [
+        *zip(stored.records, again.records, strict=True),
+        *zip(stored.evaluations, again.evaluations, strict=False),
+    ]
+    for old, new in sorted(pairs, key=lambda pair: pair[0].step):
         before, after = asdict(old), asdict(new)
         for name in before:
             if repr(before[name]) != repr(after[name]):

@@ -171,9 +171,7 @@ class StudyRunner:
 
     def _with_next_round(self, store: Store) -> Plan:
         done = len({run.point for run in store.plan.runs})
-        points = next_points(
-            self.spec, finished_points(store), min(ROUND, self.spec.design.points - done)
-        )
+        points = next_points(self.spec, finished_points(store), min(ROUND, self.spec.design.points - done))
         runs = plan_runs(self.spec, points, first_point=done, adaptive=True)
         return extended(store.plan, self.spec, runs)
 
@@ -249,7 +247,9 @@ def relabel_study(folder: Path, overrides: Sequence[str]) -> dict[str, tuple[Out
     """
     for text in overrides:
         if not text.startswith("outcomes."):
-            raise StabilityError(f"--set {text}: a stored study's thresholds are all that can be set: outcomes.*")
+            raise StabilityError(
+                f"--set {text}: a stored study's thresholds are all that can be set: outcomes.*"
+            )
     source = str(folder / "study.yaml")
     spec = parse_study(Store.open(folder).study_yaml, source=source, overrides=overrides)
     store = Store.open(folder)

@@ -178,7 +178,9 @@ def test_fixed_pictures_share_their_noise_and_are_bytes():
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
 def test_other_image_shapes_train(architecture, size, channels):
     images = some_images(32, size, channels)
-    cohort = Cohort([make_run(1, architecture=architecture), make_run(2, architecture=architecture)], images, CPU)
+    cohort = Cohort(
+        [make_run(1, architecture=architecture), make_run(2, architecture=architecture)], images, CPU
+    )
     before = cohort.state()
     after = train(cohort, 2)
     assert cohort.samples(5).shape == (2, 5, channels, size, size)

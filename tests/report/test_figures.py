@@ -75,7 +75,10 @@ def test_a_panel_for_every_outcome_and_a_line_for_every_level() -> None:
 def test_the_map_has_a_panel_a_level_and_one_legend() -> None:
     both = pd.concat([points(5), points(4, "minimax")])
     figure = scatter_map(both, AXES, ["hinge", "minimax"], [""], ["stable", "diverged"])
-    drawn = [sum(len(collection.get_offsets()) for collection in axes.collections) for axes in figure.axes]
+    drawn = [
+        sum(len(np.asarray(collection.get_offsets())) for collection in axes.collections)
+        for axes in figure.axes
+    ]
     assert drawn == [5, 4]
     assert figure.axes[0].get_xscale() == "log"
     assert len(figure.legends) == 1
