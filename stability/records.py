@@ -77,10 +77,11 @@ class Evaluation:
     run: str
     step: int
     n_samples: int
+    """How many images every metric is taken on, at the last visit too, so that visits compare."""
     features: str
     """Whose features: the classifier's name, such as `mnist_cnn`."""
     fid: Mapping[str, float]
-    """By full name, `fid_<features>_<n>`: at the last visit also at that visit's larger n."""
+    """By full name, `fid_<features>_<n>`: at n_samples, and at the last visit's larger n."""
     fid_floor: float
     """Mean FID of n_samples training images against the same test statistics, over 20 draws."""
     fid_floor_std: float

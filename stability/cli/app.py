@@ -47,12 +47,6 @@ def main() -> None:
     except StabilityError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("stopped at once; what is finished is kept, and the same command goes on", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(141)
 
 
 @app.callback(invoke_without_command=True)
@@ -116,7 +110,7 @@ def run(
     from rich.console import Console
 
     from stability.cli.display import Display
-    from stability.cli.interrupt import EXIT_CODES, Interrupt
+    from stability.cli.interrupt import Interrupt
     from stability.runner.study import StudyRunner, study_status
     from stability.store import Store
 
@@ -127,11 +121,16 @@ def run(
         StudyRunner(spec, folder, resources, Display(Console(quiet=True))).run()
         typer.echo(f"{folder} is finished; next: stability report {folder}")
         return
-    with Display(Console()) as display, Interrupt() as interrupt:
-        complete = StudyRunner(spec, folder, resources, display, interrupt).run()
+    interrupt = Interrupt()
+    try:
+        with Display(Console()) as display, interrupt:
+            complete = StudyRunner(spec, folder, resources, display, interrupt).run()
+    except KeyboardInterrupt:
+        typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
+        raise typer.Exit(interrupt.exit_code) from None
     if not complete and interrupt.received is not None:
         typer.echo(f"stopped; the same command goes on where this left off ({folder})", err=True)
-        raise typer.Exit(EXIT_CODES[interrupt.received])
+        raise typer.Exit(interrupt.exit_code)
     typer.echo(f"finished {folder}; next: stability report {folder}")
 
 

@@ -64,10 +64,9 @@ class Display:
         self._finished_runs = len(done)
         self._total_steps = (len(plan.runs) - len(done)) * plan.horizon
         self._steps, self._clock = 0, time.monotonic()
-        self.note(
-            f"{len(plan.runs)} runs in {len(plan.cohorts)} cohorts, {plan.horizon} steps each, on {plan.device}"
-            + (f"; {len(done)} are finished" if done else "")
-        )
+        size = f"{len(plan.runs)} runs in {len(plan.cohorts)} cohorts, {plan.horizon} steps each"
+        finished = f"; {len(done)} are finished" if done else ""
+        self.note(f"{size}, on {plan.device}{finished}")
         self._show()
 
     def note(self, text: str) -> None:
@@ -77,6 +76,11 @@ class Display:
     def trained(self, member_steps: int) -> None:
         """Count generator updates."""
         self._steps += member_steps
+        self._show()
+
+    def skipped(self, member_steps: int) -> None:
+        """Count updates that need no training; they take no time, so the speed knows nothing of them."""
+        self._total_steps -= member_steps
         self._show()
 
     def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:

@@ -31,6 +31,11 @@ class Interrupt:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
 
+    @property
+    def exit_code(self) -> int:
+        """By convention 128 and the signal's number."""
+        return EXIT_CODES[self.received or signal.SIGINT]
+
     def __call__(self) -> bool:
         """Whether to stop."""
         return self.received is not None

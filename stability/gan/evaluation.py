@@ -89,7 +89,7 @@ class Evaluator:
         self._train, self._test = features["train"], features["test"]
         self._test_statistics: Statistics = feature_statistics(self._test)
         self._class_shares = _shares(dataset.train_labels, len(dataset.classes))
-        self._references = {n: self._compute_reference(n) for n in {samples, final_samples}}
+        self._references = {samples: self._compute_reference(samples)}
 
     def reference(self, n: int) -> Reference:
         """What an evaluation of `n` samples is compared with; an unplanned size is slow at first."""
@@ -97,6 +97,14 @@ class Evaluator:
             _check_sizes(self.dataset, n)
             self._references[n] = self._compute_reference(n)
         return self._references[n]
+
+    def floors(self) -> dict[str, dict[str, float]]:
+        """By an FID's full name: mean, spread and number of the draws of its floor."""
+        sizes = sorted({self.samples, self.final_samples})
+        return {
+            self._fid_name(n): {"mean": floor.mean, "std": floor.std, "draws": floor.draws}
+            for n, floor in ((n, self.reference(n).floor) for n in sizes)
+        }
 
     def evaluate(
         self,
@@ -109,20 +117,21 @@ class Evaluator:
     ) -> Evaluation:
         """Measure `images` in -1..1, by a discriminator's logits on `held_out` and on samples.
 
-        When n is `final_samples`, `fid` also has the value for the first `samples` of them. If anything
-        is not finite every metric of the samples is NaN and no mode is covered.
+        Every metric is taken on the first `samples` images, so that visits compare; more of them, as at the
+        last visit, give one more FID under its own name. If anything is not finite every metric of the
+        samples is NaN and no mode is covered.
         """
-        n, classes = len(images), self.dataset.classes
-        reference = self.reference(n)
-        features, logits = self.classifier.describe(images)
-        if not (images.isfinite().all() and features.isfinite().all() and logits.isfinite().all()):
-            features, logits = torch.full_like(features, torch.nan), torch.full_like(logits, torch.nan)
+        described, logits = self.classifier.describe(images)
+        if not (images.isfinite().all() and described.isfinite().all() and logits.isfinite().all()):
+            described, logits = torch.full_like(described, torch.nan), torch.full_like(logits, torch.nan)
             fake_logits = torch.full_like(fake_logits, torch.nan)
+        scores = self._fid(described)
+        n = min(len(images), self.samples)
+        features, logits = described[:n], logits[:n]
+        reference, score = self.reference(n), scores[self._fid_name(n)]
         use = class_use(logits, self._class_shares)
         fake = manifold(features)
         similarity = prdc(reference.real, fake)
-        scores = self._fid(features)
-        score = scores[self._fid_name(n)]
         return Evaluation(
             run=run,
             step=step,
@@ -134,7 +143,7 @@ class Evaluator:
             fid_ratio=score / reference.floor.mean,
             class_shares=use.shares,
             modes=use.modes,
-            n_modes=len(classes),
+            n_modes=len(self.dataset.classes),
             effective_modes=use.effective_modes,
             kl=use.kl,
             confidence=use.confidence,
@@ -151,8 +160,7 @@ class Evaluator:
         return f"fid_{self.classifier.name}_{n}"
 
     def _fid(self, features: Float[Tensor, "n features"]) -> dict[str, float]:
-        n = len(features)
-        sizes = sorted({self.samples, n}) if n == self.final_samples and n > self.samples else [n]
+        sizes = sorted({min(len(features), self.samples), len(features)})
         return {
             self._fid_name(size): fid(feature_statistics(features[:size]), self._test_statistics)
             for size in sizes

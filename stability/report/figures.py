@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
+from numpy.typing import NDArray
 
 from stability.analysis.maps import MapAxes
 from stability.report.palette import DISCRIMINATOR, GENERATOR, INK, LOOKS, MUTED
@@ -129,12 +130,10 @@ def run_curves(
         figure = Figure(figsize=(6.7, 5.3))
         panels = figure.subplots(3, 2, sharex=True).ravel()
         _separation(panels[0], records, evaluations, bars)
-        _pair(panels[1], records, ("loss_g", "loss_d"), "losses", log=False)
-        _pair(panels[2], records, ("grad_norm_g", "grad_norm_d"), "gradient norms (log)", log=True)
-        _pair(
-            panels[3], records, ("generator_update", "discriminator_update"), "updates / lr (log)", log=True
-        )
-        _bar(panels[3], bars.saturated_update)
+        _losses(panels[1], records)
+        _log_pair(panels[2], records, ("grad_norm_g", "grad_norm_d"), "gradient norms")
+        updates = ("generator_update", "discriminator_update")
+        _log_pair(panels[3], records, updates, "updates / lr", bars.saturated_update)
         _modes(panels[4], evaluations, bars)
         _fid_ratio(panels[5], evaluations, bars)
         for panel in panels:
@@ -257,25 +256,38 @@ def _separation(panel: Axes, records: pd.DataFrame, evaluations: pd.DataFrame, b
     _name(panel, "separation", legend=True)
 
 
-def _pair(panel: Axes, records: pd.DataFrame, columns: tuple[str, str], title: str, *, log: bool) -> None:
-    of_g, of_d = columns
-    panel.plot(
-        records["step"], records[of_d], color=DISCRIMINATOR, linewidth=0.9, linestyle=(0, (3, 1)), label="D"
-    )
-    panel.plot(records["step"], records[of_g], color=GENERATOR, linewidth=0.9, label="G")
-    values = records[list(columns)].to_numpy(dtype=float)
-    values = np.abs(values[np.isfinite(values)])
-    if log and (values > 0).any():
-        _log_axis(panel, float(values[values > 0].min()), float(values.max()))
-    elif len(values) and values.max() > 50:
+def _losses(panel: Axes, records: pd.DataFrame) -> None:
+    values = _both(panel, records, ("loss_g", "loss_d"))
+    if len(values) and values.max() > 50:
         panel.set_yscale("symlog", linthresh=1)
         panel.yaxis.set_major_locator(_symmetric_decades(float(values.max())))
         panel.yaxis.set_minor_locator(NullLocator())
-        panel.yaxis.set_major_formatter(TICKS)
     else:
-        panel.yaxis.set_major_formatter(TICKS)
         panel.yaxis.set_major_locator(MaxNLocator(4))
-    _name(panel, title, legend=True)
+    panel.yaxis.set_major_formatter(TICKS)
+    _name(panel, "losses", legend=True)
+
+
+def _log_pair(
+    panel: Axes, records: pd.DataFrame, columns: tuple[str, str], title: str, bar: float | None = None
+) -> None:
+    values = _both(panel, records, columns)
+    heights = [*values[values > 0].tolist(), *([bar] if bar is not None else [])]
+    if heights:
+        _log_axis(panel, min(heights), max(heights))
+    if bar is not None:
+        _bar(panel, bar)
+    _name(panel, f"{title} (log)", legend=True)
+
+
+def _both(panel: Axes, records: pd.DataFrame, columns: tuple[str, str]) -> NDArray[np.float64]:
+    """Draw G's and D's curve; returns the sizes of their finite values."""
+    steps, of_g, of_d = records["step"], records[columns[0]], records[columns[1]]
+    panel.plot(steps, of_d, color=DISCRIMINATOR, linewidth=0.9, linestyle=(0, (3, 1)), label="D")
+    panel.plot(steps, of_g, color=GENERATOR, linewidth=0.9, label="G")
+    values: NDArray[np.float64] = records[list(columns)].to_numpy(dtype=np.float64)
+    sizes: NDArray[np.float64] = np.abs(values[np.isfinite(values)])
+    return sizes
 
 
 def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
@@ -296,12 +308,12 @@ def _fid_ratio(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
     _bar(panel, bars.stable_fid_ratio)
     low, high = min(1.0, *seen), max(bars.stable_fid_ratio, *seen)
     _log_axis(panel, low, high)
-    panel.set_ylim(low / 1.3, high * 1.5)
     _name(panel, "FID / floor (log): 1 is training images")
 
 
 def _log_axis(panel: Axes, low: float, high: float) -> None:
     panel.set_yscale("log", nonpositive="clip")
+    panel.set_ylim(low / 1.4, high * 1.4)
     panel.yaxis.set_major_locator(_decades(low, high))
     panel.yaxis.set_major_formatter(TICKS)
     panel.yaxis.set_minor_locator(NullLocator())

@@ -1,4 +1,4 @@
-"""How long a plan will take on this device: a few steps of each kind of cohort, timed. Never changes a plan."""
+"""How long a plan will take on this device: a few steps of each kind of cohort, timed. It changes no plan."""
 
 from __future__ import annotations
 

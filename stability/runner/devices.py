@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from importlib.metadata import version
 from typing import Any
 
@@ -15,6 +16,8 @@ from stability.gan.classifier import Classifier
 from stability.gan.data import Dataset
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")
+
+DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,4})?")
 
 
 def available_devices() -> tuple[str, ...]:
@@ -33,7 +36,7 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(found[0])
     kind, _, index = name.partition(":")
-    if kind not in found or not (index == "" or index.isdecimal()):
+    if kind not in found or not DEVICE.fullmatch(name):
         raise StabilityError(f"--device {name}: not on this machine; it has: {', '.join(found)}")
     if kind == "cuda" and index and int(index) >= torch.cuda.device_count():
         raise StabilityError(f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices")

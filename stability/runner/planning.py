@@ -1,4 +1,4 @@
-"""Runs -> cohorts -> plan. What a cohort holds is a function of the study file and the device's kind alone."""
+"""Runs -> cohorts -> plan. What a cohort holds follows from the study file and the device's kind alone."""
 
 from __future__ import annotations
 

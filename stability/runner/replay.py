@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from stability.runner.devices import choose_device, describe_environment, prepar
 from stability.runner.study import Materials, Reporter, Resources
 from stability.runner.trainer import CohortTrainer
 from stability.spec.loader import parse_study
-from stability.store import Store
+from stability.store import PlannedCohort, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter
     prepare(resources.threads or store.plan.threads)
     materials = Materials.load(spec, resources, device)
     trainer = CohortTrainer([run], spec, materials.evaluator(spec), Placement(device))
+    alone = PlannedCohort("replay", (run.run,))
+    reporter.planned(replace(store.plan, device=str(device), cohorts=(alone,), runs=(run,)), ())
     for member_steps in trainer.advance():
         reporter.trained(member_steps)
     data = trainer.data()
@@ -90,10 +92,8 @@ def _stored(store: Store, run_name: str) -> tuple[RunResult | None, History | No
 
 def first_difference(stored: History, again: History) -> str | None:
     """The first record or evaluation field in which two histories differ; NaN equals NaN."""
-    if len(stored.records) != len(again.records):
-        return f"{len(stored.records)} records were stored, {len(again.records)} came again"
     pairs: list[tuple[Record | Evaluation, Record | Evaluation]] = [
-        *zip(stored.records, again.records, strict=True),
+        *zip(stored.records, again.records, strict=False),
         *zip(stored.evaluations, again.evaluations, strict=False),
     ]
     for old, new in sorted(pairs, key=lambda pair: pair[0].step):
@@ -101,7 +101,18 @@ def first_difference(stored: History, again: History) -> str | None:
         for name in before:
             if repr(before[name]) != repr(after[name]):
                 return f"{name} at step {old.step}: {before[name]} was stored, {after[name]} came again"
+    for what in ("records", "evaluations"):
+        counts = len(getattr(stored, what)), len(getattr(again, what))
+        if counts[0] != counts[1]:
+            return f"{counts[0]} {what} were stored, {counts[1]} came again"
+    if (stored.divergence, stored.last_step) != (again.divergence, again.last_step):
+        return f"the end: {_end(stored)} was stored, {_end(again)} came again"
     return None
+
+
+def _end(history: History) -> str:
+    bad = history.divergence
+    return f"step {history.last_step}" + (f" after {bad.tensor} at step {bad.step}" if bad else "")
 
 
 def _environment_changes(store: Store, materials: Materials) -> tuple[str, ...]:

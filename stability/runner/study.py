@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from stability.gan.evaluation import Evaluator
 from stability.outcomes import label
 from stability.records import Outcome, RunResult
 from stability.runner.devices import choose_device, describe_environment, prepare
-from stability.runner.optuna_db import rebuild_study_db
+from stability.runner.optuna_db import STUDY_DB, rebuild_study_db
 from stability.runner.planning import cohort_runs, extended, make_plan
 from stability.runner.trainer import CohortTrainer
 from stability.spec import Run, StudySpec
@@ -53,6 +54,9 @@ class Reporter(Protocol):
 
     def trained(self, member_steps: int) -> None:
         """So many more generator updates, counted over the cohort's runs."""
+
+    def skipped(self, member_steps: int) -> None:
+        """So many planned updates need no training: done by an earlier call, or of runs that stopped."""
 
     def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:
         """A cohort is kept."""
@@ -111,10 +115,13 @@ class StudyRunner:
             self._check_same_study(store)
             if is_complete(store, self.spec):
                 self.reporter.planned(store.plan, stored_results(store))
+                self._complete_study_db(store)
                 return True
+            self._check_same_machinery(store.plan)
             device = choose_device(store.plan.device)
             prepare(store.plan.threads)
             materials = Materials.load(self.spec, self.resources, device)
+            self._check_same_materials(store, materials)
         else:
             device = choose_device(self.resources.device)
             prepare(self.resources.threads or torch.get_num_threads())
@@ -146,9 +153,40 @@ class StudyRunner:
                 "give this one another name, or another folder with --out"
             )
 
+    def _check_same_machinery(self, plan: Plan) -> None:
+        """What is asked for must be what the study was planned with: its records depend on it."""
+        asked = self.resources
+        if asked.device != "auto" and asked.device.partition(":")[0] != plan.device.partition(":")[0]:
+            raise StabilityError(
+                f"--device {asked.device}: {self.folder} was planned for {plan.device}, and goes on there; "
+                "leave it out, or give another folder with --out"
+            )
+        if asked.threads not in (None, plan.threads):
+            raise StabilityError(
+                f"--threads {asked.threads}: {self.folder} was planned with {plan.threads}, and goes on so; "
+                "leave it out, or give another folder with --out"
+            )
+
+    def _check_same_materials(self, store: Store, materials: Materials) -> None:
+        then = store.environment
+        now = describe_environment(materials.device, materials.dataset, materials.classifier)
+        for name in ("dataset", "classifier"):
+            if name in then and then[name] != now[name]:
+                raise StabilityError(
+                    f"{self.folder}: was started with another {name}, {now[name]['name']} has changed since; "
+                    "give another folder with --out"
+                )
+
+    def _complete_study_db(self, store: Store) -> None:
+        """Whoever finished the study may have been killed before it was written."""
+        if not (self.folder / STUDY_DB).is_file():
+            with store.lock():
+                rebuild_study_db(self.folder)
+
     def _train_all(self, store: Store, materials: Materials) -> bool:
-        self.reporter.planned(store.plan, stored_results(store))
         evaluator = materials.evaluator(self.spec)
+        self.reporter.planned(store.plan, stored_results(store))
+        store.replace_environment(store.environment | {"fid_floors": evaluator.floors()})
         for cohort in self._pending(store):
             trainer = self._trainer(store, cohort, evaluator, Placement(materials.device))
             if not self._train(store, cohort, trainer):
@@ -186,7 +224,7 @@ class StudyRunner:
         elif checkpoint is not None:
             trainer.resume(*checkpoint)
             self.reporter.note(f"going on with {cohort.id} at step {trainer.step}")
-            self.reporter.trained(trainer.step * len(runs))
+            self.reporter.skipped(trainer.step * len(runs))
         return trainer
 
     def _train(self, store: Store, cohort: PlannedCohort, trainer: CohortTrainer) -> bool:
@@ -201,7 +239,7 @@ class StudyRunner:
                 saved = time.monotonic()
             if stopping:
                 return False
-        self.reporter.trained(self.spec.training.steps * len(trainer.tracks) - steps)
+        self.reporter.skipped(self.spec.training.steps * len(trainer.tracks) - steps)
         return True
 
 
@@ -231,7 +269,7 @@ def finished_points(store: Store) -> list[FinishedPoint]:
             params=own[0][0].levels,
             share_stable=statistics.fmean(stable for _, stable, _ in own),
             median_fid_ratio=statistics.median(
-                float("inf") if ratio != ratio else ratio for _, _, ratio in own
+                float("inf") if math.isnan(ratio) else ratio for _, _, ratio in own
             ),
         )
         for _, own in sorted(ends.items())

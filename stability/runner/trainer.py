@@ -1,4 +1,4 @@
-"""One cohort from its first step to its labels: trains, visits, stops members, and can be put down and resumed."""
+"""One cohort from its first step to its labels: trains, visits, stops members; can be put down and resumed."""
 
 from __future__ import annotations
 

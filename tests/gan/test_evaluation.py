@@ -123,8 +123,10 @@ def test_the_last_visit_has_fid_at_both_sizes(evaluator: Evaluator, unseen: torc
     found = evaluate(evaluator, unseen)
     assert list(found.fid) == ["fid_mnist_cnn_256", "fid_mnist_cnn_512"]
     assert found.fid["fid_mnist_cnn_256"] == evaluate(evaluator, unseen[:256]).fid["fid_mnist_cnn_256"]
-    assert found.fid_floor == evaluator.reference(512).floor.mean < evaluator.reference(256).floor.mean
-    assert found.fid_ratio == found.fid["fid_mnist_cnn_512"] / found.fid_floor
+    assert found.n_samples == 256
+    assert found.fid_floor == evaluator.reference(256).floor.mean > evaluator.reference(512).floor.mean
+    assert found.precision == evaluate(evaluator, unseen[:256]).precision
+    assert found.fid_ratio == found.fid["fid_mnist_cnn_256"] / found.fid_floor
 
 
 def test_the_same_samples_give_the_same_evaluation(evaluator: Evaluator, unseen: torch.Tensor) -> None:
