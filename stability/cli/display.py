@@ -28,6 +28,10 @@ def outcome_counts(outcomes: Counter[str]) -> str:
     return ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()) or "none yet"
 
 
+def _count(things: Sequence[object], word: str) -> str:
+    return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
+
+
 class Display:
     """Keeps count of a running study, and shows it. Use as a context manager."""
 
@@ -64,7 +68,7 @@ class Display:
         self._finished_runs = len(done)
         self._total_steps = (len(plan.runs) - len(done)) * plan.horizon
         self._steps, self._clock = 0, time.monotonic()
-        size = f"{len(plan.runs)} runs in {len(plan.cohorts)} cohorts, {plan.horizon} steps each"
+        size = f"{_count(plan.runs, 'run')} in {_count(plan.cohorts, 'cohort')}, {plan.horizon} steps each"
         finished = f"; {len(done)} are finished" if done else ""
         self.note(f"{size}, on {plan.device}{finished}")
         self._show()
@@ -89,7 +93,8 @@ class Display:
         self._finished_runs += len(results)
         if self._live.disable:
             here = outcome_counts(Counter(result.outcome.value for result in results))
-            self.note(f"{self._finished_runs}/{self._runs} runs, {self._speed()}, {self._left()}: {here}")
+            parts = (f"{self._finished_runs}/{self._runs} runs", self._speed(), self._left())
+            self.note(f"{', '.join(part for part in parts if part)}: {here}")
         self._show()
 
     def _speed(self) -> str:

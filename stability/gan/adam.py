@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -26,6 +26,7 @@ class AdamSettings:
     beta2: float
 
 
+@runtime_checkable
 class StackedOptimizer(Protocol):
     """Updates stacked leaves in place, every member by its own settings."""
 

@@ -85,8 +85,9 @@ def relative_update(
 
 
 def near_share(probability: Float[Tensor, "members batch"]) -> Float[Tensor, " members"]:
-    """Share of the probabilities within .01 of 0 or 1."""
-    return ((probability < NEAR) | (probability > 1 - NEAR)).to(probability.dtype).mean(1)
+    """Share of the probabilities within .01 of 0 or 1; NaN where one is NaN."""
+    share = ((probability < NEAR) | (probability > 1 - NEAR)).to(probability.dtype).mean(1)
+    return share.masked_fill(probability.isnan().any(1), torch.nan)
 
 
 def _probability(logits: Float[Tensor, "members batch"]) -> Float[Tensor, "members batch"]:
@@ -180,8 +181,8 @@ def first_bad_tensor(
 
 
 def note_bad(
-    first_bad: Float[Tensor, "tensors members"], values: Float[Tensor, "tensors members"], step: int
-) -> Float[Tensor, "tensors members"]:
+    first_bad: Float[Tensor, "*tensors members"], values: Float[Tensor, "*tensors members"], step: int
+) -> Float[Tensor, "*tensors members"]:
     """Remember `step` wherever a value is not finite for the first time; no transfer off the device."""
-    bad: Bool[Tensor, "tensors members"] = ~values.isfinite()
+    bad: Bool[Tensor, "*tensors members"] = ~values.isfinite()
     return torch.where(bad & first_bad.isinf(), float(step), first_bad)

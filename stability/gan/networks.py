@@ -46,7 +46,7 @@ class MaskDropout(nn.Module):
         self.shape = shape
         self.register_buffer("mask", torch.ones(1, *(1 for _ in shape)))
 
-    def forward(self, x: Float[Tensor, batch * shape]) -> Float[Tensor, batch * shape]:
+    def forward(self, x: Float[Tensor, "*batch_shape"]) -> Float[Tensor, "*batch_shape"]:
         """Multiply by the mask."""
         return x * self.mask
 
@@ -81,7 +81,7 @@ class Flat(nn.Module):
         self.body = body
         self.out_shape = out_shape
 
-    def forward(self, x: Float[Tensor, batch * shape]) -> Float[Tensor, batch * out]:
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """Flatten each example, run the body, reshape."""
         out: Tensor = self.body(x.reshape(x.shape[0], -1))
         return out.reshape(x.shape[0], *self.out_shape)
@@ -95,7 +95,7 @@ class Convolutional(nn.Module):
         self.body = body
         self.out_shape = out_shape
 
-    def forward(self, x: Float[Tensor, batch * shape]) -> Float[Tensor, batch * out]:
+    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
         """Run the body, reshape."""
         out: Tensor = self.body(x)
         return out.reshape(x.shape[0], *self.out_shape)
@@ -125,7 +125,7 @@ def _mlp_generator(config: Config, image: ImageShape) -> nn.Module:
 
 def _mlp_discriminator(config: Config, image: ImageShape) -> nn.Module:
     norm = config.batchnorm in ("discriminator", "both")
-    sizes = [image.pixels, 4 * config.width, 2 * config.width]
+    sizes = [image.pixels, *(config.width * 2**i for i in (3, 2, 1))]
     layers: list[nn.Module] = []
     for depth, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         here = norm and depth > 0

@@ -17,11 +17,14 @@ def input_gradient_norms(score: Score, images: Images) -> Float[Tensor, "members
     """Norm of d D(x) / d x for every image, differentiable in the weights.
 
     Exact per example as long as one example's logit does not depend on another (batchnorm in the
-    discriminator breaks this).
+    discriminator breaks this). A norm of 0 has the subgradient 0.
     """
     points = images.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(score(points).sum(), points, create_graph=True)
-    return gradient.flatten(2).square().sum(2).sqrt()
+    squares = gradient.flatten(2).square().sum(2)
+    # The root's slope at 0 is infinite and would turn a gradient of exactly 0 (all units dropped) into NaN.
+    zero = squares == 0
+    return squares.masked_fill(zero, 1).sqrt().masked_fill(zero, 0)
 
 
 def gradient_penalty(

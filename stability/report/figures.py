@@ -1,6 +1,7 @@
 """The figures. They compute nothing: finished estimates, points and curves in, matplotlib figures out.
 
-Figures are built without pyplot, so no state is shared; `svg.STYLE` is applied while they are drawn.
+Seaborn draws runs and curves into the panels of plain figures, so pyplot holds none of them and no state is
+shared. The shares are drawn by matplotlib alone: seaborn's point plots would estimate them anew.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,11 +23,20 @@ from numpy.typing import NDArray
 
 from stability.analysis.maps import MapAxes
 from stability.report.palette import DISCRIMINATOR, GENERATOR, INK, LOOKS, MUTED
-from stability.report.svg import STYLE
+from stability.report.svg import page_style
 from stability.report.words import number, share
 
 DENSE = 1500
 """From this many runs on, a map's markers become a picture instead of shapes."""
+
+MOST_COLUMNS = 6
+"""A map with more columns of panels than this goes on in a new line."""
+
+NETWORKS: dict[str, tuple[str, str | tuple[int, int]]] = {
+    "G": (GENERATOR, ""),
+    "D": (DISCRIMINATOR, (3, 1)),
+}
+"""Colour and dashes of the two networks' curves."""
 
 LABELS = {
     "lr": "learning rate (geometric mean)",
@@ -58,7 +69,7 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
     """A panel for every outcome: a dot and its interval for every level. `rates` as `rates_by` gives them."""
     columns = min(4, len(events))
     rows = math.ceil(len(events) / columns)
-    with matplotlib.rc_context(STYLE):
+    with page_style():
         figure = Figure(
             figsize=(11.4 if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
         )
@@ -85,40 +96,27 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
 def scatter_map(
     points: pd.DataFrame, axes: MapAxes, columns: Sequence[str], rows: Sequence[str], outcomes: Sequence[str]
 ) -> Figure:
-    """Every run over two parameters, coloured and shaped by outcome; `points` as `map_points` gives them."""
-    shape = (len(rows), len(columns))
-    width = min(3.4 * len(columns) + 0.9, 11.4) if len(columns) > 1 else 6.5
-    per_line = len(outcomes) if width > 8 else 4
-    lines = math.ceil(len(outcomes) / per_line)
-    height = (1.9 if len(columns) > 1 else 3.4) * len(rows) + 0.8 + 0.2 * lines
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height))
+    """Every run over two parameters, coloured and shaped by outcome; `points` as `map_points` gives them.
+
+    One panel for every row and column; the columns of a row go on in a new line where they are many.
+    """
+    lines = math.ceil(len(columns) / MOST_COLUMNS)
+    shape = (len(rows) * lines, math.ceil(len(columns) / lines))
+    with page_style():
+        figure = Figure()
         panels = figure.subplots(*shape, sharex=True, sharey=True, squeeze=False)
         for i, row in enumerate(rows):
-            for j, column in enumerate(columns):
+            of_row = panels[i * lines : (i + 1) * lines]
+            _name_row(of_row[:, 0], row, above_titles=any(columns))
+            _hide_unused(of_row, len(columns))
+            for panel, column in zip(of_row.ravel(), columns, strict=False):
                 here = points[(points["row"] == row) & (points["column"] == column)]
-                _markers(panels[i, j], here, rasterized=len(points) > DENSE)
+                _markers(panel, here, rasterized=len(points) > DENSE)
+                panel.set_title(_short(column))
         _map_scales(panels[0, 0], points, axes)
-        for panel, column in zip(panels[0], columns, strict=True):
-            panel.set_title(_short(column))
-        for panel, row in zip(panels[:, -1], rows, strict=True):
-            panel.annotate(
-                row,
-                (1, 0.5),
-                (6, 0),
-                "axes fraction",
-                "offset points",
-                rotation=-90,
-                va="center",
-                ha="left",
-                color=INK,
-            )
+        _lay_out_map(figure, shape, outcomes, gap=_gap(rows, columns))
         figure.supxlabel(_axis_label(axes.x, log=axes.x_log), fontsize=8, color=MUTED, y=0, va="bottom")
         figure.supylabel(_axis_label(axes.y, log=axes.y_log), fontsize=8, color=MUTED, x=0, ha="left")
-        handles = [_handle(outcome) for outcome in outcomes]
-        figure.legend(handles=handles, loc="upper left", ncols=per_line, handletextpad=0.1, borderpad=0)
-        right = 0.25 + 0.14 * max(row.count("\n") + 1 for row in rows)
-        _margins(figure, (0.65, right, 0.3 + 0.2 * lines, 0.5), (0.12, 0.14), shape)
     return figure
 
 
@@ -126,7 +124,7 @@ def run_curves(
     records: pd.DataFrame, evaluations: pd.DataFrame, onsets: Sequence[Onset], *, bars: Bars, horizon: int
 ) -> Figure:
     """One run on one time axis: separation, losses, gradient norms, updates, modes and FID ratio by step."""
-    with matplotlib.rc_context(STYLE):
+    with page_style():
         figure = Figure(figsize=(6.7, 5.3))
         panels = figure.subplots(3, 2, sharex=True).ravel()
         _separation(panels[0], records, evaluations, bars)
@@ -169,25 +167,70 @@ def _dots(panel: Axes, estimates: pd.DataFrame, event: str) -> None:
 def _markers(panel: Axes, points: pd.DataFrame, *, rasterized: bool) -> None:
     """Runs at the same spot stand side by side: the n-th one is moved along a spiral, in points."""
     scale = panel.figure.dpi_scale_trans
-    for outcome, of_outcome in points.groupby("outcome", sort=True):
-        look = LOOKS[str(outcome)]
-        for place in sorted(of_outcome["place"].unique().tolist()):
-            group = of_outcome[of_outcome["place"] == place]
-            angle, radius = 2.4 * place, 3.1 * math.sqrt(place) / 72
-            shift = ScaledTranslation(radius * math.cos(angle), radius * math.sin(angle), scale)
-            panel.scatter(
-                group["x"],
-                group["y"],
-                s=20,
-                marker=look.marker,
-                color=look.colour,
-                edgecolor=INK,
-                linewidth=0.35,
-                alpha=0.92,
-                transform=panel.transData + shift,
-                rasterized=rasterized,
-                zorder=3,
-            )
+    for place in sorted(points["place"].unique().tolist()):
+        angle, radius = 2.4 * place, 3.1 * math.sqrt(place) / 72
+        shift = ScaledTranslation(radius * math.cos(angle), radius * math.sin(angle), scale)
+        sns.scatterplot(
+            points[points["place"] == place],
+            x="x",
+            y="y",
+            hue="outcome",
+            style="outcome",
+            hue_order=list(LOOKS),
+            style_order=list(LOOKS),
+            palette={outcome: look.colour for outcome, look in LOOKS.items()},
+            markers={outcome: look.marker for outcome, look in LOOKS.items()},
+            s=20,
+            edgecolor=INK,
+            linewidth=0.35,
+            alpha=0.92,
+            transform=panel.transData + shift,
+            rasterized=rasterized,
+            zorder=3,
+            legend=False,
+            ax=panel,
+        )
+    panel.set(xlabel="", ylabel="")
+
+
+def _name_row(panels: NDArray[np.object_], row: str, *, above_titles: bool) -> None:
+    """A row's levels in one line, above its first panel and that one's title."""
+    for panel in panels:
+        panel.annotate(
+            row.replace("\n", ", "),
+            (0, 1),
+            (0, 18 if above_titles else 4),
+            "axes fraction",
+            "offset points",
+            fontsize=8.5,
+            fontweight="bold",
+            color=INK,
+        )
+
+
+def _hide_unused(panels: NDArray[np.object_], n_used: int) -> None:
+    """Hide what is left of a row's last line; panels above the hidden ones get the numbers of their axis."""
+    for place, panel in enumerate(panels.ravel()):
+        panel.set_visible(place < n_used)
+        if place < n_used <= place + panels.shape[1] < panels.size:
+            panel.tick_params(labelbottom=True)
+
+
+def _gap(rows: Sequence[str], columns: Sequence[str]) -> float:
+    """Inches between two lines of panels: room for titles and for the name of a row."""
+    return 0.14 + 0.16 * any(columns) + 0.22 * any(rows)
+
+
+def _lay_out_map(figure: Figure, shape: tuple[int, int], outcomes: Sequence[str], *, gap: float) -> None:
+    """The figure's size, its legend and its margins."""
+    width = min(3.4 * shape[1] + 0.9, 11.4) if shape[1] > 1 else 6.5
+    per_line = len(outcomes) if width > 8 else 4
+    above = 0.2 * math.ceil(len(outcomes) / per_line) + gap
+    panel = 1.7 if shape[1] > 1 else 3.2
+    figure.set_size_inches(width, shape[0] * panel + (shape[0] - 1) * gap + above + 0.5)
+    handles = [_handle(outcome) for outcome in outcomes]
+    figure.legend(handles=handles, loc="upper left", ncols=per_line, handletextpad=0.1, borderpad=0)
+    _margins(figure, (0.65, 0.1, above, 0.5), (0.12, gap), shape)
 
 
 def _map_scales(panel: Axes, points: pd.DataFrame, axes: MapAxes) -> None:
@@ -238,15 +281,17 @@ def _handle(outcome: str) -> Line2D:
 
 
 def _separation(panel: Axes, records: pd.DataFrame, evaluations: pd.DataFrame, bars: Bars) -> None:
-    panel.plot(records["step"], records["separation"], color=MUTED, linewidth=0.8, label="batch")
-    panel.plot(
-        evaluations["step"],
-        evaluations["separation"],
-        "o",
+    _curve(panel, records, "separation", color=MUTED, linewidth=0.8, label="batch")
+    sns.scatterplot(
+        evaluations,
+        x="step",
+        y="separation",
         color=INK,
-        markersize=3,
-        linestyle="",
+        s=13,
+        linewidth=0,
         label="held out",
+        legend=False,
+        ax=panel,
     )
     panel.set_ylim(-0.03, 1.06)
     panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
@@ -282,16 +327,40 @@ def _log_pair(
 
 def _both(panel: Axes, records: pd.DataFrame, columns: tuple[str, str]) -> NDArray[np.float64]:
     """Draw G's and D's curve; returns the sizes of their finite values."""
-    steps, of_g, of_d = records["step"], records[columns[0]], records[columns[1]]
-    panel.plot(steps, of_d, color=DISCRIMINATOR, linewidth=0.9, linestyle=(0, (3, 1)), label="D")
-    panel.plot(steps, of_g, color=GENERATOR, linewidth=0.9, label="G")
+    for network, column in zip("DG", columns[::-1], strict=True):
+        colour, dashes = NETWORKS[network]
+        _curve(panel, records, column, color=colour, dashes=dashes, linewidth=0.9, label=network)
     values: NDArray[np.float64] = records[list(columns)].to_numpy(dtype=np.float64)
     sizes: NDArray[np.float64] = np.abs(values[np.isfinite(values)])
     return sizes
 
 
+def _curve(panel: Axes, values: pd.DataFrame, column: str, **looks: Any) -> None:
+    """Values by step. Where one is not finite the line breaks: every stretch between two breaks is a unit.
+
+    Seaborn alone would leave such values out and join their neighbours.
+    """
+    finite = np.isfinite(values[column].to_numpy(dtype=np.float64))
+    if not finite.any():
+        return
+    stretches = values[finite].assign(stretch=np.cumsum(~finite)[finite])
+    sns.lineplot(
+        stretches,
+        x="step",
+        y=column,
+        units="stretch",
+        estimator=None,
+        errorbar=None,
+        sort=False,
+        legend=False,
+        markeredgecolor=looks["color"],
+        ax=panel,
+        **looks,
+    )
+
+
 def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
-    panel.plot(evaluations["step"], evaluations["modes"], color=INK, marker="o", markersize=3)
+    _curve(panel, evaluations, "modes", color=INK, marker="o", markersize=3)
     n_modes = int(evaluations["n_modes"].max()) if len(evaluations) else 10
     panel.set_ylim(-0.04 * n_modes, 1.06 * n_modes)
     panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
@@ -301,7 +370,7 @@ def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
 
 
 def _fid_ratio(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
-    panel.plot(evaluations["step"], evaluations["fid_ratio"], color=INK, marker="o", markersize=3)
+    _curve(panel, evaluations, "fid_ratio", color=INK, marker="o", markersize=3)
     values = evaluations["fid_ratio"].to_numpy(dtype=float)
     values = values[np.isfinite(values) & (values > 0)]
     seen = (float(values.min()), float(values.max())) if len(values) else (1.0, 100.0)
@@ -325,8 +394,13 @@ def _bar(panel: Axes, height: float) -> None:
 
 def _name(panel: Axes, title: str, *, legend: bool = False) -> None:
     panel.set_title(title, loc="left")
-    if legend:
+    panel.set(xlabel="", ylabel="")
+    handles, labels = panel.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    if legend and named:
         panel.legend(
+            named.values(),
+            named.keys(),
             loc="lower right",
             bbox_to_anchor=(1.02, 0.97),
             ncols=2,

@@ -65,7 +65,7 @@ def _study_content(study: Study) -> dict[str, Any]:
         "style": Markup((HERE / "page.css").read_text(encoding="utf-8")),
         "script": Markup(script),
         "headline": _headline(study),
-        "n_compared": len(study.verdict.stable) if study.main_factor and study.estimable else 0,
+        "n_compared": _n_compared(study),
         "main_factor": study.main_factor,
         "facts": facts(study),
         "cautions": cautions(study),
@@ -88,6 +88,13 @@ def _results(study: Study, replay_command: str) -> dict[str, Any]:
         "cards": run_cards(study, replay_command),
         "table": run_table(study),
     }
+
+
+def _n_compared(study: Study) -> int:
+    """The levels for which the headline's intervals hold at once; 0 where it gives none."""
+    if study.main_factor is None or not study.estimable or words.is_thin(study.verdict.stable.iloc[0]):
+        return 0
+    return len(study.verdict.stable)
 
 
 def _headline(study: Study) -> list[str]:

@@ -4,45 +4,58 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
 import matplotlib
+import seaborn as sns
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from stability.report.palette import DISCRIMINATOR, GENERATOR, GRID, INK, MUTED
 
-STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,
+COLOURS: dict[str, Any] = {
     "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "grid.color": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.bottom": True,
+    "ytick.left": True,
+    "text.color": INK,
+}
+"""What seaborn's style `whitegrid` is changed in: the page's colours, which THEMED makes follow its theme."""
+
+SIZES: dict[str, Any] = {
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,
     "xtick.labelsize": 7.5,
     "ytick.labelsize": 7.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": MUTED,
-    "axes.labelcolor": MUTED,
-    "axes.titlecolor": INK,
-    "axes.grid": True,
-    "axes.axisbelow": True,
+    "legend.fontsize": 8,
     "axes.linewidth": 0.6,
-    "axes.formatter.useoffset": False,
-    "axes.formatter.use_mathtext": False,
-    "grid.color": GRID,
     "grid.linewidth": 0.5,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 6,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
-    "xtick.minor.width": 0.4,
-    "ytick.minor.width": 0.4,
-    "text.color": INK,
+    "xtick.major.size": 3.5,
+    "ytick.major.size": 3.5,
+}
+"""What seaborn's context `paper` is changed in: sizes in points."""
+
+TEXT: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "axes.titlecolor": INK,
+    "axes.formatter.useoffset": False,
+    "axes.formatter.use_mathtext": False,
     "legend.frameon": False,
-    "lines.linewidth": 1.1,
 }
 """Text stays text, is never read as formulae, and takes the page's font."""
 
@@ -55,10 +68,21 @@ THEMED = {
 }
 
 
+@contextmanager
+def page_style() -> Iterator[None]:
+    """The page's looks while figures are drawn and saved; matplotlib's settings are as before afterwards."""
+    with (
+        sns.axes_style("whitegrid", rc=COLOURS),
+        sns.plotting_context("paper", rc=SIZES),
+        matplotlib.rc_context(TEXT),
+    ):
+        yield
+
+
 def inline_svg(figure: Figure, name: str, alt: str) -> Markup:
     """The figure as one `<svg role="img">`: `alt` is read aloud, `name` keeps its ids apart."""
     buffer = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"figure {name}"}):
+    with page_style(), matplotlib.rc_context({"svg.hashsalt": f"figure {name}"}):
         figure.savefig(
             buffer,
             format="svg",

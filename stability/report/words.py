@@ -14,6 +14,9 @@ from stability.analysis.verdict import Verdict
 NOTHING = "–"
 """Printed where there is no number."""
 
+WIDE = 0.8
+"""An interval of shares wider than this says next to nothing: sentences count the runs instead."""
+
 
 def share(value: float) -> str:
     """A share in [0, 1] with two digits, as in `.47`; three where two would round to all or nothing."""
@@ -63,6 +66,12 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
+def is_thin(row: Any) -> bool:
+    """Whether a rate (a row of `rate`'s columns) rests on too little to be told as a share."""
+    width = float(row["ci_high"]) - float(row["ci_low"])
+    return math.isnan(width) or width > WIDE
+
+
 def headline(verdict: Verdict) -> list[str]:
     """The study in one to five sentences; the first is the one to remember."""
     if not verdict.estimable:
@@ -82,28 +91,39 @@ def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
 def _overall(verdict: Verdict) -> list[str]:
     row = verdict.stable.iloc[0]
     first = f"{_of_runs(row)} ended stable, over {plural(int(row.n_points), 'point')}."
-    return [first[0].upper() + first[1:]]
+    return [first[0].upper() + first[1:], *([f"{_too_few(row)} for a rate."] if is_thin(row) else [])]
 
 
 def _comparison(verdict: Verdict) -> list[str]:
-    row = verdict.stable.iloc[0]
-    if row.estimate == 0:
-        highest = float(verdict.stable["ci_high"].max())
-        possible = "" if math.isnan(highest) else f"; shares up to {share(highest)} remain possible"
-        return [f"No run ended stable, under any {verdict.factor}{possible}."]
-    points = f"over {plural(int(row.n_points), 'point')}"
-    if len(verdict.best) == 1:
-        first = f"{_named(verdict.best[0])} was stable most often: {_of_runs(row)}, {points}."
-    else:
-        tied = verdict.stable.head(len(verdict.best)).to_dict("records")
-        names = listed([f"{_named(tie[verdict.factor])} {_estimate(tie)}" for tie in tied])
-        first = f"{names} of their runs were stable, the most of all, {points}."
-    return [first, *_rivals(verdict)]
+    if verdict.stable["estimate"].iloc[0] == 0:
+        return [_none_stable(verdict)]
+    best = verdict.stable.head(len(verdict.best)).to_dict("records")
+    names = listed([_named(row[verdict.factor]) for row in best])
+    how = "equally often" if 1 < len(best) == len(verdict.stable) else "most often"
+    shares = list(dict.fromkeys(_of_runs(row) for row in best))
+    each = " each" if len(shares) < len(best) else ""
+    were = "were" if len(best) > 1 else "was"
+    points = f"over {plural(int(best[0]['n_points']), 'point')}"
+    return [f"{names} {were} stable {how}: {listed(shares)}{each}, {points}.", *_rivals(verdict)]
+
+
+def _none_stable(verdict: Verdict) -> str:
+    widest = verdict.stable.sort_values("ci_high").iloc[-1]  # a missing interval comes last
+    bound = f"shares up to {share(widest['ci_high'])} remain possible"
+    if is_thin(widest):
+        few = _too_few(widest)
+        bound = f"{few[0].lower()}{few[1:]} to tell whether others would"
+    return f"No run ended stable, under any {verdict.factor}; {bound}."
+
+
+def _too_few(row: Any) -> str:
+    n_points = int(row["n_points"])
+    return "A single point is too few" if n_points == 1 else f"{n_points:,} points are too few"
 
 
 def _rivals(verdict: Verdict) -> list[str]:
-    if math.isnan(verdict.stable["ci_low"].iloc[0]):
-        return ["A single point has no interval, so nothing is ranked."]
+    if is_thin(verdict.stable.iloc[0]):
+        return [f"{_too_few(verdict.stable.iloc[0])} for rates or a ranking."]
     sentences = []
     if verdict.separated:
         names = listed([_named(name) for name in verdict.separated])
@@ -120,25 +140,40 @@ def _failure(verdict: Verdict) -> list[str]:
     if verdict.failures.empty:
         return ["No run failed."]
     most = verdict.failures[verdict.failures["estimate"] == verdict.failures["estimate"].iloc[0]]
-    names = listed([f"{row['event']}, {_estimate(row)}" for row in most.to_dict("records")])
-    return [f"The most frequent failure{'s' if len(most) > 1 else ''}: {names} of all runs."]
+    rows = most.to_dict("records")
+    if len(rows) == 1:
+        return [f"The most frequent failure: {rows[0]['event']}, {_of_runs(rows[0])}."]
+    if any(is_thin(row) for row in rows):
+        return [
+            f"The most frequent failures: {listed([row['event'] for row in rows])}, {_counted(rows[0])} each."
+        ]
+    names = listed([f"{row['event']}, {_estimate(row)}" for row in rows])
+    return [f"The most frequent failures: {names} of {plural(int(rows[0]['n_runs']), 'run')}."]
 
 
 def _unfinished(verdict: Verdict) -> list[str]:
     row = verdict.unfinished.iloc[0]
     if not row.estimate > 0:
         return []
-    return [
-        f"Still improving at the horizon: {_estimate(row)} of all runs; a longer one would move these shares."
-    ]
+    return [f"Still improving at the horizon: {_of_runs(row)}; a longer one would move these shares."]
 
 
 def _of_runs(row: Any) -> str:
+    if is_thin(row):
+        return _counted(row)
     runs = plural(int(row["n_runs"]), "run")
     if row["estimate"] in (0, 1):
         bounds = interval(float(row["ci_low"]), float(row["ci_high"]))
         return f"{'all' if row['estimate'] == 1 else 'none'} of {runs} {bounds}"
     return f"{_estimate(row)} of {runs}"
+
+
+def _counted(row: Any) -> str:
+    n_runs = int(row["n_runs"])
+    count = round(float(row["estimate"]) * n_runs)
+    if count == n_runs > 1:
+        return f"all {plural(n_runs, 'run')}"
+    return f"{count or 'none'} of {plural(n_runs, 'run')}"
 
 
 def _estimate(row: Any) -> str:

@@ -118,17 +118,20 @@ class StudyRunner:
                 self._complete_study_db(store)
                 return True
             self._check_same_machinery(store.plan)
-            device = choose_device(store.plan.device)
-            prepare(store.plan.threads)
-            materials = Materials.load(self.spec, self.resources, device)
+            materials = self._materials(store.plan.device, store.plan.threads)
             self._check_same_materials(store, materials)
+            evaluator = materials.evaluator(self.spec)
         else:
-            device = choose_device(self.resources.device)
-            prepare(self.resources.threads or torch.get_num_threads())
-            materials = Materials.load(self.spec, self.resources, device)
+            materials = self._materials(self.resources.device, self.resources.threads)
+            evaluator = materials.evaluator(self.spec)
             store = self._create(materials)
         with store.lock():
-            return self._train_all(store, materials)
+            return self._train_all(store, evaluator, Placement(materials.device))
+
+    def _materials(self, device: str, threads: int | None) -> Materials:
+        place = choose_device(device)
+        prepare(threads or torch.get_num_threads())
+        return Materials.load(self.spec, self.resources, place)
 
     def _create(self, materials: Materials) -> Store:
         plan = make_plan(self.spec, device=str(materials.device), threads=torch.get_num_threads())
@@ -183,12 +186,11 @@ class StudyRunner:
             with store.lock():
                 rebuild_study_db(self.folder)
 
-    def _train_all(self, store: Store, materials: Materials) -> bool:
-        evaluator = materials.evaluator(self.spec)
+    def _train_all(self, store: Store, evaluator: Evaluator, placement: Placement) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
         store.replace_environment(store.environment | {"fid_floors": evaluator.floors()})
         for cohort in self._pending(store):
-            trainer = self._trainer(store, cohort, evaluator, Placement(materials.device))
+            trainer = self._trainer(store, cohort, evaluator, placement)
             if not self._train(store, cohort, trainer):
                 return False
             data = trainer.data()

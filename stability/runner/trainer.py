@@ -1,4 +1,4 @@
-"""One cohort from its first step to its labels: trains, visits, stops members; can be put down and resumed."""
+"""One cohort from its first step to its labels: trains, visits, stops members, goes on from a checkpoint."""
 
 from __future__ import annotations
 
@@ -102,11 +102,13 @@ class CohortTrainer:
             lap = _Lap(self)
             for records in self.cohort.train(visit, recording.every):
                 self._take(records)
-                if self.step < visit or not self._active:
+                if not self._active:
                     yield lap.done()
-            if self._active:
-                self._visit()
-                yield lap.done()
+                    return
+                if self.step < visit:
+                    yield lap.done()
+            self._visit()
+            yield lap.done()
 
     def _take(self, records: Sequence[Record]) -> None:
         for record in records:

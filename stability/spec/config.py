@@ -44,7 +44,8 @@ class Config(BaseModel):
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 64
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100
     width: Annotated[int, Field(ge=8, le=4096)] = 64
-    """mlp: the generator's first hidden layer (then 2, 4, 8 times it); dcgan: maps at the finest grid."""
+    """mlp: hidden layers of 1, 2, 4, 8 times it in the generator, of 8, 4, 2 times in the discriminator;
+    dcgan: maps at the finest grid, twice as many at each coarser one."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout in the discriminator's hidden layers."""
 

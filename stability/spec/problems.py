@@ -43,9 +43,10 @@ def show(value: Any) -> str:
     return one_line(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def nearest(word: Any, allowed: Iterable[str]) -> str:
-    """`; did you mean "sampler"?` where a name is near, else nothing."""
-    matches = get_close_matches(word.lower(), list(allowed), n=1) if isinstance(word, str) else []
+def nearest(word: Any, allowed: Iterable[Any]) -> str:
+    """`; did you mean "sampler"?` where a name is near, else nothing; numbers have no near names."""
+    names = [name for name in allowed if isinstance(name, str)]
+    matches = get_close_matches(word.lower(), names, n=1) if isinstance(word, str) else []
     return f"; did you mean {show(matches[0])}?" if matches else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -67,11 +67,13 @@ def read_dataset(data: Mapping[str, Any], problems: Problems) -> str:
 
 def read_image_size(data: Mapping[str, Any], problems: Problems) -> ImageSize | None:
     """The side length that images are brought to; none given means their own."""
-    size = data.get("image_size")
-    if size is not None and (isinstance(size, bool) or size not in IMAGE_SIZES):
-        problems.append(Problem(("image_size",), must_be({"enum": list(IMAGE_SIZES)}, size)))
+    if "image_size" not in data:
         return None
-    return size
+    size = data["image_size"]
+    if type(size) is int and size in IMAGE_SIZES:
+        return cast(ImageSize, size)
+    problems.append(Problem(("image_size",), must_be({"enum": list(IMAGE_SIZES)}, size)))
+    return None
 
 
 def read_space(data: Any, problems: Problems) -> dict[str, Range | Choice]:

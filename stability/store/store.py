@@ -63,9 +63,9 @@ class Store:
         folder = Path(folder)
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        _check_free(folder)
+        _check_free(folder, study_yaml)
         with locked(folder / LOCK):
-            _check_free(folder)
+            _check_free(folder, study_yaml)
             replace_file(folder / STUDY, study_yaml.encode())
             replace_file(folder / ENVIRONMENT, _json(environment))
             with told(folder):
@@ -258,12 +258,17 @@ def _read_plan(folder: Path) -> Plan:
         return Plan.from_json(path.read_bytes(), source=str(path))
 
 
-def _check_free(folder: Path) -> None:
-    """Refuse a folder with anything in it but what a killed `create` may have left."""
+def _check_free(folder: Path, study_yaml: str) -> None:
+    """Refuse a folder with anything in it but what a killed `create` of the same study may have left.
+
+    A study file that says anything else is its owner's, and must not be written over.
+    """
     if (folder / PLAN).exists():
         raise StabilityError(f"{folder}: already holds a study")
-    own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS}
     with told(folder):
+        study = folder / STUDY
+        ours = study.is_file() and study.read_bytes() == study_yaml.encode()
+        own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS} if ours else set()
         others = sorted(
             entry.name for entry in folder.iterdir() if entry.name not in own and entry.name[0] != "."
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ def evaluations_table(evaluations: Sequence[Evaluation]) -> pa.Table:
             raise ValueError(f"{name!r} does not name a FID, as fid_<features>_<n> does")
     table = _table(EVALUATIONS, evaluations)
     for name in names:
-        column = pa.array([evaluation.fid.get(name) for evaluation in evaluations], pa.float64())
+        column = pa.array([_one_nan(evaluation.fid.get(name)) for evaluation in evaluations], pa.float64())
         table = table.append_column(pa.field(name, pa.float64(), True), column)
     return table
 
@@ -271,8 +272,15 @@ def _contents(table: pa.Table) -> str:
 
 
 def _table(schema: pa.Schema, rows: Sequence[object]) -> pa.Table:
-    columns = [pa.array([getattr(row, field.name) for row in rows], field.type) for field in schema]
+    columns = [pa.array([_one_nan(getattr(row, field.name)) for row in rows], field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _one_nan(value: Any) -> Any:
+    """Every NaN with the same bits: a checkpoint's JSON knows but one, and files are compared by bytes."""
+    if isinstance(value, tuple):
+        return [_one_nan(item) for item in value]
+    return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 
 def _tupled(row: dict[str, Any], lists: Sequence[str]) -> dict[str, Any]:

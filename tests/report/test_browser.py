@@ -121,6 +121,30 @@ def test_the_page_itself_never_scrolls_sideways(opened: Page, width: int) -> Non
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_nothing_sticks_out_of_a_printed_page(opened: Page) -> None:
+    opened.emulate_media(media="print")
+    opened.set_viewport_size({"width": 718, "height": 1000})  # A4 between its default margins
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 718
+
+
+@pytest.mark.parametrize("table", [".rates", "#all-runs"])
+def test_on_a_phone_the_first_column_stays_while_a_table_scrolls(opened: Page, table: str) -> None:
+    opened.set_viewport_size({"width": 390, "height": 800})
+    places = opened.evaluate(
+        """table => {
+            const [first, second] = document.querySelector(`${table} tbody tr`).cells;
+            const left = () => [first, second].map((cell) => cell.getBoundingClientRect().left);
+            const before = left();
+            first.closest(".scroll").scrollLeft = 100;
+            return [before, left()];
+        }""",
+        table,
+    )
+    (first, second), (first_after, second_after) = places
+    assert first_after == first
+    assert second_after == pytest.approx(second - 100)
+
+
 def test_figures_follow_the_theme(opened: Page) -> None:
     colour = "getComputedStyle(document.querySelector('svg.figure text')).fill"
     opened.emulate_media(color_scheme="light")

@@ -1,14 +1,28 @@
 from __future__ import annotations
 
 import re
-import sys
 
+import matplotlib
 import numpy as np
 import pandas as pd
+import pytest
+from matplotlib import pyplot
+from matplotlib.collections import PathCollection
+from matplotlib.colors import to_hex
+from matplotlib.markers import MarkerStyle
 
 from stability.analysis.maps import MapAxes
 from stability.analysis.rates import rates_by
-from stability.report.figures import DENSE, Bars, Onset, run_curves, scatter_map, share_panels
+from stability.report.figures import (
+    DENSE,
+    MOST_COLUMNS,
+    Bars,
+    Onset,
+    run_curves,
+    scatter_map,
+    share_panels,
+)
+from stability.report.palette import LOOKS
 from stability.report.svg import inline_svg
 
 BARS = Bars(0.99, 0.01, 0.9, 12.0)
@@ -134,4 +148,57 @@ def test_ids_of_two_figures_do_not_meet_and_every_reference_is_met() -> None:
 
 
 def test_drawing_leaves_no_global_state() -> None:
-    assert "matplotlib.pyplot" not in sys.modules
+    before = matplotlib.rcParams.copy()
+    inline_svg(scatter_map(points(5), AXES, ["hinge"], [""], ["stable"]), "map", "a map")
+    inline_svg(run_curves(curves(), visits(), [], bars=BARS, horizon=40), "curves", "curves")
+    assert matplotlib.rcParams.copy() == before
+    assert not pyplot.get_fignums()
+
+
+def test_every_run_on_the_map_has_its_outcome_s_colour_and_marker() -> None:
+    runs = points(2).assign(outcome=["stable", "diverged"])
+    figure = scatter_map(runs, AXES, ["hinge"], [""], ["stable", "diverged"])
+    drawn = figure.axes[0].collections[0]
+    assert isinstance(drawn, PathCollection)
+    assert [to_hex(colour) for colour in drawn.get_facecolor()] == [
+        LOOKS[name].colour for name in runs["outcome"]
+    ]
+    for path, name in zip(drawn.get_paths(), runs["outcome"], strict=True):
+        marker = MarkerStyle(LOOKS[name].marker)
+        expected = marker.get_path().transformed(marker.get_transform())
+        np.testing.assert_allclose(np.asarray(path.vertices), np.asarray(expected.vertices))
+
+
+def test_seeds_of_one_point_stand_side_by_side() -> None:
+    seeds = pd.concat([points(1), points(1).assign(place=1)])
+    figure = scatter_map(seeds, AXES, ["hinge"], [""], ["stable", "diverged"])
+    first, second = figure.axes[0].collections
+    data = np.asarray(first.get_offsets())
+    np.testing.assert_allclose(np.asarray(second.get_offsets()), data)
+    gap = second.get_offset_transform().transform(data) - first.get_offset_transform().transform(data)
+    assert np.hypot(*gap[0]) == pytest.approx(3.1 / 72 * figure.dpi)
+
+
+def test_many_columns_go_on_in_a_new_line_and_rows_are_named_in_plain_lines() -> None:
+    names = [f"loss {number}" for number in range(MOST_COLUMNS + 1)]
+    rows = ["architecture mlp\nbatchnorm none", "architecture mlp\nbatchnorm generator"]
+    everywhere = pd.concat(
+        [points(1).assign(column=name, row=row) for name in names for row in rows], ignore_index=True
+    )
+    figure = scatter_map(everywhere, AXES, names, rows, ["stable", "diverged"])
+    shown = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == names * 2
+    assert all(len(axes.collections) == 1 for axes in shown)
+    texts = [text for axes in shown for text in axes.texts]
+    assert {text.get_text() for text in texts} == {row.replace("\n", ", ") for row in rows}
+    assert all(text.get_rotation() == 0 for text in texts)
+
+
+def test_a_curve_breaks_where_a_value_is_not_finite() -> None:
+    broken = curves(separation=[0.5, float("nan"), 0.7])
+    figure = run_curves(broken, visits(), [], bars=BARS, horizon=40)
+    lines = [line for line in figure.axes[0].lines if line.get_label() == "batch"]
+    assert [np.asarray(line.get_xdata()).tolist() for line in lines] == [[10], [30]]
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["batch", "held out"]

@@ -87,24 +87,59 @@ def test_a_clear_difference_is_said_in_words() -> None:
 
 
 def test_a_tie_gives_each_its_own_interval() -> None:
-    sentences = headline(
-        verdict(runs_of(hinge=["stable", "diverged"], minimax=["stable", "saturated"]), "loss")
-    )
-    assert "“hinge” .50 [" in sentences[0]
-    assert "“minimax” .50 [" in sentences[0]
+    tied = runs_of(hinge=["stable", "diverged"] * 10, minimax=["stable", "saturated"] * 10)
+    sentences = headline(verdict(tied, "loss"))
+    assert sentences[0].startswith("“hinge” and “minimax” were stable equally often: .50 [")
+    assert sentences[0].endswith("] of 20 runs each, over 20 points.")
     assert sentences[1].startswith("The most frequent failures: diverged, .25 [")
+    assert sentences[1].endswith("] of 40 runs.")
 
 
 def test_no_stable_run_still_leaves_a_bound() -> None:
     sentences = headline(verdict(runs_of(hinge=["diverged"] * 10, minimax=["diverged"] * 10), "loss"))
     assert sentences[0].startswith("No run ended stable, under any loss; shares up to .3")
+    assert sentences[1].startswith("The most frequent failure: diverged, all of 20 runs [")
 
 
 def test_unfinished_runs_are_pointed_out() -> None:
-    sentences = headline(verdict(runs_of(hinge=["stable", "unfinished"]), None))
+    sentences = headline(verdict(runs_of(hinge=["stable", "unfinished"] * 10), None))
     assert sentences[0].startswith(".50 [")
     assert sentences[1] == "No run failed."
     assert sentences[2].startswith("Still improving at the horizon: .50 [")
+
+
+def seeds_of(n_seeds: int, **outcomes: list[str]) -> pd.DataFrame:
+    return pd.concat([runs_of(**outcomes)] * n_seeds, ignore_index=True)
+
+
+def test_few_points_are_counted_and_not_ranked() -> None:
+    few = seeds_of(2, hinge=["stable", "diverged"], minimax=["diverged", "saturated"])
+    assert headline(verdict(few, "loss")) == [
+        "“hinge” was stable most often: 2 of 4 runs, over 2 points.",
+        "2 points are too few for rates or a ranking.",
+        "The most frequent failure: diverged, 4 of 8 runs.",
+    ]
+
+
+def test_few_points_that_tie_or_agree_are_counted_too() -> None:
+    tied = headline(
+        verdict(seeds_of(2, a=["stable", "diverged"], b=["stable", "saturated"], c=["collapsed"] * 2), "loss")
+    )
+    assert tied[0] == "“a” and “b” were stable most often: 2 of 4 runs each, over 2 points."
+    agreed = headline(verdict(seeds_of(3, a=["stable"]), None))
+    assert agreed[:2] == ["All 3 runs ended stable, over 1 point.", "A single point is too few for a rate."]
+    failures = headline(verdict(seeds_of(2, a=["stable", "diverged", "saturated"]), None))
+    assert failures[2] == "The most frequent failures: diverged and saturated, 2 of 6 runs each."
+
+
+@pytest.mark.parametrize(
+    ("n_points", "text"),
+    [(1, "a single point is too few to tell whether"), (2, "2 points are too few to tell whether")],
+)
+def test_few_points_without_a_stable_run_give_no_bound(n_points: int, text: str) -> None:
+    sentences = headline(verdict(seeds_of(2, a=["diverged"] * n_points, b=["diverged"] * n_points), "loss"))
+    assert sentences[0] == f"No run ended stable, under any loss; {text} others would."
+    assert sentences[1] == f"The most frequent failure: diverged, all {4 * n_points} runs."
 
 
 def test_a_search_gets_no_rate() -> None:

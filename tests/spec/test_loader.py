@@ -47,6 +47,15 @@ def test_a_full_file() -> None:
     assert spec.outcomes.good_modes == 1.0
 
 
+@pytest.mark.parametrize("size", [28, 32, 64])
+def test_the_image_size_is_the_whole_studys(size: int) -> None:
+    spec = parse_study(f"name: s\nimage_size: {size}")
+    assert spec.image_size == size
+    assert parse_study(dump_study(spec)) == spec
+    assert parse_study("name: s").image_size is None
+    assert "image_size" not in dump_study(parse_study("name: s"))
+
+
 def test_the_smallest_file() -> None:
     spec = parse_study("name: s")
     assert (spec.dataset, spec.space, spec.crossed, spec.design.points) == ("mnist", {}, (), 16)
@@ -92,6 +101,7 @@ design: {sampler: grid}
         ("space.lr.low=1e-5", lambda spec: spec.space["lr"].low == 1e-5),
         ("space.loss=[hinge]", lambda spec: spec.space["loss"].values == ("hinge",)),
         ("recording.evaluate_every=7", lambda spec: spec.recording.evaluate_every == 7),
+        ("image_size=64", lambda spec: spec.image_size == 64),
         ("dataset=folder:a=b", lambda spec: spec.dataset == "folder:a=b"),
     ],
 )
@@ -162,6 +172,7 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "name": draw(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True)),
         "dataset": draw(st.sampled_from(["mnist", "folder:C: #\\ 'x"])),
+        **draw(st.sampled_from([{}, {"image_size": 28}, {"image_size": 64}])),
         "space": {name: draw(_factors(name)) for name in sampled},
         "fixed": {name: draw(_examples(name)) for name in fixed},
         "design": {

@@ -310,3 +310,14 @@ def test_store_and_frames_import_neither_torch_nor_optuna() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout == "set()\n"
+
+
+def test_another_studys_file_is_not_written_over(tmp_path: Path) -> None:
+    """A study file that says what is about to be written may be left of a killed `create`; others are not."""
+    (tmp_path / "study.yaml").write_text("name: mine  # with my comments\n")
+    with pytest.raises(StabilityError, match=r"not a study's results, it holds 'study\.yaml'"):
+        make_store(tmp_path)
+    assert file_bytes(tmp_path) == {"study.yaml": b"name: mine  # with my comments\n"}
+    (tmp_path / "study.yaml").write_text(STUDY)
+    (tmp_path / "environment.json").write_text("{")
+    assert make_store(tmp_path).finished() == {"c000-mlp", "c001-mlp"}

@@ -87,6 +87,15 @@ def test_a_history_survives_a_checkpoints_note(history: History) -> None:
     assert plain(decode_history(json.loads(json.dumps(encode_history(history))))) == plain(history)
 
 
+def test_nans_of_any_sign_give_equal_bytes() -> None:
+    """What a processor makes of 0 x inf has its sign bit set; what a checkpoint reads back has not."""
+    plus, minus = (
+        make_record("r", 1, loss_d=nan, penalty=nan, layer_grad_norms_d=(nan,))
+        for nan in (NAN, math.copysign(NAN, -1))
+    )
+    assert encode_table(records_table([plus])) == encode_table(records_table([minus]))
+
+
 def test_null_and_nan_stay_two_things(tmp_path: Path) -> None:
     records = [
         make_record("r", 1, penalty=None, real_probability=NAN, loss_d=NAN),

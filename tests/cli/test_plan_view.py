@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from small_studies import small_spec
+
+from stability.cli.plan_view import as_text, summarise
+from stability.runner.study import Resources
+from stability.spec import Thresholds
+
+
+def summary(*overrides: str, timing: bool = False) -> dict[str, Any]:
+    return summarise(small_spec(*overrides), Resources("cpu"), timing=timing)
+
+
+def test_the_plan_in_plain_values() -> None:
+    found = summary()
+    assert (found["runs"], found["cohorts"], found["horizon"], found["visits"]) == (12, 2, 40, 2)
+    assert found["sampled"] == {"beta1": "0 to 0.9", "lr": "0.0001 to 0.01, log"}
+    assert found["crossed"] == {"loss": "minimax, non-saturating, wasserstein"}
+    assert found["thresholds"] == Thresholds().model_dump()
+    assert found["dataset"] == "mnist, 400 training images"
+    assert found["metrics"] == "features of mnist_cnn"
+    assert "estimated_seconds" not in found
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_every_threshold_is_printed() -> None:
+    lines = as_text(summary("outcomes.persist=7")).splitlines()
+    shown = {line.split()[0]: line.split()[1] for line in lines if len(line.split()) == 2}
+    assert shown["persist"] == "7"
+    assert {name: float(shown[name]) for name in Thresholds.model_fields} == Thresholds(
+        persist=7
+    ).model_dump()
+
+
+def test_the_estimate_adds_up() -> None:
+    found = summary("design.points=1", timing=True)
+    seconds = found["estimated_seconds"]
+    assert seconds["total"] == pytest.approx(seconds["training"] + seconds["evaluation"], abs=0.11)
+    last = as_text(found).splitlines()[-1]
+    assert last.startswith("about ")
+    assert "training" in last
+    assert "evaluation" in last
+
+
+def test_doubtful_combinations_are_counted() -> None:
+    found = summary("space.loss=[wasserstein, hinge]")
+    ((words, count),) = found["doubtful"].items()
+    assert count == 4
+    assert f"note: 4 runs: {words}" in as_text(found)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["design.points=3"], "3 points is not one"),
+        (["design.sampler=tpe"], "no rate is estimated"),
+        (["recording.every=50"], "recording.every is larger than evaluate_every"),
+        ([], "fewer than persist = 3 visits"),
+    ],
+)
+def test_advice(overrides: list[str], words: str) -> None:
+    found = summary(*overrides)
+    assert sum(words in advice for advice in found["advice"]) == 1
+    assert any(line.startswith("note: ") and words in line for line in as_text(found).splitlines())
+
+
+def test_a_study_beyond_reproach_gets_no_advice() -> None:
+    assert summary("training.steps=60", "space.loss=[hinge]")["advice"] == []
+
+
+def test_a_search_has_no_runs_yet() -> None:
+    found = summary("design.sampler=tpe", timing=True)
+    assert found["runs"] == found["cohorts"] == "planned round by round"
+    assert "estimated_seconds" not in found
+
+
+def test_nothing_to_stop_on_is_said() -> None:
+    assert "stop_on    nothing" in as_text(summary("training.stop_on=[]"))

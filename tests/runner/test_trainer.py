@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from small_studies import CPU, small_materials, small_spec
+
+from stability.gan.cohort import Placement
+from stability.gan.evaluation import Evaluator
+from stability.records import Outcome
+from stability.runner.planning import make_plan
+from stability.runner.trainer import PICTURES, CohortTrainer
+from stability.spec import Run, StudySpec
+
+WILD = ("space.lr=[0.001, 1.0e30]", "space.loss=[hinge]", "design.cross=[lr]", "design.seeds=1")
+
+
+@pytest.fixture(scope="module")
+def evaluator(_small_world: None) -> Evaluator:
+    return small_materials().evaluator(small_spec())
+
+
+def trainer_of(spec: StudySpec, evaluator: Evaluator) -> CohortTrainer:
+    return CohortTrainer(runs_of(spec), spec, evaluator, Placement(CPU))
+
+
+def runs_of(spec: StudySpec) -> list[Run]:
+    return list(make_plan(spec, device="cpu", threads=1).runs)
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "visits"),
+    [
+        (40, 10, [20, 40]),
+        (45, 10, [20, 40, 45]),
+        (15, 10, [15]),
+        (41, 7, [20, 40, 41]),
+        (20, 50, [20]),
+        (1, 1, [1]),
+    ],
+)
+def test_records_and_visits_come_when_they_are_due(
+    evaluator: Evaluator, steps: int, every: int, visits: list[int]
+) -> None:
+    spec = small_spec(f"training.steps={steps}", f"recording.every={every}", "design.points=1")
+    trainer = trainer_of(spec, evaluator)
+    assert sum(trainer.advance()) == 6 * steps
+    for run, history in zip(runs_of(spec), trainer.data().histories, strict=True):
+        assert history.run == run.run
+        assert [record.step for record in history.records] == list(range(every, steps + 1, every))
+        assert [evaluation.step for evaluation in history.evaluations] == visits
+        assert history.last_step == steps
+
+
+def test_the_last_visit_takes_the_final_samples_too(evaluator: Evaluator) -> None:
+    spec = small_spec("recording.final_samples=96", "design.points=1", "design.seeds=1")
+    trainer = trainer_of(spec, small_materials().evaluator(spec))
+    for _ in trainer.advance():
+        pass
+    for history in trainer.data().histories:
+        first, last = history.evaluations
+        assert set(first.fid) == {"fid_mnist_cnn_64"}
+        assert set(last.fid) == {"fid_mnist_cnn_64", "fid_mnist_cnn_96"}
+    plain = trainer_of(small_spec("design.points=1", "design.seeds=1"), evaluator)
+    for _ in plain.advance():
+        pass
+    for more, fewer in zip(trainer.data().histories, plain.data().histories, strict=True):
+        for one, other in zip(more.evaluations, fewer.evaluations, strict=True):
+            assert one.fid["fid_mnist_cnn_64"] == other.fid["fid_mnist_cnn_64"]
+            assert one.fid_ratio == other.fid_ratio
+
+
+def test_every_visit_leaves_pictures_and_time(evaluator: Evaluator) -> None:
+    spec = small_spec("design.points=1")
+    trainer = trainer_of(spec, evaluator)
+    for _ in trainer.advance():
+        pass
+    data = trainer.data()
+    for run in runs_of(spec):
+        film = data.filmstrips[run.run]
+        assert film.steps == (20, 40)
+        assert film.images.shape == (2, PICTURES, 28, 28, 1)
+        assert not np.array_equal(film.images[0], film.images[1])
+        assert data.seconds[run.run] > 0
+    one, other = (data.filmstrips[name].images for name in ("p000-minimax-s0", "p000-wasserstein-s0"))
+    assert not np.array_equal(one, other)
+
+
+def test_time_is_shared_among_those_that_train(evaluator: Evaluator) -> None:
+    trainer = trainer_of(small_spec(*WILD, "training.steps=120"), evaluator)
+    for _ in trainer.advance():
+        pass
+    seconds = trainer.data().seconds
+    for point in range(2):
+        assert seconds[f"p00{point}-1e30-s0"] < 0.5 * seconds[f"p00{point}-0.001-s0"]
+
+
+def test_a_run_without_visits_has_no_film(evaluator: Evaluator) -> None:
+    spec = small_spec(*WILD)
+    trainer = trainer_of(spec, evaluator)
+    for _ in trainer.advance():
+        pass
+    data = trainer.data()
+    outcomes = {result.run: result.outcome for result in data.results}
+    wild = [run for run, outcome in outcomes.items() if outcome is Outcome.DIVERGED]
+    assert wild == ["p000-1e30-s0", "p001-1e30-s0"]
+    assert set(data.filmstrips) == set(outcomes) - set(wild)
+
+
+def test_members_that_stop_are_compacted_away(evaluator: Evaluator) -> None:
+    trainer = trainer_of(small_spec(*WILD), evaluator)
+    laps = list(trainer.advance())
+    assert laps == [40, 20, 20, 20]
+    assert trainer.active == 2
+    assert [track.stopped for track in trainer.tracks.values()] == [False, True, False, True]
+
+
+def test_with_nobody_left_it_ends(evaluator: Evaluator) -> None:
+    trainer = trainer_of(small_spec("space.lr=[1.0e30]", "space.loss=[hinge]"), evaluator)
+    assert list(trainer.advance()) == [4 * 10]
+    assert (trainer.active, trainer.step) == (0, 10)
+    assert {result.outcome for result in trainer.results()} == {Outcome.DIVERGED}
+
+
+def test_a_collapse_that_lasts_stops_its_run(evaluator: Evaluator) -> None:
+    """Samples of an untrained generator hardly differ, so thresholds this strict call them collapsed."""
+    spec = small_spec(
+        "outcomes={persist: 1, collapsed_diversity: 1.0, progress: 1.0e9}",
+        "training.stop_on=[collapsed]",
+        "design.points=1",
+    )
+    trainer = trainer_of(spec, evaluator)
+    assert sum(trainer.advance()) == 6 * 20
+    for result in trainer.results():
+        assert (result.outcome, result.step, result.stopped) == (Outcome.COLLAPSED, 20, True)
+
+
+@pytest.mark.parametrize("overrides", [(), WILD], ids=["healthy", "diverging"])
+@pytest.mark.parametrize("k", [1, 2, 3])
+def test_a_checkpoint_goes_on_bit_for_bit(evaluator: Evaluator, overrides: tuple[str, ...], k: int) -> None:
+    spec = small_spec(*overrides)
+    whole, first, second = (trainer_of(spec, evaluator) for _ in range(3))
+    for _ in whole.advance():
+        pass
+    laps = first.advance()
+    for _ in range(k):
+        next(laps)
+    arrays, note = first.checkpoint()
+    second.resume(arrays, json.loads(json.dumps(note)))
+    assert (second.step, second.active) == (first.step, first.active)
+    for _ in second.advance():
+        pass
+    assert repr(second.data().histories) == repr(whole.data().histories)
+    assert second.data().results == whole.data().results
+    for name, film in whole.data().filmstrips.items():
+        assert np.array_equal(film.images, second.data().filmstrips[name].images)
+        assert film.steps == second.data().filmstrips[name].steps
+
+
+def test_a_checkpoint_is_a_copy(evaluator: Evaluator) -> None:
+    trainer = trainer_of(small_spec(), evaluator)
+    laps = trainer.advance()
+    next(laps)
+    arrays, _ = trainer.checkpoint()
+    before = {name: value.copy() for name, value in arrays.items()}
+    next(laps)
+    assert all(np.array_equal(value, arrays[name]) for name, value in before.items())
