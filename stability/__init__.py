@@ -6,6 +6,7 @@ records > spec. `analysis` and `report` work without torch; `gan` knows no files
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from stability.analysis.frames import StudyFrames
 
 __version__ = "0.1.0"
+
+# MKL's batched products may round by a matrix's place in memory, so that a member's numbers would depend on
+# its place in a cohort. This mode forbids it; it must be set before torch computes anything.
+os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
 
 def load(path: str | Path) -> StudyFrames:

@@ -66,6 +66,7 @@ class Record:
     generator_update: float
     """|change of weights| / (lr_g sqrt(number of weights)); about .1 to 1 under a working Adam."""
     discriminator_update: float
+    """The same for the discriminator's last update of the step."""
     signal: float
     """Mean over the batch of |d loss_g / d fake logit| (of the summed loss)."""
 

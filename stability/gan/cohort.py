@@ -159,8 +159,11 @@ class Cohort:
         """Take `n_dis` discriminator steps, each on fresh images and noise; the last fakes are kept."""
         for remaining in reversed(range(self.config.n_dis)):
             real = self._real_batch()
-            with torch.set_grad_enabled(remaining == 0):
+            last = remaining == 0
+            with torch.set_grad_enabled(last):
                 self._fakes = self.generator(self._noise())
+            if last and self._trace is not None:
+                self._trace.weights_d = _copies(self.discriminator.parameters)
             self._update_discriminator(real, self._fakes.detach())
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
@@ -267,10 +270,7 @@ class Cohort:
             self._first_bad[row] = diagnostics.note_bad(self._first_bad[row], value, self.step + 1)
 
     def _new_trace(self) -> Trace:
-        return Trace(
-            weights_d=[leaf.detach().clone() for leaf in self.discriminator.parameters],
-            weights_g=[leaf.detach().clone() for leaf in self.generator.parameters],
-        )
+        return Trace(weights_g=_copies(self.generator.parameters))
 
     def _record(self) -> list[Record]:
         trace = self._trace
@@ -308,8 +308,9 @@ class Cohort:
         """The first n images of one training-sized batch of noise that every run shares."""
         noise = picture_noise(self.config.batch_size, self.config.latent_dim)
         images = self.generator(self._place(noise.expand(len(self._members), *noise.shape)))
-        shades = ((images[: len(self.runs), :n] + 1) * 127.5).nan_to_num(0).clamp(0, 255).round()
-        return shades.to(torch.uint8).permute(0, 1, 3, 4, 2)
+        shades = ((images[: len(self.runs), :n] + 1) * 127.5).clamp(0, 255).round()
+        black_where_unknown = shades.masked_fill(shades.isnan(), 0)  # a byte knows no NaN; the metrics tell
+        return black_where_unknown.to(torch.uint8).permute(0, 1, 3, 4, 2)
 
     @torch.no_grad()
     def logits(self, images: Float[Tensor, "members n c h w"]) -> Float[Tensor, "members n"]:
@@ -364,3 +365,7 @@ class Cohort:
             own.load_state({name: state[f"stream/{name}"][k] for name in Streams.LIVE})
         self._first_bad = state["first_bad"].t().clone().to(self.placement.device)
         self.step = int(state["step"])
+
+
+def _copies(leaves: Sequence[Tensor]) -> list[Tensor]:
+    return [leaf.detach().clone() for leaf in leaves]

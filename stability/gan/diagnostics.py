@@ -22,7 +22,7 @@ class Trace:
     """The tensors of one step that its record is computed from; filled in while the step runs."""
 
     weights_d: list[Tensor] = field(default_factory=list)
-    """Copies from before the step, as are `weights_g`."""
+    """Copies from before its update, as are `weights_g`; of several updates in a step, the last."""
     weights_g: list[Tensor] = field(default_factory=list)
     real_logits: Tensor = field(default_factory=lambda: torch.empty(0))
     fake_logits: Tensor = field(default_factory=lambda: torch.empty(0))

@@ -57,6 +57,7 @@ def describe_environment(device: torch.device, dataset: Dataset, classifier: Cla
         "processor": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "mkl_cbwr": os.environ.get("MKL_CBWR", ""),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "libraries": {name: version(name) for name in LIBRARIES},
         "dataset": {"name": dataset.name, "sha256": dataset.sha256},
