@@ -16,7 +16,7 @@ from torch import Tensor
 from stability.gan import diagnostics
 from stability.gan.adam import AdamSettings, StackedOptimizer, stacked_adam
 from stability.gan.diagnostics import Trace
-from stability.gan.losses import LOSSES
+from stability.gan.losses import MemberLosses
 from stability.gan.networks import ARCHITECTURES, ImageShape, MaskDropout, has_batchnorm, initial_weights
 from stability.gan.penalties import PENALTIES
 from stability.gan.stacked import StackedNetwork
@@ -92,7 +92,7 @@ class Cohort:
         }
         self._make_optimizers()
         self._first_bad = torch.full((len(CHECKED), len(self._members)), torch.inf, device=placement.device)
-        self._fakes = torch.empty(0)
+        self._fakes = self._real_logits = torch.empty(0)
         self._trace: Trace | None = None
 
     def _adopt(self, runs: tuple[Run, ...]) -> None:
@@ -102,14 +102,7 @@ class Cohort:
         self._members = runs * 2 if fused and len(runs) == 1 else runs
         self._streams = [Streams(run.seed) for run in self._members]
         configs = [run.config for run in self._members]
-        self._losses = [LOSSES[config.loss] for config in configs]
-        rows = {
-            name: [k for k, config in enumerate(configs) if config.loss == name]
-            for name in dict.fromkeys(config.loss for config in configs)
-        }
-        by_loss = [k for own in rows.values() for k in own]
-        self._loss_rows = {name: self._indices(own) for name, own in rows.items()}
-        self._loss_order = self._indices([by_loss.index(k) for k in range(len(configs))])
+        self._losses = MemberLosses([config.loss for config in configs], self.placement.device)
         self._lr_d = self._numbers([config.lr_d for config in configs])
         self._lr_g = self._numbers([config.lr_g for config in configs])
         self._penalty_weight = self._numbers([config.penalty_weight for config in configs])
@@ -118,9 +111,6 @@ class Cohort:
 
     def _numbers(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=self.placement.dtype, device=self.placement.device)
-
-    def _indices(self, values: Sequence[int]) -> Tensor:
-        return torch.tensor(values, device=self.placement.device)
 
     def _stack(self, template: torch.nn.Module, purpose: str) -> StackedNetwork:
         weights = [
@@ -168,24 +158,25 @@ class Cohort:
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
         real_logits, fake_logits = self._real_and_fake_logits(real, fake)
-        loss = self._losses_of("discriminator", real_logits, fake_logits).mean(1)
+        loss = self._losses.discriminators(real_logits, fake_logits).mean(1)
         penalty = self._penalties(real, fake)
         total = loss if penalty is None else loss + self._penalty_weight * penalty
         grads = torch.autograd.grad(total.sum(), self.discriminator.parameters)
         self._adam_d.step(grads)
         self._clip_weights()
         self._check({"loss_d": loss} if penalty is None else {"penalty": penalty, "loss_d": loss})
+        self._real_logits = real_logits.detach()
         if self._trace is not None:
-            self._trace.real_logits, self._trace.fake_logits = real_logits.detach(), fake_logits.detach()
+            self._trace.real_logits, self._trace.fake_logits = self._real_logits, fake_logits.detach()
             self._trace.loss_d = loss.detach()
             self._trace.penalty = None if penalty is None else penalty.detach()
             self._trace.grads_d = dict(zip(self.discriminator.leaves, grads, strict=True))
 
     def update_generators(self) -> None:
-        """Take one generator step on the fakes of the last discriminator step."""
+        """Take one generator step on the fakes and real logits of the last discriminator step."""
         fakes = self._fakes
         fake_logits = self.discriminator(fakes, self._draw_masks(fakes.shape[1]))
-        loss = self._losses_of("generator", fake_logits.detach(), fake_logits).mean(1)
+        loss = self._losses.generators(self._real_logits, fake_logits).mean(1)
         fake_grad, logit_grad = torch.autograd.grad(loss.sum(), [fakes, fake_logits])
         grads = torch.autograd.grad(fakes, self.generator.parameters, fake_grad)
         self._adam_g.step(grads)
@@ -195,7 +186,7 @@ class Cohort:
             self._trace.grads_g = dict(zip(self.generator.leaves, grads, strict=True))
             self._trace.fake_grad = fake_grad * fakes.shape[1]
             self._trace.logit_grad = logit_grad * fakes.shape[1]
-        self._fakes = torch.empty(0)
+        self._fakes = self._real_logits = torch.empty(0)
 
     def _real_batch(self) -> Tensor:
         batch, total = self.config.batch_size, len(self.images)
@@ -233,16 +224,6 @@ class Cohort:
             return real_logits, self.discriminator(fake, self._draw_masks(batch))
         both = self.discriminator(torch.cat([real, fake], 1), self._draw_masks(2 * batch))
         return both[:, :batch], both[:, batch:]
-
-    def _losses_of(
-        self, side: str, real_logits: Tensor, fake_logits: Tensor
-    ) -> Float[Tensor, "members batch"]:
-        """Each member's own loss on its own rows."""
-        real, fake = diagnostics.lane_aligned(real_logits), diagnostics.lane_aligned(fake_logits)
-        values = [
-            getattr(LOSSES[name], side)(real[rows], fake[rows]) for name, rows in self._loss_rows.items()
-        ]
-        return torch.cat(values)[self._loss_order, : fake_logits.shape[1]]
 
     def _penalties(self, real: Tensor, fake: Tensor) -> Float[Tensor, " members"] | None:
         function = PENALTIES[self.config.penalty]
@@ -284,8 +265,9 @@ class Cohort:
             ),
         }
         names = [run.run for run in self._members]
-        sigmoid = [loss.sigmoid for loss in self._losses]
-        records = diagnostics.make_records(trace, updates, runs=names, sigmoid=sigmoid, step=self.step)
+        records = diagnostics.make_records(
+            trace, updates, runs=names, sigmoid=self._losses.sigmoid, step=self.step
+        )
         self._trace = None
         return records[: len(self.runs)]
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import pad
 
+from stability.gan.lanes import lane_aligned
 from stability.records import Record
 
-LANE = 64
 NEAR = 0.01
 """A probability this close to 0 or 1 counts as saturated."""
 
@@ -35,15 +34,6 @@ class Trace:
     """Batch times d loss_g / d fake image: the gradient of the summed loss."""
     logit_grad: Tensor = field(default_factory=lambda: torch.empty(0))
     """Batch times d loss_g / d fake logit."""
-
-
-def lane_aligned(rows: Float[Tensor, "members n"]) -> Float[Tensor, "members padded"]:
-    """Rows padded with zeros to a multiple of 64 numbers.
-
-    Vector kernels compute whole lanes and leave the tail of a tensor to scalar code that may round
-    differently (softplus and sigmoid do). With aligned rows a number's place in a cohort has no say.
-    """
-    return pad(rows, (0, -rows.shape[1] % LANE))
 
 
 def separation(

@@ -5,14 +5,18 @@ Formulas in real logit r and fake logit f, softplus s. Every function takes and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from stability.gan.lanes import lane_aligned
+
 Logits = Float[Tensor, "*members batch"]
+MemberLogits = Float[Tensor, "members batch"]
 LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -73,3 +77,29 @@ LOSSES: dict[str, Loss] = {
     "hinge": Loss(hinge_d, critic_g, sigmoid=False),
     "wasserstein": Loss(wasserstein_d, critic_g, sigmoid=False),
 }
+
+
+class MemberLosses:
+    """Each member of a cohort under its own loss: the table's functions on the rows that use them."""
+
+    def __init__(self, names: Sequence[str], device: torch.device) -> None:
+        by_loss = {name: [k for k, own in enumerate(names) if own == name] for name in dict.fromkeys(names)}
+        grouped = [k for rows in by_loss.values() for k in rows]
+        self.sigmoid = [LOSSES[name].sigmoid for name in names]
+        self._rows = {name: torch.tensor(rows, device=device) for name, rows in by_loss.items()}
+        self._order = torch.tensor([grouped.index(k) for k in range(len(names))], device=device)
+
+    def discriminators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
+        """What the discriminators minimise, per example."""
+        return self._apply(lambda loss: loss.discriminator, real_logits, fake_logits)
+
+    def generators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
+        """What the generators minimise, per example."""
+        return self._apply(lambda loss: loss.generator, real_logits, fake_logits)
+
+    def _apply(
+        self, side: Callable[[Loss], LossFunction], real_logits: Tensor, fake_logits: Tensor
+    ) -> Tensor:
+        real, fake = lane_aligned(real_logits), lane_aligned(fake_logits)
+        values = [side(LOSSES[name])(real[rows], fake[rows]) for name, rows in self._rows.items()]
+        return torch.cat(values)[self._order, : fake_logits.shape[1]]

@@ -73,22 +73,8 @@ class FeatureNorm(nn.Module):
 NORMS = (FeatureNorm, nn.BatchNorm2d)
 
 
-class Flat(nn.Module):
-    """A network between vectors and images: flattens its input, shapes its output."""
-
-    def __init__(self, body: nn.Sequential, out_shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.body = body
-        self.out_shape = out_shape
-
-    def forward(self, x: Float[Tensor, "batch ..."]) -> Float[Tensor, "batch ..."]:
-        """Flatten each example, run the body, reshape."""
-        out: Tensor = self.body(x.reshape(x.shape[0], -1))
-        return out.reshape(x.shape[0], *self.out_shape)
-
-
-class Convolutional(nn.Module):
-    """A network of convolutions whose input or output is an image."""
+class Shaped(nn.Module):
+    """A stack of layers whose output takes a given shape: an image, or a single logit per example."""
 
     def __init__(self, body: nn.Sequential, out_shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -120,19 +106,19 @@ def _mlp_generator(config: Config, image: ImageShape) -> nn.Module:
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out, bias=not norm), *_norm_1d(norm, fan_out), nn.LeakyReLU(LEAK)]
     layers += [nn.Linear(sizes[-1], image.pixels), nn.Tanh()]
-    return Flat(nn.Sequential(*layers), (image.channels, image.size, image.size))
+    return Shaped(nn.Sequential(*layers), (image.channels, image.size, image.size))
 
 
 def _mlp_discriminator(config: Config, image: ImageShape) -> nn.Module:
     norm = config.batchnorm in ("discriminator", "both")
     sizes = [image.pixels, *(config.width * 2**i for i in (3, 2, 1))]
-    layers: list[nn.Module] = []
+    layers: list[nn.Module] = [nn.Flatten()]
     for depth, (fan_in, fan_out) in enumerate(pairwise(sizes)):
         here = norm and depth > 0
         layers += [nn.Linear(fan_in, fan_out, bias=not here), *_norm_1d(here, fan_out), nn.LeakyReLU(LEAK)]
         layers += _dropout(config, fan_out)
     layers += [nn.Linear(sizes[-1], 1)]
-    return Flat(nn.Sequential(*layers), ())
+    return Shaped(nn.Sequential(*layers), ())
 
 
 def _grids(image: ImageShape) -> list[int]:
@@ -158,7 +144,7 @@ def _dcgan_generator(config: Config, image: ImageShape) -> nn.Module:
         layers += [nn.ConvTranspose2d(fan_in, fan_out, 4, 2, 1, bias=not norm), *_norm_2d(norm, fan_out)]
         layers += [nn.ReLU()]
     layers += [nn.ConvTranspose2d(maps[-1], image.channels, 4, 2, 1), nn.Tanh()]
-    return Convolutional(nn.Sequential(*layers), (image.channels, image.size, image.size))
+    return Shaped(nn.Sequential(*layers), (image.channels, image.size, image.size))
 
 
 def _dcgan_discriminator(config: Config, image: ImageShape) -> nn.Module:
@@ -171,7 +157,7 @@ def _dcgan_discriminator(config: Config, image: ImageShape) -> nn.Module:
         layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=not here), *_norm_2d(here, fan_out)]
         layers += [nn.LeakyReLU(LEAK), *_dropout(config, fan_out, grids[depth + 1], grids[depth + 1])]
     layers += [nn.Flatten(), nn.Linear(maps[-1] * grids[-1] ** 2, 1)]
-    return Convolutional(nn.Sequential(*layers), ())
+    return Shaped(nn.Sequential(*layers), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,8 @@ from torch import Tensor
 from stability.gan.adam import AdamSettings, stacked_adam
 from stability.gan.cohort import Cohort
 from stability.gan.diagnostics import (
-    LANE,
     PROBABILITIES,
     first_bad_tensor,
-    lane_aligned,
     layer_norms,
     near_share,
     note_bad,
@@ -109,24 +107,6 @@ def test_relative_update_is_one_for_adams_first_step_at_any_scale(scale) -> None
 def test_near_share_counts_what_is_within_a_hundredth_of_an_end() -> None:
     probability = torch.tensor([[0.0, 0.009, 0.011, 0.5], [0.989, 0.991, 1.0, 0.999], [0.5, 0.2, NAN, 0.0]])
     assert near_share(probability).tolist() == pytest.approx([0.5, 0.75, NAN], nan_ok=True)
-
-
-@pytest.mark.parametrize("n", [1, 63, 64, 65, 128, 200])
-def test_lane_aligned_only_appends_zeros(n) -> None:
-    rows = normal(3, n)
-    padded = lane_aligned(rows)
-    assert padded.shape[1] % LANE == 0
-    assert 0 <= padded.shape[1] - n < LANE
-    assert torch.equal(padded[:, :n], rows)
-    assert not padded[:, n:].any()
-
-
-@pytest.mark.parametrize("function", [torch.sigmoid, torch.nn.functional.softplus])
-def test_a_number_in_aligned_rows_does_not_depend_on_its_place(function) -> None:
-    rows = normal(5, 50).float() * 4
-    whole = function(lane_aligned(rows))
-    for k in range(5):
-        assert torch.equal(function(lane_aligned(rows[[k, k]]))[0], whole[k])
 
 
 # --- what is not finite -----------------------------------------------------------------------------
