@@ -74,7 +74,7 @@ class Design(_Section):
 class Training(_Section):
     """How long each run trains."""
 
-    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 3000
+    steps: Annotated[int, Field(ge=1, le=10_000_000)] = 12_000
     """Generator updates: the horizon."""
     stop_on: tuple[StopOutcome, ...] = ("diverged",)
     cohort_size: Count | None = None
@@ -86,7 +86,7 @@ class Recording(_Section):
 
     every: Count = 10
     """Steps between records."""
-    evaluate_every: Count = 250
+    evaluate_every: Count = 500
     """Steps between visits."""
     samples: Annotated[int, Field(ge=16, le=50_000)] = 1024
     final_samples: Annotated[int, Field(ge=16, le=50_000)] = 2048

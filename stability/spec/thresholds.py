@@ -31,15 +31,15 @@ class Thresholds(BaseModel):
     """Saturated: separation from here on ..."""
     saturated_update: Ratio = 0.01
     """... while either network's median update since the visit before is below this."""
-    collapsed_diversity: Share = 0.1
+    collapsed_diversity: Share = 0.2
     """Never good, but collapsed: diversity below this at the last visits and no progress left."""
     degraded_ratio: Ratio = 2.0
     """Degraded: the last FID ratio is more than this many times the best one, modes not lost."""
-    stable_fid_ratio: Ratio = 12.0
+    stable_fid_ratio: Ratio = 50.0
     """Stable: the last FID ratio is at most this, ..."""
     stable_modes: Share = 0.9
     """... with this share of the modes covered."""
-    progress: Ratio = 0.1
+    progress: Ratio = 0.15
     """Unfinished: log FID still falls by at least this over the last third (at least 3) of the visits."""
     fooled_separation: Share = 0.45
     """Discriminator fooled: separation below this."""
