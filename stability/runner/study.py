@@ -120,13 +120,17 @@ class StudyRunner:
             self._check_same_machinery(store.plan)
             materials = self._materials(store.plan.device, store.plan.threads)
             self._check_same_materials(store, materials)
-            evaluator = materials.evaluator(self.spec)
+            evaluator = self._evaluator(materials)
         else:
             materials = self._materials(self.resources.device, self.resources.threads)
-            evaluator = materials.evaluator(self.spec)
+            evaluator = self._evaluator(materials)
             store = self._create(materials)
         with store.lock():
             return self._train_all(store, evaluator, Placement(materials.device))
+
+    def _evaluator(self, materials: Materials) -> Evaluator:
+        self.reporter.note("preparing the real images' statistics (about half a minute, the first time only)")
+        return materials.evaluator(self.spec)
 
     def _materials(self, device: str, threads: int | None) -> Materials:
         place = choose_device(device)
