@@ -32,12 +32,18 @@ Overrides = Annotated[
         "--set", metavar="KEY=VALUE", help="Set a key of the study file, such as training.steps=200."
     ),
 ]
+NewThresholds = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as outcomes.persist=4."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
-Download = Annotated[bool, typer.Option("--download", help="Fetch a missing data set through torchvision.")]
+Download = Annotated[
+    bool, typer.Option("--download", metavar="", help="Fetch a missing data set through torchvision.")
+]
 ClassifierFile = Annotated[Path | None, typer.Option("--classifier", help="Another classifier's weights.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; kept with the plan.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
 
 
 def main() -> None:
@@ -50,7 +56,9 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", metavar="", help="Print the version.")] = False,
+) -> None:
     if version:
         from stability import __version__
 
@@ -61,7 +69,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("study.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    force: Annotated[bool, typer.Option("--force", metavar="", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented study file to start from."""
     template = Path(__file__).with_name("study.yaml").read_text(encoding="utf-8")
@@ -83,7 +91,9 @@ def validate(
     download: Download = False,
     classifier: ClassifierFile = None,
     threads: Threads = None,
-    no_timing: Annotated[bool, typer.Option("--no-timing", help="Leave out the estimate of time.")] = False,
+    no_timing: Annotated[
+        bool, typer.Option("--no-timing", metavar="", help="Leave out the estimate of time.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check a study file and print the plan: runs, cohorts, thresholds, and how long it will take here."""
@@ -91,7 +101,7 @@ def validate(
 
     spec = _load(study, set_)
     resources = _resources(device, data_root, download, classifier, threads)
-    summary = plan_view.summarise(spec, resources, timing=not no_timing)
+    summary = plan_view.summarise(spec, resources, timing=not no_timing, where=_dataset_place(study, set_))
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
 
 
@@ -111,7 +121,8 @@ def run(
 
     from stability.cli.display import Display
     from stability.cli.interrupt import Interrupt
-    from stability.runner.study import StudyRunner, study_status
+    from stability.runner.status import study_status
+    from stability.runner.study import StudyRunner
     from stability.store import Store
 
     spec = _load(study, set_)
@@ -124,7 +135,9 @@ def run(
     interrupt = Interrupt()
     try:
         with Display(Console()) as display, interrupt:
-            complete = StudyRunner(spec, folder, resources, display, interrupt).run()
+            complete = StudyRunner(
+                spec, folder, resources, display, interrupt, where=_dataset_place(study, set_)
+            ).run()
     except KeyboardInterrupt:
         typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
         raise typer.Exit(interrupt.exit_code) from None
@@ -152,12 +165,12 @@ def report(
 @app.command()
 def status(
     results: Results,
-    runs: Annotated[bool, typer.Option("--runs", help="List every planned run.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", metavar="", help="List every planned run.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Say how far a study is."""
     from stability.cli.status_view import as_text
-    from stability.runner.study import run_states, study_status
+    from stability.runner.status import run_states, study_status
 
     state = study_status(results)
     if runs:
@@ -196,7 +209,7 @@ def replay(
 @app.command()
 def relabel(
     results: Results,
-    set_: Overrides = None,
+    set_: NewThresholds = None,
     as_json: AsJson = False,
 ) -> None:
     """Apply other thresholds (--set outcomes.persist=4) to a study's stored records, without training."""
@@ -242,6 +255,12 @@ def classifier_train(
     trained = train_classifier(images, seed=seed, epochs=epochs, device=place, progress=show)
     path = save_classifier(trained, out or classifier_path(images))
     typer.echo(f"accuracy on {len(images.test):,} test images: {trained.accuracy:.4f}; wrote {path}")
+    if images.name == "mnist":
+        typer.echo(
+            f"mnist's metrics use the classifier that is shipped; for this one give --classifier {path}"
+        )
+    elif out is not None:
+        typer.echo(f"to use it give --classifier {path}")
 
 
 @app.command()
@@ -261,6 +280,12 @@ def _load(study: Path, overrides: list[str] | None) -> StudySpec:
     from stability.spec.loader import load_study
 
     return load_study(study, overrides or [])
+
+
+def _dataset_place(study: Path, overrides: list[str] | None) -> str:
+    """Where the data set is named: on the command line or in the study file."""
+    is_set = any(text.partition("=")[0].strip() == "dataset" for text in overrides or ())
+    return "--set dataset" if is_set else f"{study}: dataset"
 
 
 def _resources(

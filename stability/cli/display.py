@@ -32,6 +32,10 @@ def _count(things: Sequence[object], word: str) -> str:
     return f"{len(things)} {word}" if len(things) == 1 else f"{len(things)} {word}s"
 
 
+PLAIN_SECONDS = 60.0
+"""Between two lines where there is no live one, at most, as long as training goes on."""
+
+
 class Display:
     """Keeps count of a running study, and shows it. Use as a context manager."""
 
@@ -50,7 +54,7 @@ class Display:
         self._outcomes: Counter[str] = Counter()
         self._runs = self._finished_runs = self._total_steps = self._steps = 0
         self._horizon = 0
-        self._clock = time.monotonic()
+        self._clock = self._noted = time.monotonic()
 
     def __enter__(self) -> Display:
         self._live.start()
@@ -75,11 +79,14 @@ class Display:
 
     def note(self, text: str) -> None:
         """Print a line above the live one."""
+        self._noted = time.monotonic()
         self._live.console.print(text, highlight=False, markup=False)
 
     def trained(self, member_steps: int) -> None:
-        """Count generator updates."""
+        """Count generator updates; where there is no live line, say how far they are once a minute."""
         self._steps += member_steps
+        if self._live.disable and time.monotonic() - self._noted >= PLAIN_SECONDS:
+            self.note(self._progress())
         self._show()
 
     def skipped(self, member_steps: int) -> None:
@@ -93,9 +100,12 @@ class Display:
         self._finished_runs += len(results)
         if self._live.disable:
             here = outcome_counts(Counter(result.outcome.value for result in results))
-            parts = (f"{self._finished_runs}/{self._runs} runs", self._speed(), self._left())
-            self.note(f"{', '.join(part for part in parts if part)}: {here}")
+            self.note(f"{self._progress()}: {here}")
         self._show()
+
+    def _progress(self) -> str:
+        parts = (f"{self._finished_runs}/{self._runs} runs", self._speed(), self._left())
+        return ", ".join(part for part in parts if part)
 
     def _speed(self) -> str:
         return f"{self._steps / max(time.monotonic() - self._clock, 1e-3):,.0f} member-steps/s"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from types import FrameType, TracebackType
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+STOPPING = "stopping after this step; Ctrl-C again leaves at once\n"
+STDERR = 2
 
 
 class Interrupt:
@@ -30,6 +34,7 @@ class Interrupt:
         if self.received is not None:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
+        _say(STOPPING)
 
     @property
     def exit_code(self) -> int:
@@ -39,3 +44,12 @@ class Interrupt:
     def __call__(self) -> bool:
         """Whether to stop."""
         return self.received is not None
+
+
+def _say(text: str) -> None:
+    """Write to stderr at once and unbuffered: a handler may interrupt a buffered write to it.
+
+    On a terminal it begins a new line, for the live one stands there.
+    """
+    with contextlib.suppress(OSError):
+        os.write(STDERR, f"\n{text}".encode() if os.isatty(STDERR) else text.encode())

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import torch
+import typer
 
 from stability.cli.display import duration
 from stability.gan.cohort import Placement
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import choose_device, prepare
 from stability.runner.planning import make_plan
-from stability.runner.study import Materials, Resources
+from stability.runner.study import DATASET, Materials, Resources
 from stability.spec import Range, StudySpec
 from stability.spec.expand import doubts
 
 
-def summarise(spec: StudySpec, resources: Resources, *, timing: bool) -> dict[str, Any]:
+def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str = DATASET) -> dict[str, Any]:
     """Everything the plan says, as plain values.
 
     Raises StabilityError where data, classifier or device are missing.
     """
     device = choose_device(resources.device)
     prepare(resources.threads or torch.get_num_threads())
-    materials = Materials.load(spec, resources, device)
+    materials = Materials.load(spec, resources, device, where=where)
     plan = make_plan(spec, device=str(device), threads=torch.get_num_threads())
     doubtful = Counter(words for run in plan.runs for words in doubts(run.config))
     search = spec.design.sampler == "tpe"
@@ -49,7 +51,8 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool) -> dict[st
         "threads": plan.threads,
     }
     if timing and plan.cohorts:
-        estimate = estimate_time(plan, spec, materials.evaluator(spec), Placement(device))
+        evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
+        estimate = estimate_time(plan, spec, evaluator, Placement(device))
         summary["estimated_seconds"] = {
             "training": round(estimate.training, 1),
             "evaluation": round(estimate.evaluation, 1),

@@ -124,10 +124,13 @@ class TrainedClassifier:
 def load_classifier(dataset: Dataset, *, device: torch.device, path: Path | None = None) -> Classifier:
     """Load the classifier of a data set, in inference mode: from `path`, the package or the user's folder.
 
+    Resized images get the classifier that was trained at their size, or else their data set's own.
     Raises StabilityError when there is none, when file and sidecar do not belong together, or when it was
     trained on other data.
     """
-    name = f"{dataset.name.replace('-', '_')}_cnn"
+    if path is None and not dataset.native and classifier_path(dataset).is_file():
+        path = classifier_path(dataset)
+    name = path.stem if path else _default_name(dataset)
     weights, sidecar = _read_files(dataset, name, path)
     where = str(path) if path else f"{name}.safetensors"
     if hashlib.sha256(weights).hexdigest() != sidecar.get("sha256"):
@@ -145,14 +148,17 @@ def load_classifier(dataset: Dataset, *, device: torch.device, path: Path | None
         raise StabilityError(
             f"{where}: was trained on other images than this {dataset.name}; {_hint(dataset)}"
         )
-    classifier.name, classifier.sha256 = path.stem if path else name, sidecar["sha256"]
+    classifier.name, classifier.sha256 = name, sidecar["sha256"]
     return classifier.to(device).eval().requires_grad_(False)
 
 
 def classifier_path(dataset: Dataset) -> Path:
-    """Where `stability classifier train` puts a data set's classifier, in the user's data folder."""
-    folder = platformdirs.user_data_path("stability") / "classifiers"
-    return folder / f"{dataset.name.replace('-', '_')}_cnn.safetensors"
+    """Where `stability classifier train` puts a data set's classifier, in the user's data folder.
+
+    Each size that is not the data set's own has its file.
+    """
+    size = None if dataset.native else dataset.image_size
+    return _user_folder() / f"{_default_name(dataset, size)}.safetensors"
 
 
 def train_classifier(
@@ -233,7 +239,7 @@ def save_classifier(trained: TrainedClassifier, path: Path) -> Path:
 def measure_accuracy(classifier: Classifier, dataset: Dataset) -> float:
     """Share of the test images that the classifier puts into their own class."""
     _, logits = classifier.describe(dataset.test)
-    return (logits.argmax(1) == dataset.test_labels).double().mean().item()
+    return (logits.argmax(1) == dataset.test_labels).cpu().double().mean().item()
 
 
 def folded(model: Classifier) -> Classifier:
@@ -319,7 +325,7 @@ def _read_files(dataset: Dataset, name: str, path: Path | None) -> tuple[bytes, 
     if path is None and dataset.name == "mnist":
         weights, sidecar = packaged / f"{name}.safetensors", packaged / f"{name}.json"
     else:
-        weights = path or classifier_path(dataset)
+        weights = path or _user_folder() / f"{name}.safetensors"
         sidecar = weights.with_suffix(".json")
     try:
         return weights.read_bytes(), dict(json.loads(sidecar.read_text(encoding="utf-8")))
@@ -329,6 +335,15 @@ def _read_files(dataset: Dataset, name: str, path: Path | None) -> tuple[bytes, 
         raise StabilityError(f"{sidecar}: is no classifier's description; {_hint(dataset)}") from error
 
 
+def _user_folder() -> Path:
+    return platformdirs.user_data_path("stability") / "classifiers"
+
+
+def _default_name(dataset: Dataset, size: int | None = None) -> str:
+    return "_".join([dataset.name.replace("-", "_"), *([str(size)] if size else []), "cnn"])
+
+
 def _hint(dataset: Dataset) -> str:
     name = "folder:PATH" if dataset.name.startswith("folder-") else dataset.name
-    return f"run `stability classifier train --dataset {name}`"
+    size = "" if dataset.native else f" --image-size {dataset.image_size}"
+    return f"run `stability classifier train --dataset {name}{size}`"

@@ -296,10 +296,17 @@ class Cohort:
 
     @torch.no_grad()
     def logits(self, images: Float[Tensor, "members n c h w"]) -> Float[Tensor, "members n"]:
-        """The discriminators' logits without dropout, in training-sized batches."""
-        padded = torch.cat([images] * (len(self._members) // len(self.runs)))
-        parts = [self.discriminator(part) for part in torch.split(padded, self.config.batch_size, 1)]
-        return torch.cat(parts, 1)[: len(self.runs)]
+        """The discriminators' logits without dropout, in training-sized batches.
+
+        The last batch is filled up with the first images: batchnorm would notice a shorter one.
+        """
+        n, batch = images.shape[1], self.config.batch_size
+        copies = len(self._members) // len(self.runs)
+        rows = torch.arange(-(-n // batch) * batch, device=images.device) % n
+        parts = [
+            self.discriminator(torch.cat([images[:, part]] * copies)) for part in torch.split(rows, batch)
+        ]
+        return torch.cat(parts, 1)[: len(self.runs), :n]
 
     def real_logits(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "members n"]:
         """The discriminators' logits of the same real images for every member."""

@@ -50,6 +50,8 @@ class Dataset:
     classes: tuple[str, ...]
     sha256: str
     """Of the images, the labels and their shapes."""
+    native: bool = True
+    """Whether the images have the size that they have where none is asked for."""
 
     @property
     def channels(self) -> int:
@@ -119,6 +121,7 @@ def _load(
     else:
         arrays = _read_torchvision(name, root, download)
     train, test = _resized(arrays.train, image_size), _resized(arrays.test, image_size)
+    native_size = FOLDER_IMAGE_SIZE if name.startswith("folder-") else arrays.train.shape[-1]
     return Dataset(
         name=name,
         train=train.to(device),
@@ -127,6 +130,7 @@ def _load(
         test_labels=arrays.test_labels.to(device),
         classes=arrays.classes,
         sha256=_digest(train, arrays.train_labels, test, arrays.test_labels),
+        native=train.shape[-1] == native_size,
     )
 
 

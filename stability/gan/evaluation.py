@@ -1,7 +1,8 @@
 """What generated samples are worth: every metric of an `Evaluation`, against one data set and classifier.
 
 The features of the training images and the FID floors are kept in the user's cache folder, which may
-be deleted at any time. May not import store, design, runner, outcomes, Optuna or pandas.
+be deleted at any time. Whatever is float64 is on the CPU, since not every device has it. May not import
+store, design, runner, outcomes, Optuna or pandas.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from torch import Tensor
 from stability.errors import StabilityError
 from stability.gan.classifier import Classifier
 from stability.gan.data import Dataset
-from stability.gan.fid import FidFloor, Statistics, feature_statistics, fid, fid_floor
+from stability.gan.fid import FLOOR_DRAWS, FidFloor, Statistics, feature_statistics, fid, fid_floor
 from stability.gan.manifold import NEIGHBOURS, Manifold, diversity, manifold, nearest, prdc
 from stability.records import Evaluation
 
@@ -76,8 +77,22 @@ class Evaluator:
         samples: int,
         final_samples: int,
         cache_dir: Path | None = None,
+        note: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """Raise StabilityError when the data set has too few images for evaluations of these sizes."""
+        """Compute or look up what the samples are compared with.
+
+        Args:
+            dataset: the real images.
+            classifier: whose features and probabilities are used.
+            samples: images of every evaluation.
+            final_samples: images that the last evaluation's additional FID is taken on.
+            cache_dir: where features and floors are kept; by default the user's cache folder.
+            note: told what is about to take a while.
+
+        Raises:
+            StabilityError: the data set has too few images for evaluations of these sizes.
+
+        """
         self.dataset, self.classifier = dataset, classifier
         self.samples, self.final_samples = samples, final_samples
         _check_sizes(dataset, max(samples, final_samples))
@@ -85,10 +100,12 @@ class Evaluator:
         order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(_SEED))
         self._order = order.to(dataset.test.device)
         self.held_out: UInt8[Tensor, "m c h w"] = dataset.test[self._order[:HELD_OUT]]
-        features = self._cache.get("features", lambda: _features_of(dataset, classifier))
-        self._train, self._test = features["train"], features["test"]
+        features = self._cache.get("features", lambda: _features_of(dataset, classifier, note))
+        device = dataset.train.device
+        self._train, self._test = features["train"].to(device), features["test"].to(device)
         self._test_statistics: Statistics = feature_statistics(self._test)
         self._class_shares = _shares(dataset.train_labels, len(dataset.classes))
+        self._floors: dict[int, FidFloor] = {}
         self._references = {samples: self._compute_reference(samples)}
 
     def reference(self, n: int) -> Reference:
@@ -103,7 +120,7 @@ class Evaluator:
         sizes = sorted({self.samples, self.final_samples})
         return {
             self._fid_name(n): {"mean": floor.mean, "std": floor.std, "draws": floor.draws}
-            for n, floor in ((n, self.reference(n).floor) for n in sizes)
+            for n, floor in ((n, self._floor(n)) for n in sizes)
         }
 
     def evaluate(
@@ -168,12 +185,16 @@ class Evaluator:
 
     def _compute_reference(self, n: int) -> Reference:
         drawn = self._test[self._order[:n]]
-        found = self._cache.get(f"floor-{n}", lambda: self._floor(n) | self._real_nearest(drawn))
-        mean, std = found["floor"].tolist()
-        floor = FidFloor(mean=mean, std=std, draws=20, n=n)
-        return Reference(floor, manifold(drawn), found["nearest"].item())
+        found = self._cache.get(f"nearest-{n}", lambda: self._real_nearest(drawn))
+        return Reference(self._floor(n), manifold(drawn), found["nearest"].item())
 
-    def _floor(self, n: int) -> dict[str, Tensor]:
+    def _floor(self, n: int) -> FidFloor:
+        if n not in self._floors:
+            mean, std = self._cache.get(f"floor-{n}", lambda: self._compute_floor(n))["floor"].tolist()
+            self._floors[n] = FidFloor(mean=mean, std=std, draws=FLOOR_DRAWS, n=n)
+        return self._floors[n]
+
+    def _compute_floor(self, n: int) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(_SEED)
         floor = fid_floor(self._train, self._test_statistics, n, generator=generator)
         return {"floor": torch.tensor([floor.mean, floor.std], dtype=torch.float64)}
@@ -187,14 +208,14 @@ def class_use(logits: Float[Tensor, "n classes"], real_shares: Float[Tensor, " c
     n_classes = logits.shape[1]
     if not logits.isfinite().all():
         return ClassUse((math.nan,) * n_classes, 0, math.nan, math.nan, math.nan)
-    confidence, classes = logits.double().softmax(1).max(1)
+    confidence, classes = logits.cpu().double().softmax(1).max(1)
     shares = _shares(classes, n_classes)
     confident = torch.bincount(classes[confidence >= MODE_CONFIDENCE], minlength=n_classes)
     return ClassUse(
         shares=tuple(shares.tolist()),
         modes=int((confident * MODE_FRACTION * n_classes >= len(logits)).sum()),
         effective_modes=torch.special.entr(shares).sum().exp().item(),
-        kl=(torch.xlogy(shares, shares) - torch.xlogy(shares, real_shares)).sum().item(),
+        kl=(torch.xlogy(shares, shares) - torch.xlogy(shares, real_shares.cpu())).sum().item(),
         confidence=confidence.mean().item(),
     )
 
@@ -203,9 +224,9 @@ def separation(real_logits: Float[Tensor, " m"], fake_logits: Float[Tensor, " n"
     """P(real > fake) + P(real = fake) / 2 over all pairs, the area under the ROC curve; NaN for NaN."""
     if real_logits.isnan().any() or fake_logits.isnan().any():
         return math.nan
-    fakes = fake_logits.sort().values
-    below = torch.searchsorted(fakes, real_logits.contiguous())
-    not_above = torch.searchsorted(fakes, real_logits.contiguous(), right=True)
+    fakes, reals = fake_logits.cpu().sort().values, real_logits.cpu().contiguous()
+    below = torch.searchsorted(fakes, reals)
+    not_above = torch.searchsorted(fakes, reals, right=True)
     return (below + not_above).double().mean().item() / (2 * len(fakes))
 
 
@@ -214,14 +235,14 @@ class _Cache:
 
     def __init__(self, dataset: Dataset, classifier: Classifier, folder: Path | None) -> None:
         self._folder = folder or platformdirs.user_cache_path("stability")
-        self._device = dataset.train.device
-        threads = str(torch.get_num_threads()) if self._device.type == "cpu" else ""
+        device = dataset.train.device.type
+        threads = str(torch.get_num_threads()) if device == "cpu" else ""
         parts = (
             _CACHE_FORMAT,
             dataset.sha256,
             classifier.sha256,
             torch.__version__,
-            self._device.type,
+            device,
             threads,
         )
         self._key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
@@ -229,6 +250,7 @@ class _Cache:
         self._usable = bool(classifier.sha256)
 
     def get(self, what: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
+        """What is kept under this name, on the CPU, or what `compute` gives, wherever that is."""
         if not self._usable:
             return compute()
         path = self._folder / f"{self._stem}-{what}-{self._key}.safetensors"
@@ -236,7 +258,7 @@ class _Cache:
         if found is None:
             found = compute()
             _write_cache(path, found)
-        return {name: tensor.to(self._device) for name, tensor in found.items()}
+        return found
 
 
 def _read_cache(path: Path) -> dict[str, Tensor] | None:
@@ -283,7 +305,9 @@ def _check_sizes(dataset: Dataset, n: int) -> None:
         )
 
 
-def _features_of(dataset: Dataset, classifier: Classifier) -> dict[str, Tensor]:
+def _features_of(dataset: Dataset, classifier: Classifier, note: Callable[[str], None]) -> dict[str, Tensor]:
+    n = len(dataset.train) + len(dataset.test)
+    note(f"computing features of {n:,} real images (the first time only)")
     return {
         "train": classifier.describe(dataset.train)[0],
         "test": classifier.describe(dataset.test)[0],
@@ -291,7 +315,7 @@ def _features_of(dataset: Dataset, classifier: Classifier) -> dict[str, Tensor]:
 
 
 def _shares(classes: Int64[Tensor, " n"], n_classes: int) -> Float[Tensor, " classes"]:
-    return torch.bincount(classes, minlength=n_classes).double() / len(classes)
+    return torch.bincount(classes.cpu(), minlength=n_classes).double() / len(classes)
 
 
 def _median(values: Float[Tensor, " n"]) -> float:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch_fidelity import metric_fid
 
+FLOOR_DRAWS = 20
+
 
 @dataclass(frozen=True)
 class Statistics:
@@ -69,7 +71,7 @@ def fid_floor(
     n: int,
     *,
     generator: torch.Generator,
-    draws: int = 20,
+    draws: int = FLOOR_DRAWS,
 ) -> FidFloor:
     """Mean and spread of the FID of `draws` random draws of `n` different training images each.
 

@@ -18,7 +18,10 @@ _CHUNK = 2048
 
 @dataclass(frozen=True)
 class Manifold:
-    """A set of features with each row's radius: the distance to its k-th nearest other row."""
+    """A set of features with each row's radius: the distance to its k-th nearest other row.
+
+    Sums are float64 and therefore taken on the CPU: not every device has such numbers.
+    """
 
     features: Float[Tensor, "n features"]
     radii: Float[Tensor, " n"]
@@ -49,7 +52,7 @@ def manifold(features: Float[Tensor, "n features"], k: int = NEIGHBOURS) -> Mani
         raise ValueError(f"the {k}-th neighbour needs more than {k} rows, not {n}")
     pairs = distances(features, features)
     nearest = pairs.topk(k + 1, largest=False, sorted=True).values
-    return Manifold(features, nearest[:, k], k, (pairs.double().sum() / (n * (n - 1))).item())
+    return Manifold(features, nearest[:, k], k, (pairs.cpu().double().sum() / (n * (n - 1))).item())
 
 
 def prdc(real: Manifold, fake: Manifold) -> PRDC:
@@ -100,4 +103,4 @@ def nearest(
 
 
 def _share(inside: Tensor) -> float:
-    return inside.double().mean().item()
+    return inside.cpu().double().mean().item()

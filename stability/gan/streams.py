@@ -20,6 +20,8 @@ PURPOSES: tuple[Purpose, ...] = (
     "evaluation",
 )
 PICTURE_SEED = 20_140_610
+_ROWS = 64
+"""Drawn at a time for evaluations: what a row holds may depend on how many are drawn with it."""
 
 
 def stream(seed: int, purpose: Purpose) -> torch.Generator:
@@ -70,5 +72,7 @@ def picture_noise(batch: int, latent_dim: int) -> Float[Tensor, "batch latent"]:
 
 
 def evaluation_noise(seed: int, n: int, latent_dim: int) -> Float[Tensor, "n latent"]:
-    """The noise that a run is evaluated on, the same at each of its visits."""
-    return torch.randn(n, latent_dim, generator=stream(seed, "evaluation"))
+    """The noise that a run is evaluated on, the same at each of its visits, however many rows each takes."""
+    generator = stream(seed, "evaluation")
+    blocks = [torch.randn(_ROWS, latent_dim, generator=generator) for _ in range(-(-n // _ROWS))]
+    return torch.cat(blocks)[:n]

@@ -28,19 +28,30 @@ class Look:
     colour: str
     marker: str
     meaning: str
+    """The outcome's rule in a few words, where none above it in the order of the outcomes holds."""
 
 
 LOOKS: dict[str, Look] = {
-    Outcome.STABLE: Look("#009e73", "o", "learned the data and kept it: low FID, modes covered"),
+    Outcome.STABLE: Look("#009e73", "o", "ends with a low FID and the modes covered"),
     Outcome.DIVERGED: Look("#d55e00", "X", "something was no longer finite"),
     Outcome.SATURATED: Look(
-        "#0072b2", "s", "the discriminator separates perfectly and a network has stopped moving"
+        "#0072b2",
+        "s",
+        "ends with a discriminator that is all but perfect and a network that has stopped moving",
     ),
     Outcome.OSCILLATING: Look("#cc79a7", "D", "was good and lost it again, at least twice"),
-    Outcome.COLLAPSED: Look("#e69f00", "v", "lost its modes or its diversity and did not come back"),
-    Outcome.DEGRADED: Look("#f0e442", "p", "kept its modes, but FID rose well above its best"),
-    Outcome.UNFINISHED: Look("#56b4e9", ">", "still improving at the horizon: too short to tell"),
-    Outcome.UNLEARNED: Look("#8a8f98", "P", "none of these: never became good"),
+    Outcome.COLLAPSED: Look(
+        "#e69f00",
+        "v",
+        "was good, lost modes or diversity and was not good again; or never good, all alike, no progress",
+    ),
+    Outcome.DEGRADED: Look(
+        "#f0e442",
+        "p",
+        "has modes left, but FID is well above its best, or precision is lost and FID no longer falls",
+    ),
+    Outcome.UNFINISHED: Look("#56b4e9", ">", "none of these, and FID still falls at the horizon"),
+    Outcome.UNLEARNED: Look("#8a8f98", "P", "none of these: short of stable, and FID is not seen to fall"),
 }
 """In the order in which legends list them."""
 

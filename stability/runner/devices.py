@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -46,6 +47,13 @@ def choose_device(name: str) -> torch.device:
 def prepare(threads: int) -> None:
     """Fix what records depend on: the number of threads, and denormal floats, which are kept."""
     torch.set_num_threads(threads)
+
+
+def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By name: what `describe_environment` said then and what it says now, where the two differ."""
+    return {
+        name: {"was": then.get(name), "is": value} for name, value in now.items() if then.get(name) != value
+    }
 
 
 def describe_environment(device: torch.device, dataset: Dataset, classifier: Classifier) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 from stability.design import draw_points, plan_runs
 from stability.gan.cohort import structure_key
@@ -18,7 +19,15 @@ def make_plan(spec: StudySpec, *, device: str, threads: int) -> Plan:
     """The whole plan of a fixed design; of a search, a plan that has no runs yet."""
     fixed = spec.design.sampler != "tpe"
     runs = plan_runs(spec, draw_points(spec)) if fixed else []
-    empty = Plan(FORMAT_VERSION, threads, device, spec.training.steps, cohorts=(), runs=())
+    empty = Plan(
+        FORMAT_VERSION,
+        threads,
+        device,
+        spec.training.steps,
+        cohorts=(),
+        runs=(),
+        stop_thresholds=spec.outcomes,
+    )
     return extended(empty, spec, runs)
 
 
@@ -34,14 +43,7 @@ def extended(plan: Plan, spec: StudySpec, runs: Sequence[Run]) -> Plan:
         for start in range(0, len(group), size):
             names = tuple(run.run for run in group[start : start + size])
             cohorts.append(PlannedCohort(f"c{len(cohorts):04d}", names))
-    return Plan(
-        plan.version,
-        plan.threads,
-        plan.device,
-        plan.horizon,
-        cohorts=tuple(cohorts),
-        runs=(*plan.runs, *runs),
-    )
+    return replace(plan, cohorts=tuple(cohorts), runs=(*plan.runs, *runs))
 
 
 def cohort_size(spec: StudySpec, kind: str, run: Run) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from stability.errors import StabilityError
 from stability.gan.cohort import Placement
 from stability.records import Evaluation, History, Record, RunResult
-from stability.runner.devices import choose_device, describe_environment, prepare
+from stability.runner.devices import choose_device, environment_changes, prepare
 from stability.runner.study import Materials, Reporter, Resources
 from stability.runner.trainer import CohortTrainer
 from stability.spec.loader import parse_study
@@ -62,11 +62,18 @@ def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter
     run = next((run for run in store.plan.runs if run.run == run_name), None)
     if run is None:
         raise StabilityError(f"{folder}: no run {run_name!r}; `stability status {folder} --runs` lists them")
-    spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
+    source = str(folder / "study.yaml")
+    spec = parse_study(store.study_yaml, source=source)
     device = choose_device(store.plan.device if resources.device == "auto" else resources.device)
     prepare(resources.threads or store.plan.threads)
-    materials = Materials.load(spec, resources, device)
-    trainer = CohortTrainer([run], spec, materials.evaluator(spec), Placement(device))
+    materials = Materials.load(spec, resources, device, where=f"{source}: dataset")
+    trainer = CohortTrainer(
+        [run],
+        spec,
+        materials.evaluator(spec, reporter.note),
+        Placement(device),
+        stop_thresholds=store.plan.stop_thresholds,
+    )
     alone = PlannedCohort("replay", (run.run,))
     reporter.planned(replace(store.plan, device=str(device), cohorts=(alone,), runs=(run,)), ())
     for member_steps in trainer.advance():
@@ -77,7 +84,10 @@ def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter
         result=data.results[0],
         stored=stored_result,
         difference=first_difference(stored_history, data.histories[0]) if stored_history else None,
-        environment_changes=_environment_changes(store, materials),
+        environment_changes=tuple(
+            f"{name}: {change['was']} -> {change['is']}"
+            for name, change in environment_changes(store.environment, materials.describe()).items()
+        ),
     )
 
 
@@ -113,9 +123,3 @@ def first_difference(stored: History, again: History) -> str | None:
 def _end(history: History) -> str:
     bad = history.divergence
     return f"step {history.last_step}" + (f" after {bad.tensor} at step {bad.step}" if bad else "")
-
-
-def _environment_changes(store: Store, materials: Materials) -> tuple[str, ...]:
-    then = store.environment
-    now = describe_environment(materials.device, materials.dataset, materials.classifier)
-    return tuple(f"{name}: {then.get(name)} -> {now[name]}" for name in now if then.get(name) != now[name])

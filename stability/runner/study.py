@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +21,10 @@ from stability.gan.data import Dataset, load_dataset
 from stability.gan.evaluation import Evaluator
 from stability.outcomes import label
 from stability.records import Outcome, RunResult
-from stability.runner.devices import choose_device, describe_environment, prepare
+from stability.runner.devices import choose_device, describe_environment, environment_changes, prepare
 from stability.runner.optuna_db import STUDY_DB, rebuild_study_db
 from stability.runner.planning import cohort_runs, extended, make_plan
+from stability.runner.status import finished_cohorts, is_complete, stored_results
 from stability.runner.trainer import CohortTrainer
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study
@@ -30,6 +32,9 @@ from stability.store import DamagedCheckpoint, Plan, PlannedCohort, Store
 
 CHECKPOINT_SECONDS = 120.0
 """Between two checkpoints of a cohort under way; what a kill can cost."""
+DATASET = "study.yaml: dataset"
+"""Where a study names its data set, unless the caller knows better."""
+FOLDER = "folder:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,27 +76,40 @@ class Materials:
     device: torch.device
 
     @staticmethod
-    def load(spec: StudySpec, resources: Resources, device: torch.device) -> Materials:
-        """Raises StabilityError where data or classifier are missing or damaged."""
-        dataset = load_dataset(
-            spec.dataset,
-            device=device,
-            data_root=resources.data_root,
-            download=resources.download,
-            image_size=spec.image_size,
-        )
+    def load(
+        spec: StudySpec, resources: Resources, device: torch.device, *, where: str = DATASET
+    ) -> Materials:
+        """Load them; an error in the data begins with `where`, the place that the data set is named.
+
+        Raises StabilityError where data or classifier are missing or damaged.
+        """
+        try:
+            dataset = load_dataset(
+                spec.dataset,
+                device=device,
+                data_root=resources.data_root,
+                download=resources.download,
+                image_size=spec.image_size,
+            )
+        except StabilityError as error:
+            raise StabilityError(f"{where}: {error}") from error
         classifier = load_classifier(dataset, device=device, path=resources.classifier)
         return Materials(dataset, classifier, device)
 
-    def evaluator(self, spec: StudySpec) -> Evaluator:
-        """The study's evaluator; slow the first time, since real features are computed and kept."""
+    def evaluator(self, spec: StudySpec, note: Callable[[str], None]) -> Evaluator:
+        """The study's evaluator; `note` is told when it is slow, since real features are computed first."""
         recording = spec.recording
         return Evaluator(
             self.dataset,
             self.classifier,
             samples=recording.samples,
             final_samples=recording.final_samples,
+            note=note,
         )
+
+    def describe(self) -> dict[str, Any]:
+        """Everything besides the plan that could change a study's numbers."""
+        return describe_environment(self.device, self.dataset, self.classifier)
 
 
 @dataclass(slots=True)
@@ -103,6 +121,11 @@ class StudyRunner:
     resources: Resources
     reporter: Reporter
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    where: str = DATASET
+    """Where the data set is named, for errors."""
+
+    def __post_init__(self) -> None:
+        self.spec = with_absolute_folder(self.spec)
 
     def run(self) -> bool:
         """Train everything that is not finished; return whether the study is complete.
@@ -117,25 +140,28 @@ class StudyRunner:
                 self.reporter.planned(store.plan, stored_results(store))
                 self._complete_study_db(store)
                 return True
-            self._check_same_machinery(store.plan)
-            materials = self._materials(store.plan.device, store.plan.threads)
-            self._check_same_materials(store, materials)
-            evaluator = self._evaluator(materials)
-        else:
-            materials = self._materials(self.resources.device, self.resources.threads)
-            evaluator = self._evaluator(materials)
-            store = self._create(materials)
+            return self._go_on(store)
+        Store.check_creatable(self.folder, dump_study(self.spec))
+        materials = self._materials(self.resources.device, self.resources.threads)
+        evaluator = materials.evaluator(self.spec, self.reporter.note)
+        store = self._create(materials)
         with store.lock():
             return self._train_all(store, evaluator, Placement(materials.device))
 
-    def _evaluator(self, materials: Materials) -> Evaluator:
-        self.reporter.note("preparing the real images' statistics (about half a minute, the first time only)")
-        return materials.evaluator(self.spec)
+    def _go_on(self, store: Store) -> bool:
+        """The lock comes first, so that a folder in use is told before anything is loaded."""
+        self._check_same_machinery(store.plan)
+        with store.lock():
+            materials = self._materials(store.plan.device, store.plan.threads)
+            self._check_same_materials(store, materials)
+            evaluator = materials.evaluator(self.spec, self.reporter.note)
+            self._record_changes(store, materials)
+            return self._train_all(store, evaluator, Placement(materials.device))
 
     def _materials(self, device: str, threads: int | None) -> Materials:
         place = choose_device(device)
         prepare(threads or torch.get_num_threads())
-        return Materials.load(self.spec, self.resources, place)
+        return Materials.load(self.spec, self.resources, place, where=self.where)
 
     def _create(self, materials: Materials) -> Store:
         plan = make_plan(self.spec, device=str(materials.device), threads=torch.get_num_threads())
@@ -143,7 +169,7 @@ class StudyRunner:
             self.folder,
             study_yaml=dump_study(self.spec),
             plan=plan,
-            environment=describe_environment(materials.device, materials.dataset, materials.classifier),
+            environment=materials.describe(),
         )
 
     def _check_same_study(self, store: Store) -> None:
@@ -157,7 +183,8 @@ class StudyRunner:
         if changed:
             raise StabilityError(
                 f"{self.folder}: holds another study (it differs in {', '.join(changed)}); "
-                "give this one another name, or another folder with --out"
+                "give this one another name, or another folder with --out; or, if the one there is no longer "
+                f"needed, remove it: rm -r {shlex.quote(str(self.folder))}"
             )
 
     def _check_same_machinery(self, plan: Plan) -> None:
@@ -175,14 +202,21 @@ class StudyRunner:
             )
 
     def _check_same_materials(self, store: Store, materials: Materials) -> None:
-        then = store.environment
-        now = describe_environment(materials.device, materials.dataset, materials.classifier)
+        then, now = store.environment, materials.describe()
         for name in ("dataset", "classifier"):
             if name in then and then[name] != now[name]:
                 raise StabilityError(
                     f"{self.folder}: was started with another {name}, {now[name]['name']} has changed since; "
                     "give another folder with --out"
                 )
+
+    def _record_changes(self, store: Store, materials: Materials) -> None:
+        """Keep and tell what has changed since the study was started; the old values stay beside it."""
+        changes = environment_changes(store.environment, materials.describe())
+        if changes:
+            resumed = [*store.environment.get("resumed", ()), changes]
+            store.replace_environment(store.environment | {"resumed": resumed})
+            self.reporter.note(f"changed since the study was started: {', '.join(changes)}")
 
     def _complete_study_db(self, store: Store) -> None:
         """Whoever finished the study may have been killed before it was written."""
@@ -192,7 +226,8 @@ class StudyRunner:
 
     def _train_all(self, store: Store, evaluator: Evaluator, placement: Placement) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
-        store.replace_environment(store.environment | {"fid_floors": evaluator.floors()})
+        if "fid_floors" not in store.environment:
+            store.replace_environment(store.environment | {"fid_floors": evaluator.floors()})
         for cohort in self._pending(store):
             trainer = self._trainer(store, cohort, evaluator, placement)
             if not self._train(store, cohort, trainer):
@@ -223,7 +258,9 @@ class StudyRunner:
         self, store: Store, cohort: PlannedCohort, evaluator: Evaluator, placement: Placement
     ) -> CohortTrainer:
         runs = cohort_runs(store.plan, cohort)
-        trainer = CohortTrainer(runs, self.spec, evaluator, placement)
+        trainer = CohortTrainer(
+            runs, self.spec, evaluator, placement, stop_thresholds=store.plan.stop_thresholds
+        )
         checkpoint = store.read_checkpoint(cohort.id)
         if isinstance(checkpoint, DamagedCheckpoint):
             self.reporter.note(f"starting {cohort.id} over: {checkpoint.reason}")
@@ -249,27 +286,24 @@ class StudyRunner:
         return True
 
 
-def stored_results(store: Store) -> list[RunResult]:
-    """The results of the finished cohorts, in the plan's order."""
-    return [
-        result
-        for cohort in store.plan.cohorts
-        if cohort.id in store.finished()
-        for result in store.read_cohort(cohort.id).results
-    ]
+def with_absolute_folder(spec: StudySpec) -> StudySpec:
+    """The study with its own images' folder as an absolute path, so that it can go on from anywhere."""
+    if not spec.dataset.startswith(FOLDER):
+        return spec
+    folder = Path(spec.dataset.removeprefix(FOLDER)).expanduser().resolve()
+    return spec.model_copy(update={"dataset": f"{FOLDER}{folder}"})
 
 
 def finished_points(store: Store) -> list[FinishedPoint]:
     """Per finished point, what a search learns from: its share of stable runs and median FID ratio."""
+    planned = {run.run: run for run in store.plan.runs}
     ends: dict[int, list[tuple[Run, bool, float]]] = {}
-    for cohort in store.plan.cohorts:
-        if cohort.id in store.finished():
-            data = store.read_cohort(cohort.id)
-            runs = cohort_runs(store.plan, cohort)
-            for run, result, history in zip(runs, data.results, data.histories, strict=True):
-                visits = history.evaluations
-                ratio = visits[-1].fid_ratio if visits else float("nan")
-                ends.setdefault(run.point, []).append((run, result.outcome is Outcome.STABLE, ratio))
+    for cohort in finished_cohorts(store):
+        visits = store.table(cohort, "evaluations").select(["run", "fid_ratio"]).to_pylist()
+        last = {row["run"]: row["fid_ratio"] for row in visits}
+        for row in store.table(cohort, "runs").select(["run", "outcome"]).to_pylist():
+            run, stable = planned[row["run"]], row["outcome"] == Outcome.STABLE
+            ends.setdefault(run.point, []).append((run, stable, last.get(run.run, math.nan)))
     return [
         FinishedPoint(
             params=own[0][0].levels,
@@ -310,42 +344,3 @@ def relabel_study(folder: Path, overrides: Sequence[str]) -> dict[str, tuple[Out
         store.relabel(results, study_yaml=dump_study(spec))
         rebuild_study_db(folder)
     return changed
-
-
-def is_complete(store: Store, spec: StudySpec) -> bool:
-    """Whether every run that the study asks for is finished."""
-    trained = len(store.finished()) == len(store.plan.cohorts)
-    points = len({run.point for run in store.plan.runs})
-    return trained and (spec.design.sampler != "tpe" or points >= spec.design.points)
-
-
-def study_status(folder: Path) -> dict[str, Any]:
-    """How far a study is, for people and for machines.
-
-    Raises StabilityError where there is no study.
-    """
-    store = Store.open(folder)
-    results = stored_results(store)
-    spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
-    return {
-        "study": spec.name,
-        "folder": str(folder),
-        "complete": is_complete(store, spec),
-        "runs": len(store.plan.runs),
-        "runs_finished": len(results),
-        "cohorts": len(store.plan.cohorts),
-        "cohorts_finished": len(store.finished()),
-        "outcomes": {
-            outcome.value: sum(result.outcome is outcome for result in results) for outcome in Outcome
-        },
-        "horizon": store.plan.horizon,
-        "device": store.plan.device,
-        "threads": store.plan.threads,
-    }
-
-
-def run_states(folder: Path) -> dict[str, str]:
-    """By planned run: its outcome, or `waiting`."""
-    store = Store.open(folder)
-    ended = {result.run: result.outcome.value for result in stored_results(store)}
-    return {run.run: ended.get(run.run, "waiting") for run in store.plan.runs}

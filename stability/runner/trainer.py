@@ -15,7 +15,7 @@ from stability.gan.cohort import Cohort, Placement
 from stability.gan.evaluation import Evaluator
 from stability.outcomes import label, stop_reason
 from stability.records import Divergence, Evaluation, History, Record, RunResult
-from stability.spec import Run, StudySpec
+from stability.spec import Run, StudySpec, Thresholds
 from stability.store import CohortData, FilmStrip, decode_history, encode_history
 
 PICTURES = 16
@@ -76,9 +76,17 @@ class CohortTrainer:
     """
 
     def __init__(
-        self, runs: Sequence[Run], spec: StudySpec, evaluator: Evaluator, placement: Placement
+        self,
+        runs: Sequence[Run],
+        spec: StudySpec,
+        evaluator: Evaluator,
+        placement: Placement,
+        *,
+        stop_thresholds: Thresholds,
     ) -> None:
+        """Runs stop by `stop_thresholds` and are labelled with the study's own."""
         self.spec = spec
+        self.stop_thresholds = stop_thresholds
         self.evaluator = evaluator
         self.tracks = {run.run: Track(run) for run in runs}
         self.cohort = Cohort(runs, evaluator.dataset.train, placement)
@@ -130,7 +138,7 @@ class CohortTrainer:
         images = self.cohort.samples(n)
         held_out = self.evaluator.held_out
         real_logits = self.cohort.real_logits(held_out)
-        fake_logits = self.cohort.logits(images[:, : len(held_out)])
+        fake_logits = self.cohort.logits(images[:, : min(recording.samples, len(held_out))])
         pictures = self.cohort.pictures(PICTURES).cpu().numpy()
         for k, run in enumerate(self.cohort.runs):
             track = self.tracks[run.run]
@@ -149,7 +157,7 @@ class CohortTrainer:
             self._stop(self._due_to_stop())
 
     def _due_to_stop(self) -> set[str]:
-        stop_on, thresholds = self.spec.training.stop_on, self.spec.outcomes
+        stop_on, thresholds = self.spec.training.stop_on, self.stop_thresholds
         return {
             run.run
             for run in self.cohort.runs

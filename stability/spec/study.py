@@ -88,8 +88,10 @@ class Recording(_Section):
     """Steps between records."""
     evaluate_every: Count = 500
     """Steps between visits."""
-    samples: Annotated[int, Field(ge=16, le=50_000)] = 1024
+    samples: Annotated[int, Field(ge=16, le=10_000)] = 1024
+    """Generated images per visit; distances of all their pairs are taken."""
     final_samples: Annotated[int, Field(ge=16, le=50_000)] = 2048
+    """Images that the last visit takes one more FID on."""
 
 
 class StudySpec(_Section):

@@ -5,6 +5,7 @@ Every `OSError` of a store leaves here as one line that names the path.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ def told(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StabilityError(f"{path}: {error.strerror or error}") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raise `StabilityError` where a folder, or one that is yet to be made, cannot be written to."""
+    with told(folder):
+        there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise StabilityError(f"{folder}: {os.strerror(errno.ENOTDIR)}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StabilityError(f"{folder}: {os.strerror(errno.EACCES)}")
 
 
 def temporary_name(path: Path) -> Path:

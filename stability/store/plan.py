@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from stability.errors import StabilityError
-from stability.spec import Run
+from stability.spec import Run, Thresholds
 
 FORMAT_VERSION = 1
 """The version of the whole results folder's format, kept in its plan."""
@@ -43,6 +43,8 @@ class Plan:
     """Steps that every run trains for, unless it stops early."""
     cohorts: tuple[PlannedCohort, ...]
     runs: tuple[Run, ...]
+    stop_thresholds: Thresholds = field(default_factory=Thresholds)
+    """What `training.stop_on` goes by; relabelling changes the study file's thresholds, never these."""
 
     def __post_init__(self) -> None:
         planned = _unique("run", [run.run for run in self.runs])
@@ -58,6 +60,7 @@ class Plan:
             "threads": self.threads,
             "device": self.device,
             "horizon": self.horizon,
+            "stop_thresholds": self.stop_thresholds.model_dump(),
         }
         lines = [f" {_line(name)}: {_line(value)}," for name, value in head.items()]
         cohorts = ",\n".join(f"  {_line(dataclasses.asdict(cohort))}" for cohort in self.cohorts)

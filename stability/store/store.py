@@ -19,7 +19,7 @@ from stability.records import RunResult
 from stability.spec import Run
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
 from stability.store.cohorts import FILMSTRIPS, CohortData, read_cohort_folder, write_cohort_folder
-from stability.store.files import replace_file, sweep, told
+from stability.store.files import check_writable, replace_file, sweep, told
 from stability.store.labels import STUDY, apply_pending, commit_labels, current
 from stability.store.lock import locked
 from stability.store.plan import Plan
@@ -27,6 +27,8 @@ from stability.store.tables import (
     SCHEMAS,
     encode_table,
     events_table,
+    read_events,
+    read_results,
     read_table,
     relabelled_rows,
     runs_table,
@@ -73,6 +75,17 @@ class Store:
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
             replace_file(folder / PLAN, plan.to_json().encode())
         return cls(folder, plan)
+
+    @staticmethod
+    def check_creatable(folder: Path, study_yaml: str) -> None:
+        """Find out, without writing anything, what `create` would refuse.
+
+        Raises `StabilityError`: the folder cannot be written, or holds a study or something else.
+        """
+        folder = Path(folder)
+        check_writable(folder)
+        if folder.is_dir():
+            _check_free(folder, study_yaml)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -152,6 +165,13 @@ class Store:
         folder = self._cohort(cohort_id)
         with told(folder):
             return read_cohort_folder(folder, self.table(cohort_id, "runs"), self.table(cohort_id, "events"))
+
+    def read_results(self, cohort_id: str) -> list[RunResult]:
+        """How the runs of a finished cohort ended; reads neither records nor pictures.
+
+        Raises `StabilityError`: it is not finished, or a file is damaged.
+        """
+        return read_results(self.table(cohort_id, "runs"), read_events(self.table(cohort_id, "events")))
 
     def table(self, cohort_id: str, name: TableName) -> pa.Table:
         """One table of a finished cohort, typed as `stability.store.tables` says.

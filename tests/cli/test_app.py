@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from small_studies import SMALL, StopAfter, result_bytes, run_small, small_spec
+from small_studies import SMALL, StopAfter, result_bytes, run_small, small_mnist, small_spec
 
 from stability.cli import app as command_line
 from stability.runner import study as runner
@@ -60,8 +62,11 @@ def refused(answer: Any, words: str, workplace: Path, holds: tuple[str, ...] = (
         (["--set", "fixed.width=3"], "--set fixed.width: must be a whole number of at least 8"),
         (["--set", "training.steps"], "--set training.steps: must be written key.key=value"),
         (["--set", "training.stpes=3"], 'unknown key "stpes"; did you mean "steps"?'),
-        (["--set", "dataset=fashion-mnist", "--data-root", "."], "fashion-mnist: no data under"),
-        (["--set", "dataset=folder:nowhere"], "folder:nowhere: no such folder"),
+        (
+            ["--set", "dataset=fashion-mnist", "--data-root", "."],
+            "--set dataset: fashion-mnist: no data under",
+        ),
+        (["--set", "dataset=folder:nowhere"], "--set dataset: folder:"),
         (["--set", "recording={samples: 4096, final_samples: 4096}"], "400 training images are fewer"),
         (["--device", "gpu"], "--device gpu: not on this machine; it has:"),
     ],
@@ -87,6 +92,14 @@ def test_no_cuda_where_asked(
 def test_a_missing_study_file(stability: Command, workplace: Path, command: str) -> None:
     refused(stability(command, "none.yaml"), "none.yaml: no such file; `stability init`", workplace)
     refused(stability(command, "."), ".: is a directory, not a study file", workplace)
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_missing_data_of_a_study_file(stability: Command, workplace: Path, command: str) -> None:
+    (workplace / "study.yaml").write_text(SMALL + "dataset: fashion-mnist\n")
+    answer = stability(command, "study.yaml", "--data-root", ".")
+    words = "study.yaml: dataset: fashion-mnist: no data under .; give --data-root FOLDER or --download"
+    refused(answer, words, workplace)
 
 
 def test_a_missing_classifier(stability: Command, workplace: Path) -> None:
@@ -142,6 +155,7 @@ def test_another_study_or_other_thresholds_in_the_folder(
 ) -> None:
     answer = stability("run", "study.yaml", "--out", finished, "--set", "training.steps=50")
     refused(answer, "holds another study (it differs in training)", workplace)
+    assert answer.err.endswith(f"remove it: rm -r {finished}\n")
     answer = stability("run", "study.yaml", "--out", finished, "--set", "outcomes.persist=2")
     refused(answer, "apply new ones with `stability relabel`", workplace)
 
@@ -279,6 +293,41 @@ def test_a_second_interrupt_leaves_at_once_and_says_so(
     assert (
         answer.err == "stopped at once; the same command goes on from the last checkpoint (results/small)\n"
     )
+
+
+@pytest.mark.parametrize("command", ["init", "validate", "run", "status", "replay", "relabel", "selftest"])
+def test_flags_take_no_value_in_the_help(stability: Command, command: str) -> None:
+    own = [line for line in stability(command, "--help").out.splitlines() if "--help" not in line]
+    assert not any("<bool>" in line for line in own)
+
+
+@pytest.mark.parametrize(
+    ("options", "closing"),
+    [
+        ([], "mnist's metrics use the classifier that is shipped; for this one give --classifier {}"),
+        (["--out", "own.safetensors"], "to use it give --classifier own.safetensors"),
+    ],
+)
+def test_a_trained_classifier_says_how_to_use_it(
+    stability: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], closing: str
+) -> None:
+    name = "mnist" if not options else "other"
+    images = dataclasses.replace(small_mnist(), name=name)
+    path = tmp_path / "mnist_cnn.safetensors"
+    monkeypatch.setattr("stability.gan.data.load_dataset", lambda *_, **__: images)
+    monkeypatch.setattr("stability.gan.classifier.classifier_path", lambda _: path)
+    monkeypatch.setattr("stability.gan.classifier.save_classifier", lambda _, path: path)
+    trained = SimpleNamespace(accuracy=0.5)
+    monkeypatch.setattr("stability.gan.classifier.train_classifier", lambda *_, **__: trained)
+    lines = stability("classifier", "train", "--dataset", name, *options).out.splitlines()
+    assert lines[0].startswith("accuracy on 200 test images: 0.5000; wrote ")
+    assert lines[1:] == [closing.format(path)]
+
+
+def test_relabel_helps_with_thresholds(stability: Command) -> None:
+    text = " ".join(stability("relabel", "--help").out.split())
+    assert "outcomes.persist=4" in text
+    assert "training.steps" not in text
 
 
 def test_the_version(stability: Command) -> None:

@@ -75,6 +75,19 @@ def test_without_a_terminal_there_are_plain_lines(clock: Clock) -> None:
     ]
 
 
+def test_without_a_terminal_a_long_cohort_gives_a_sign_every_minute(clock: Clock) -> None:
+    shown, file = plain()
+    with shown:
+        shown.planned(PLAN, ())
+        for _ in range(13):
+            clock.now += 10
+            shown.trained(5)
+    assert file.getvalue().splitlines()[1:] == [
+        "0/12 runs, 0 member-steps/s, 11 min 00 s left",
+        "0/12 runs, 0 member-steps/s, 10 min 00 s left",
+    ]
+
+
 def test_names_in_notes_are_no_markup() -> None:
     shown, file = plain()
     shown.note("[bold]results[/]: 12 runs")

@@ -17,7 +17,9 @@ SCRIPT = Path(__file__).with_name("small_stability.py")
 
 
 @pytest.mark.parametrize("number", list(EXIT_CODES))
-def test_a_signal_is_noted_and_the_second_leaves_at_once(number: signal.Signals) -> None:
+def test_a_signal_is_noted_and_the_second_leaves_at_once(
+    number: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
     before = signal.getsignal(number)
     with Interrupt() as interrupt:
         assert not interrupt()
@@ -25,6 +27,7 @@ def test_a_signal_is_noted_and_the_second_leaves_at_once(number: signal.Signals)
         assert interrupt()
         assert interrupt.received is number
         assert interrupt.exit_code == 128 + number
+        assert capfd.readouterr().err == "stopping after this step; Ctrl-C again leaves at once\n"
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
     assert signal.getsignal(number) is before
@@ -48,7 +51,10 @@ def test_a_study_stops_cleanly_and_goes_on(
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert err == "stopped; the same command goes on where this left off (results/small)\n"
+    assert err.splitlines() == [
+        "stopping after this step; Ctrl-C again leaves at once",
+        "stopped; the same command goes on where this left off (results/small)",
+    ]
     assert "finished" not in out
     folder = tmp_path / "results" / "small"
     assert [path.name for path in (folder / "checkpoints").iterdir()] == ["c0000.safetensors"]

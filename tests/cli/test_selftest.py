@@ -86,16 +86,19 @@ def test_a_planted_error_is_found(
     assert f"{len(CHECKS)} checks, {len(lines)} failed" in answer.out
 
 
-def test_a_check_that_breaks_has_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, TypeError, AssertionError, NotImplementedError])
+def test_a_check_that_breaks_has_failed(monkeypatch: pytest.MonkeyPatch, error: type[Exception]) -> None:
     def broken(device: torch.device) -> Check:
         """What is broken."""
-        raise RuntimeError("no such kernel\nin two lines")
+        raise error("no such kernel\nin two lines")
 
     def sound(device: torch.device) -> Check:
         return Check("sound", "1", "1", passed=True)
 
     monkeypatch.setattr(selftest, "CHECKS", (broken, sound))
     first, second = run_checks(CPU)
-    assert first == Check("What is broken", "an answer", "RuntimeError: no such kernel in two lines", False)
+    assert first == Check(
+        "What is broken", "an answer", f"{error.__name__}: no such kernel in two lines", False
+    )
     assert second.passed
     assert as_text([first, second]).splitlines()[-1] == "2 checks, 1 failed"

@@ -20,7 +20,7 @@ space:
   lr: {low: 1e-4, high: 1e-2, log: true}
   beta1: {low: 0, high: 0.8}
   batchnorm: [none, generator, discriminator, both]
-  width: {low: 1, high: 16}
+  width: {low: 8, high: 23}
 """
 
 
@@ -37,7 +37,7 @@ def test_64_sobol_points_fill_64_strata_of_every_parameter(seed: int) -> None:
     points = draw_points(study(points=64, seed=seed))
     assert sorted(int(point["beta1"] / 0.8 * 64) for point in points) == list(range(64))
     assert set(Counter(point["batchnorm"] for point in points).values()) == {16}
-    assert Counter(point["width"] for point in points) == dict.fromkeys(range(1, 17), 4)
+    assert Counter(point["width"] for point in points) == dict.fromkeys(range(8, 24), 4)
     assert sum(point["lr"] < 1e-3 for point in points) == 32
 
 
@@ -63,7 +63,7 @@ def test_points_lie_in_the_space_without_its_crossed_factors(sampler: str) -> No
         assert 1e-4 <= point["lr"] <= 1e-2
         assert 0 <= point["beta1"] <= 0.8
         assert isinstance(point["width"], int)
-        assert 1 <= point["width"] <= 16
+        assert 8 <= point["width"] <= 23
 
 
 def test_a_grid_is_the_full_product_in_order() -> None:

@@ -21,7 +21,7 @@ space:
   loss: [hinge, minimax]
   lr: {low: 1e-4, high: 1e-2, log: true}
   beta1: {low: 0, high: 0.8}
-  width: {low: 1, high: 16}
+  width: {low: 8, high: 23}
   weight_clip: [~, 0.1]
 design: {sampler: tpe, points: 32}
 """
@@ -50,7 +50,7 @@ def test_distributions_are_optunas_own() -> None:
         "loss": CategoricalDistribution(("hinge", "minimax")),
         "lr": FloatDistribution(1e-4, 1e-2, log=True),
         "weight_clip": CategoricalDistribution((None, 0.1)),
-        "width": IntDistribution(1, 16),
+        "width": IntDistribution(8, 23),
     }
     assert "loss" not in native_distributions(spec, with_crossed=False)
 

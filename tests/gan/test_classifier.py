@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from importlib import resources
 from pathlib import Path
@@ -143,6 +144,24 @@ def test_the_users_own_classifiers_are_found(
         load_classifier(small, device=CPU)
     assert save_classifier(trained, classifier_path(small)).parent == tmp_path / "stability" / "classifiers"
     assert load_classifier(small, device=CPU).sha256
+
+
+def test_a_classifier_for_another_size_has_its_own_file(
+    small: Dataset, trained: TrainedClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platformdirs, "user_data_path", lambda name: tmp_path / name)
+    doubled = small.train.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    large = dataclasses.replace(small, train=doubled, test=doubled[:300], sha256="large", native=False)
+    own, other = classifier_path(small), classifier_path(large)
+    assert (own.name, other.name) == ("small_cnn.safetensors", "small_56_cnn.safetensors")
+    with pytest.raises(StabilityError, match="train --dataset small --image-size 56`"):
+        load_classifier(large, device=CPU)
+    save_classifier(trained, own)
+    assert load_classifier(large, device=CPU).name == "small_cnn"  # resizes what it is shown
+    save_classifier(train_classifier(large, seed=0, epochs=1, device=CPU), other)
+    resized = load_classifier(large, device=CPU)
+    assert (resized.name, resized.image_size) == ("small_56_cnn", 56)
+    assert load_classifier(small, device=CPU).image_size == 28
 
 
 def test_files_that_do_not_belong_are_refused(

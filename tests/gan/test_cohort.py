@@ -60,6 +60,22 @@ def test_member_of_mixed_cohort_equals_the_run_alone_bit_for_bit(common):
         assert torch.equal(together.real_logits(images)[k], alone.real_logits(images)[0])
 
 
+@pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
+@pytest.mark.parametrize("n", [5, 16, 40])
+def test_a_short_last_batch_of_logits_is_filled_up_with_the_first_images(architecture, n):
+    runs = [make_run(k, architecture=architecture, batchnorm="both", batch_size=16) for k in (1, 2)]
+    cohort, images = Cohort(runs, some_images(), CPU), some_images()[:n]
+    train(cohort, 3)
+    got = cohort.real_logits(images)
+    whole = torch.cat([images] * 16)[: -(-n // 16) * 16]
+    expected = [cohort.real_logits(part) for part in torch.split(whole, 16)]
+    assert torch.equal(got, torch.cat(expected, 1)[:, :n])
+    assert got.shape == (2, n)
+    alone = Cohort(runs[:1], some_images(), CPU)
+    train(alone, 3)
+    assert torch.equal(alone.real_logits(images)[0], got[0])
+
+
 def relative_difference(ours: dict, theirs: dict) -> float:
     worst = 0.0
     for name, value in theirs.items():

@@ -104,6 +104,7 @@ def test_images_are_resized_on_request(tmp_path: Path) -> None:
     large = load_dataset("fashion-mnist", device=CPU, data_root=tmp_path, image_size=64)
     assert large.train.shape == (4, 1, 64, 64)
     assert large.sha256 != native.sha256
+    assert (native.native, large.native) == (True, False)
     assert large.train.double().mean().item() == pytest.approx(native.train.double().mean().item(), rel=0.02)
 
 
@@ -135,6 +136,13 @@ def test_folder_images_are_cropped_to_their_centre_square(tmp_path: Path) -> Non
         (tmp_path / "a").mkdir(exist_ok=True)
         image.save(tmp_path / "a" / f"{index}.png")
     cropped = load_dataset(f"folder:{tmp_path}", device=CPU, image_size=28).train[0]
+    assert [
+        load_dataset(f"folder:{tmp_path}", device=CPU, image_size=size).native for size in (None, 32, 28)
+    ] == [
+        True,
+        True,
+        False,
+    ]
     assert cropped.shape == (3, 28, 28)
     assert cropped.float().mean((1, 2)).tolist() == [0, 255, 0]
 

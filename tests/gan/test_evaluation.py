@@ -9,7 +9,7 @@ import torch
 
 from stability.errors import StabilityError
 from stability.gan import evaluation
-from stability.gan.classifier import load_classifier
+from stability.gan.classifier import load_classifier, measure_accuracy
 from stability.gan.data import Dataset, load_dataset, to_unit
 from stability.gan.evaluation import Evaluator, class_use, separation
 from stability.records import Evaluation
@@ -165,11 +165,85 @@ def test_features_and_floors_are_computed_once(
     assert evaluate(again(first, folder), unseen[:50]) == expected
 
 
+def test_a_note_tells_of_features_that_are_not_kept_yet(
+    cached: tuple[Evaluator, Path], tmp_path: Path
+) -> None:
+    first, folder = cached
+    notes: list[str] = []
+
+    def evaluator(samples: int, folder: Path) -> None:
+        Evaluator(
+            first.dataset,
+            first.classifier,
+            samples=samples,
+            final_samples=50,
+            cache_dir=folder,
+            note=notes.append,
+        )
+
+    evaluator(50, folder)
+    evaluator(40, folder)  # another floor, the same features
+    assert notes == []
+    evaluator(50, tmp_path / "elsewhere")
+    assert notes == ["computing features of 260 real images (the first time only)"]
+
+
+def test_final_samples_cost_no_distances(
+    cached: tuple[Evaluator, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, folder = cached
+    large = Evaluator(first.dataset, first.classifier, samples=20, final_samples=150, cache_dir=folder)
+    monkeypatch.setattr(evaluation, "manifold", forbid)
+    monkeypatch.setattr(evaluation, "nearest", forbid)
+    floors = large.floors()
+    assert list(floors) == ["fid_mnist_cnn_20", "fid_mnist_cnn_150"]
+    assert floors["fid_mnist_cnn_20"]["mean"] > floors["fid_mnist_cnn_150"]["mean"] > 0
+    assert {floor["draws"] for floor in floors.values()} == {20}
+
+
+class NoFloat64(torch.Tensor):
+    """Stands for a tensor on a device without float64; what is made of it stays there until `cpu`."""
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        found = super().__torch_function__(func, types, args, kwargs or {})
+        if func is torch.Tensor.cpu:
+            return found.as_subclass(torch.Tensor)
+        assert not (isinstance(found, NoFloat64) and found.dtype == torch.float64), func
+        return found
+
+
+def test_only_the_cpu_sees_float64(evaluator: Evaluator, unseen: torch.Tensor, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        unseen.as_subclass(NoFloat64).double()
+    small = cut(evaluator.dataset, 200, 60)
+    away = dataclasses.replace(
+        small,
+        **{
+            name: getattr(small, name).as_subclass(NoFloat64)
+            for name in ("train", "train_labels", "test", "test_labels")
+        },
+    )
+    classifier = evaluator.classifier
+    logits = torch.linspace(0, 1, 60)
+    found = []
+    for dataset, images, m in (
+        (small, unseen, logits),
+        (away, unseen.as_subclass(NoFloat64), logits.as_subclass(NoFloat64)),
+    ):
+        one = Evaluator(
+            dataset, classifier, samples=50, final_samples=80, cache_dir=tmp_path / str(len(found))
+        )
+        evaluation = one.evaluate(images[:80], run="r", step=1, real_logits=m, fake_logits=m[:50])
+        found.append((evaluation, one.floors(), measure_accuracy(classifier, dataset)))
+    assert found[0] == found[1]
+
+
 def test_a_damaged_cache_is_computed_again(cached: tuple[Evaluator, Path], unseen: torch.Tensor) -> None:
     first, folder = cached
     expected = evaluate(first, unseen[:50])
     files = sorted(folder.iterdir())
-    assert len(files) == 2
+    assert len(files) == 3
     for damage in (
         lambda data: data[:1000],
         lambda data: data[:-1] + bytes([data[-1] ^ 1]),

@@ -107,6 +107,15 @@ def test_masks_keep_the_mean(dropout) -> None:
     assert (mask == 0).float().mean() == pytest.approx(dropout, abs=5 * (dropout * (1 - dropout) / n) ** 0.5)
 
 
+@pytest.mark.parametrize("latent_dim", [1, 3, 10, 100])
+def test_the_first_rows_of_evaluation_noise_do_not_depend_on_their_number(latent_dim) -> None:
+    most = evaluation_noise(3, 500, latent_dim)
+    assert most.shape == (500, latent_dim)
+    for n in (1, 15, 16, 50, 64, 65, 333):
+        assert torch.equal(evaluation_noise(3, n, latent_dim), most[:n])
+    assert len(most.unique()) > 0.99 * most.numel()
+
+
 def test_pictures_share_their_noise_and_evaluations_do_not() -> None:
     assert torch.equal(picture_noise(64, 10), picture_noise(64, 10))
     assert torch.equal(picture_noise(64, 10)[:16], picture_noise(128, 10)[:16])

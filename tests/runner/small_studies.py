@@ -13,6 +13,7 @@ import torch
 
 from stability.gan.classifier import Classifier, load_classifier
 from stability.gan.data import Dataset, load_dataset
+from stability.gan.evaluation import Evaluator
 from stability.records import RunResult
 from stability.runner import study
 from stability.runner.study import Materials, Resources, StudyRunner
@@ -74,6 +75,10 @@ def small_spec(*overrides: str, text: str = SMALL) -> StudySpec:
 
 def small_materials() -> Materials:
     return Materials(small_mnist(), mnist_classifier(), CPU)
+
+
+def small_evaluator(spec: StudySpec) -> Evaluator:
+    return small_materials().evaluator(spec, lambda text: None)
 
 
 class StopAfter:

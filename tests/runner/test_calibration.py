@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from small_studies import CPU, result_bytes, run_small, small_materials, small_spec
+from small_studies import CPU, result_bytes, run_small, small_evaluator, small_spec
 
 from stability.analysis.frames import load
-from stability.gan.cohort import Placement
+from stability.gan.cohort import Cohort, Placement
+from stability.gan.evaluation import Evaluator
+from stability.records import Evaluation
 from stability.runner import calibration
 from stability.runner.calibration import estimate_time
 from stability.runner.planning import make_plan
@@ -27,7 +30,7 @@ def test_every_kind_of_cohort_is_timed_once() -> None:
     kinds = {
         (run.config.batchnorm, len(c.runs)) for c in plan.cohorts for run in plan.runs if run.run in c.runs
     }
-    estimate = estimate_time(plan, spec, small_materials().evaluator(spec), Placement(CPU))
+    estimate = estimate_time(plan, spec, small_evaluator(spec), Placement(CPU))
     assert estimate.kinds == len(kinds) == 2
     assert len(plan.cohorts) == 24
     assert estimate.training > 0
@@ -39,14 +42,14 @@ def test_the_estimate_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two cohorts of two sizes, 40 steps and 2 visits each, at 3 s a step and 5 s a visit."""
     monkeypatch.setattr(calibration, "_time_kind", lambda *_: (3.0, 5.0))
     spec = small_spec()
-    estimate = estimate_time(plan_of(spec), spec, small_materials().evaluator(spec), Placement(CPU))
+    estimate = estimate_time(plan_of(spec), spec, small_evaluator(spec), Placement(CPU))
     assert (estimate.training, estimate.evaluation) == (2 * 40 * 3, 2 * 2 * 5)
 
 
 def test_the_estimate_is_of_the_right_size(tmp_path: Path) -> None:
     """Within a factor of ten, which a busy machine does not spoil."""
     spec = small_spec("training.steps=400", "recording.evaluate_every=200", "design.points=1")
-    evaluator = small_materials().evaluator(spec)
+    evaluator = small_evaluator(spec)
     estimate = estimate_time(plan_of(spec), spec, evaluator, Placement(CPU))
     run_small(spec, tmp_path / "r")
     seconds = load(tmp_path / "r").runs["seconds"].sum()
@@ -57,7 +60,7 @@ def test_calibration_changes_neither_plan_nor_records(finished: Path, tmp_path: 
     spec = small_spec()
     plan = plan_of(spec)
     before, state = plan.to_json(), torch.random.get_rng_state()
-    estimate_time(plan, spec, small_materials().evaluator(spec), Placement(CPU))
+    estimate_time(plan, spec, small_evaluator(spec), Placement(CPU))
     assert plan.to_json() == before == plan_of(spec).to_json()
     assert torch.equal(torch.random.get_rng_state(), state)
     run_small(spec, tmp_path / "r")
@@ -70,6 +73,28 @@ def test_a_slow_cohort_is_timed_over_fewer_steps(monkeypatch: pytest.MonkeyPatch
     trained: list[int] = []
     monkeypatch.setattr(calibration, "_train_to", lambda cohort, step: trained.append(step))
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: 10.0 * len(trained))
-    estimate = estimate_time(plan_of(spec), spec, small_materials().evaluator(spec), Placement(CPU))
+    estimate = estimate_time(plan_of(spec), spec, small_evaluator(spec), Placement(CPU))
     assert trained == [2, 3] * 2
     assert (estimate.training, estimate.evaluation) == (2 * 40 * 10.0, 0.0)
+
+
+def test_what_the_runs_of_a_cohort_share_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only moves by drawing samples (7 s) and by evaluating one run (1 s)."""
+    now = [0.0]
+    spec = small_spec("design.points=1", "design.seeds=1")
+    evaluator = small_evaluator(spec)
+    samples, evaluate = Cohort.samples, Evaluator.evaluate
+
+    def slow_samples(self: Cohort, n: int) -> torch.Tensor:
+        now[0] += 7
+        return samples(self, n)
+
+    def slow_evaluate(self: Evaluator, *arguments: Any, **named: Any) -> Evaluation:
+        now[0] += 1
+        return evaluate(self, *arguments, **named)
+
+    monkeypatch.setattr(Cohort, "samples", slow_samples)
+    monkeypatch.setattr(Evaluator, "evaluate", slow_evaluate)
+    monkeypatch.setattr(calibration.time, "perf_counter", lambda: now[0])
+    estimate = estimate_time(plan_of(spec), spec, evaluator, Placement(CPU))
+    assert (estimate.training, estimate.evaluation) == (0, 2 * (7 + 3 * 1))

@@ -14,6 +14,7 @@ from small_studies import (
     result_bytes,
     rows_by_run,
     run_small,
+    small_mnist,
     small_spec,
 )
 
@@ -22,7 +23,9 @@ from stability.errors import StabilityError
 from stability.records import Outcome
 from stability.runner import study
 from stability.runner.optuna_db import STUDY_DB
-from stability.runner.study import Resources, relabel_study, run_states, study_status
+from stability.runner.replay import replay
+from stability.runner.status import run_states, study_status
+from stability.runner.study import Resources, relabel_study
 from stability.spec import parse_study
 from stability.store import Store
 
@@ -197,6 +200,71 @@ def test_a_study_goes_on_with_what_it_was_planned_with(
         run_small(small_spec(), tmp_path / "r", resources=resources)
 
 
+def test_a_folder_is_looked_at_before_anything_is_loaded(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_small(small_spec(), tmp_path / "used", stop=StopAfter(1))
+    (tmp_path / "letter.txt").write_text("dear")
+    monkeypatch.setattr(study, "load_dataset", lambda *_, **__: pytest.fail("loaded"))
+    with pytest.raises(StabilityError, match="not empty"):
+        run_small(small_spec(), tmp_path)
+    with pytest.raises(StabilityError, match=r"letter\.txt/r: Not a directory"):
+        run_small(small_spec(), tmp_path / "letter.txt" / "r")
+    with Store.open(tmp_path / "used").lock(), pytest.raises(StabilityError, match="in use by process"):
+        run_small(small_spec(), tmp_path / "used")
+    with monkeypatch.context() as patch:
+        patch.setattr("stability.store.files.os.access", lambda *_: False)
+        with pytest.raises(StabilityError, match="new: Permission denied"):
+            run_small(small_spec(), tmp_path / "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["letter.txt", "used"]
+
+
+def test_what_changed_since_the_start_is_kept_and_told(finished: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    run_small(small_spec(), folder, stop=StopAfter(1))
+    started = Store.open(folder).environment
+    now = started["python"]
+    Store.open(folder).replace_environment(started | {"python": "3.0", "fid_floors": "as they were"})
+    listener = Listener()
+    run_small(small_spec(), folder, stop=StopAfter(1), listener=listener)
+    assert listener.notes[0] == "changed since the study was started: python"
+    kept = Store.open(folder).environment
+    assert kept["resumed"] == [{"python": {"was": "3.0", "is": now}}]
+    assert (kept["python"], kept["fid_floors"]) == ("3.0", "as they were")
+    assert run_small(small_spec(), folder)
+    assert len(Store.open(folder).environment["resumed"]) == 2
+    assert result_bytes(folder) == result_bytes(finished)
+
+
+def test_nothing_is_noted_where_nothing_changed(tmp_path: Path) -> None:
+    run_small(small_spec(), tmp_path / "r", stop=StopAfter(1))
+    listener = Listener()
+    run_small(small_spec(), tmp_path / "r", listener=listener)
+    assert listener.notes == ["going on with c0000 at step 10"]
+    assert "resumed" not in Store.open(tmp_path / "r").environment
+
+
+def test_missing_data_names_the_field(tmp_path: Path) -> None:
+    with pytest.raises(StabilityError, match=r"^study\.yaml: dataset: fashion-mnist: no data under"):
+        run_small(small_spec("dataset=fashion-mnist"), tmp_path, resources=Resources("cpu", tmp_path))
+
+
+def test_a_folder_of_images_is_kept_as_an_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "load_dataset", lambda *_, **__: small_mnist())
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    spec = small_spec("dataset=folder:images", "design.points=1", *SHORT)
+    assert not run_small(spec, tmp_path / "r", stop=StopAfter(1))
+    kept = parse_study(Store.open(tmp_path / "r").study_yaml)
+    assert kept.dataset == f"folder:{tmp_path / 'images'}"
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run_small(kept, tmp_path / "r")
+    with pytest.raises(StabilityError, match=r"holds another study \(it differs in dataset\)"):
+        run_small(spec, tmp_path / "r")
+
+
 @pytest.mark.parametrize("name", ["dataset", "classifier"])
 def test_other_images_or_features_than_before_are_refused(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "r"
@@ -335,6 +403,27 @@ def test_what_is_under_way_is_labelled_with_the_new_thresholds(tmp_path: Path) -
     assert outcomes_by_run(folder) == outcomes_by_run(whole)
 
 
+STRICT = "outcomes={persist: 1, collapsed_diversity: 1.0, progress: 1.0e9}"
+"""Samples of an untrained generator hardly differ, so thresholds this strict call them collapsed."""
+MILD = ("outcomes.persist=9", "outcomes.collapsed_diversity=0", "outcomes.progress=0.1")
+
+
+def test_relabelling_leaves_the_rules_of_stopping_as_they_were(tmp_path: Path) -> None:
+    stops = ("training.stop_on=[collapsed]", "training.cohort_size=6")
+    whole, folder = tmp_path / "whole", tmp_path / "r"
+    run_small(small_spec(*stops, STRICT), whole)
+    assert set(load(whole).runs["step"]) == {20}
+    run_small(small_spec(*stops, STRICT), folder, stop=StopAfter(3))
+    assert len(Store.open(folder).finished()) == 1
+    relabel_study(folder, MILD)
+    assert run_small(small_spec(*stops, STRICT, *MILD), folder)
+    assert result_bytes(folder) == result_bytes(whole)
+    assert Outcome.COLLAPSED not in outcomes_by_run(folder).values()
+    for run in ("p000-minimax-s0", "p001-wasserstein-s1"):
+        again = replay(folder, run, Resources("cpu"), Listener())
+        assert (again.difference, again.result) == (None, again.stored)
+
+
 # --- searching --------------------------------------------------------------------------------------------
 
 
@@ -381,15 +470,7 @@ def test_a_finished_search_is_not_touched(searched: tuple[Path, Listener]) -> No
     assert changes(searched[0]) == before
 
 
-# --- status -----------------------------------------------------------------------------------------------
-
-
-def test_the_status_counts_what_is_stored(finished: Path) -> None:
-    state = study_status(finished)
-    assert (state["runs"], state["runs_finished"], state["cohorts_finished"]) == (12, 12, 2)
-    assert sum(state["outcomes"].values()) == 12
-    assert json.loads(json.dumps(state)) == state
-    assert run_states(finished) == outcomes_by_run(finished)
+# --- time ------------------------------------------------------------------------------------------------
 
 
 def test_seconds_are_kept_but_not_among_the_records(finished: Path) -> None:

@@ -208,6 +208,7 @@ BAD = [
     ("name: s\ntraining: {stop_on: [colapsed]}", 2, "training.stop_on", 'did you mean "collapsed"?'),
     ("name: s\nrecording: {every: false}", 2, "recording.every", "not false"),
     ("name: s\nrecording: {samples: 8}", 2, "recording.samples", "of at least 16"),
+    ("name: s\nrecording: {samples: 10001, final_samples: 50000}", 2, "recording.samples", "at most 10000"),
     (
         "name: s\nrecording:\n  samples: 4096",
         3,

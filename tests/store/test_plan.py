@@ -7,6 +7,7 @@ import pytest
 from made_study import made_plan
 
 from stability.errors import StabilityError
+from stability.spec import Thresholds
 from stability.store import FORMAT_VERSION, Plan, PlannedCohort
 
 
@@ -14,6 +15,13 @@ def test_a_plan_reads_back_equal_to_the_last_bit() -> None:
     plan = made_plan()
     assert Plan.from_json(plan.to_json()) == plan
     assert Plan.from_json(plan.to_json()).runs[0].config.lr == 1e-4 / 3
+
+
+def test_the_thresholds_of_stopping_are_part_of_a_plan() -> None:
+    plan = dataclasses.replace(made_plan(), stop_thresholds=Thresholds(persist=7, lost_precision=1 / 7))
+    read = Plan.from_json(plan.to_json())
+    assert read == plan != made_plan()
+    assert read.stop_thresholds == Thresholds(persist=7, lost_precision=1 / 7)
 
 
 def test_an_empty_plan_is_json_too() -> None:
@@ -33,6 +41,7 @@ def test_a_plan_has_a_line_for_each_run() -> None:
         ({"version": FORMAT_VERSION + 1}, f"version: {FORMAT_VERSION + 1}"),
         ({"threads": "many"}, "threads"),
         ({"runs": [{"run": "a"}]}, "runs.0"),
+        ({"stop_thresholds": {"persits": 3}}, "stop_thresholds.persits"),
         ({"cohorts": [{"id": "../up", "runs": []}]}, "'../up'"),
         ({"cohorts": [{"id": "c", "runs": ["stranger"]}]}, "'stranger'"),
     ],

@@ -1,0 +1,71 @@
+"""How far a stored study is. Imports the store and spec; never torch, Optuna or the engine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from stability.records import Outcome, RunResult
+from stability.spec import StudySpec
+from stability.spec.loader import parse_study
+from stability.store import Store
+
+
+def finished_cohorts(store: Store) -> list[str]:
+    """The names of the finished cohorts, in the plan's order."""
+    finished = store.finished()
+    return [cohort.id for cohort in store.plan.cohorts if cohort.id in finished]
+
+
+def stored_results(store: Store) -> list[RunResult]:
+    """The results of the finished cohorts, in the plan's order."""
+    return [result for cohort in finished_cohorts(store) for result in store.read_results(cohort)]
+
+
+def is_complete(store: Store, spec: StudySpec) -> bool:
+    """Whether every run that the study asks for is finished."""
+    trained = len(store.finished()) == len(store.plan.cohorts)
+    points = len({run.point for run in store.plan.runs})
+    return trained and (spec.design.sampler != "tpe" or points >= spec.design.points)
+
+
+def study_status(folder: Path) -> dict[str, Any]:
+    """How far a study is, for people and for machines.
+
+    Raises StabilityError where there is no study.
+    """
+    store = Store.open(folder)
+    ended = _outcomes(store)
+    counts = Counter(ended.values())
+    spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
+    return {
+        "study": spec.name,
+        "folder": str(folder),
+        "complete": is_complete(store, spec),
+        "runs": len(store.plan.runs),
+        "runs_finished": len(ended),
+        "cohorts": len(store.plan.cohorts),
+        "cohorts_finished": len(store.finished()),
+        "outcomes": {outcome.value: counts[outcome.value] for outcome in Outcome},
+        "horizon": store.plan.horizon,
+        "device": store.plan.device,
+        "threads": store.plan.threads,
+    }
+
+
+def run_states(folder: Path) -> dict[str, str]:
+    """By planned run: its outcome, or `waiting`."""
+    store = Store.open(folder)
+    ended = _outcomes(store)
+    return {run.run: ended.get(run.run, "waiting") for run in store.plan.runs}
+
+
+def _outcomes(store: Store) -> dict[str, str]:
+    """By finished run."""
+    tables = (store.table(cohort, "runs") for cohort in finished_cohorts(store))
+    return {
+        run: outcome
+        for table in tables
+        for run, outcome in zip(table["run"].to_pylist(), table["outcome"].to_pylist(), strict=True)
+    }

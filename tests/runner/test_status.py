@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_studies import StopAfter, outcomes_by_run, run_small, small_spec
+
+from stability.runner.status import run_states, stored_results, study_status
+from stability.store import Store
+
+
+def test_the_status_counts_what_is_stored(finished: Path) -> None:
+    state = study_status(finished)
+    assert (state["runs"], state["runs_finished"], state["cohorts_finished"]) == (12, 12, 2)
+    assert sum(state["outcomes"].values()) == 12
+    assert json.loads(json.dumps(state)) == state
+    assert run_states(finished) == outcomes_by_run(finished)
+
+
+def test_results_are_those_of_the_whole_cohorts(finished: Path) -> None:
+    store = Store.open(finished)
+    whole = [result for cohort in store.plan.cohorts for result in store.read_cohort(cohort.id).results]
+    assert stored_results(store) == whole
+
+
+def test_neither_records_nor_pictures_are_read(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[str] = set()
+    table = Store.table
+
+    def listening(self: Store, cohort: str, name: str) -> object:
+        read.add(name)
+        return table(self, cohort, name)
+
+    monkeypatch.setattr(Store, "table", listening)
+    monkeypatch.setattr(Store, "read_cohort", lambda *_: pytest.fail("read whole"))
+    study_status(finished)
+    run_states(finished)
+    assert read == {"runs"}
+    stored_results(Store.open(finished))
+    assert read == {"runs", "events"}
+
+
+def test_an_unfinished_study_is_told(tmp_path: Path) -> None:
+    run_small(small_spec(), tmp_path / "r", stop=StopAfter(5))
+    state = study_status(tmp_path / "r")
+    assert (state["complete"], state["runs_finished"], state["cohorts_finished"]) == (False, 8, 1)
+    assert list(run_states(tmp_path / "r").values()).count("waiting") == 4
+
+
+def test_the_command_imports_neither_torch_nor_optuna(finished: Path) -> None:
+    code = """
+import sys
+from stability.cli.app import main
+try:
+    main()
+finally:
+    print([name for name in ("torch", "optuna", "torchvision", "pandas") if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, "status", str(finished), "--runs"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "runs      12 of 12" in done.stdout
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -1,0 +1,43 @@
+"""The two reference configurations, trained for real at full length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import stability
+from stability.cli.display import Display
+from stability.runner.study import Resources, StudyRunner
+from stability.spec.loader import load_study
+
+STUDIES = Path(__file__).parents[2] / "studies"
+Train = Callable[[str], pd.DataFrame]
+
+
+@pytest.fixture
+def train(tmp_path: Path) -> Train:
+    from rich.console import Console
+
+    def run(name: str) -> pd.DataFrame:
+        with Display(Console(quiet=True)) as display:
+            spec = load_study(STUDIES / f"{name}.yaml")
+            assert StudyRunner(spec, tmp_path / name, Resources("cpu"), display).run()
+        return stability.load(tmp_path / name).runs
+
+    return run
+
+
+@pytest.mark.slow
+def test_the_reference_configuration_ends_stable_with_every_seed(train: Train) -> None:
+    runs = train("reference")
+    assert list(runs["outcome"]) == ["stable"] * 3, list(runs["reason"])
+    assert (runs["modes"] >= 9).all()
+
+
+@pytest.mark.slow
+def test_minimax_without_batchnorm_saturates_with_every_seed(train: Train) -> None:
+    runs = train("saturation")
+    assert list(runs["outcome"]) == ["saturated"] * 3, list(runs["reason"])

@@ -1,0 +1,31 @@
+"""The package declares what it needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def imported() -> set[str]:
+    modules = set()
+    for path in (ROOT / "stability").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules.add(node.module.partition(".")[0])
+    return modules - set(sys.stdlib_module_names) - {"stability"}
+
+
+def test_every_import_is_a_declared_dependency_and_the_other_way_round() -> None:
+    owners = packages_distributions()
+    needed = {owners[module][0].lower().replace("_", "-") for module in imported()}
+    declared = {re.match(r"[\w.-]+", line)[0] for line in PROJECT["dependencies"]}
+    assert needed == declared
