@@ -20,7 +20,7 @@ from stability.gan.losses import MemberLosses
 from stability.gan.networks import ARCHITECTURES, ImageShape, MaskDropout, has_batchnorm, initial_weights
 from stability.gan.penalties import PENALTIES
 from stability.gan.stacked import StackedNetwork
-from stability.gan.streams import Streams, evaluation_noise, picture_noise, stream
+from stability.gan.streams import Purpose, Streams, evaluation_noise, picture_noise, stream
 from stability.records import Divergence, Record
 from stability.spec.config import Config, Run
 
@@ -112,9 +112,9 @@ class Cohort:
     def _numbers(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=self.placement.dtype, device=self.placement.device)
 
-    def _stack(self, template: torch.nn.Module, purpose: str) -> StackedNetwork:
+    def _stack(self, template: torch.nn.Module, purpose: Purpose) -> StackedNetwork:
         weights = [
-            initial_weights(template, generator=stream(run.seed, purpose), dtype=self.placement.dtype)  # type: ignore[arg-type]
+            initial_weights(template, generator=stream(run.seed, purpose), dtype=self.placement.dtype)
             for run in self._members
         ]
         fused = self.placement.fused(self.config)
