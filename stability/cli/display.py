@@ -80,7 +80,7 @@ class Display:
     def note(self, text: str) -> None:
         """Print a line above the live one."""
         self._noted = time.monotonic()
-        self._live.console.print(text, highlight=False, markup=False)
+        self._live.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def trained(self, member_steps: int) -> None:
         """Count generator updates; where there is no live line, say how far they are once a minute."""

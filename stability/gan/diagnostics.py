@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from stability.gan.lanes import lane_aligned
+from stability.gan.lanes import lane_aligned, row_sums
 from stability.records import Record
 
 NEAR = 0.01
@@ -51,7 +51,7 @@ def layer_norms(gradients: Mapping[str, Tensor]) -> dict[str, Float[Tensor, " me
     squares: dict[str, Tensor] = {}
     for name, gradient in gradients.items():
         layer = name.rpartition(".")[0]
-        square = gradient.flatten(1).square().sum(1)
+        square = row_sums(gradient.flatten(1).square())
         squares[layer] = squares[layer] + square if layer in squares else square
     return {layer: square.sqrt() for layer, square in squares.items()}
 
@@ -68,7 +68,7 @@ def relative_update(
     before: Sequence[Tensor], after: Sequence[Tensor], learning_rates: Float[Tensor, " members"]
 ) -> Float[Tensor, " members"]:
     """|change of weights| / (learning rate sqrt(number of weights)): scale-free under Adam."""
-    squares = [(b - a.detach()).flatten(1).square().sum(1) for b, a in zip(before, after, strict=True)]
+    squares = [row_sums((b - a.detach()).flatten(1).square()) for b, a in zip(before, after, strict=True)]
     count = sum(b[0].numel() for b in before)
     update: Tensor = _sum(squares).sqrt() / (learning_rates * count**0.5)
     return update

@@ -1,4 +1,4 @@
-"""Rows in whole vector lanes, so that a number does not depend on its place in a cohort."""
+"""Arithmetic whose rounding depends neither on a row's place in a cohort nor on how many rows there are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 LANE = 64
+BLOCK = 1024
 
 
 def lane_aligned(rows: Float[Tensor, "members n"]) -> Float[Tensor, "members padded"]:
@@ -16,3 +17,9 @@ def lane_aligned(rows: Float[Tensor, "members n"]) -> Float[Tensor, "members pad
     differently (softplus and sigmoid do). With aligned rows a number's place in a cohort has no say.
     """
     return pad(rows, (0, -rows.shape[1] % LANE))
+
+
+def row_sums(rows: Float[Tensor, "members n"]) -> Float[Tensor, " members"]:
+    """Each row's sum, block by block: a long lone row would be split among threads, several would not."""
+    blocks = pad(rows, (0, -rows.shape[1] % BLOCK)).reshape(rows.shape[0], -1, BLOCK)
+    return blocks.sum(2).sum(1)

@@ -42,6 +42,7 @@ def assert_member_equal(state: dict, k: int, alone: dict) -> None:
         {"batchnorm": "none", "penalty": "gradient-penalty", "n_dis": 2, "dropout": 0.2},
         {"batchnorm": "generator", "width": 64, "batch_size": 64, "latent_dim": 100},
         {"architecture": "dcgan", "batchnorm": "both"},
+        {"architecture": "dcgan", "width": 16, "latent_dim": 64, "batch_size": 32},
         {"architecture": "dcgan", "batchnorm": "none", "penalty": "gradient-penalty", "dropout": 0.1},
     ],
     ids=lambda common: "-".join(f"{v}" for v in common.values()),

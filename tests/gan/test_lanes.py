@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from stability.gan.lanes import LANE, lane_aligned
+from stability.gan.lanes import BLOCK, LANE, lane_aligned, row_sums
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -26,3 +26,12 @@ def test_a_number_in_aligned_rows_does_not_depend_on_its_place(function) -> None
     whole = function(lane_aligned(rows))
     for k in range(5):
         assert torch.equal(function(lane_aligned(rows[[k, k]]))[0], whole[k])
+
+
+@pytest.mark.parametrize("n", [1, BLOCK - 1, BLOCK, 5 * BLOCK + 3, 200_000])
+def test_a_rows_sum_does_not_depend_on_how_many_rows_there_are(n) -> None:
+    rows = normal(4, n).float()
+    together = row_sums(rows)
+    torch.testing.assert_close(together, rows.double().sum(1).float(), rtol=1e-5, atol=1e-3)
+    for k in range(4):
+        assert torch.equal(row_sums(rows[[k]])[0], together[k])
