@@ -80,35 +80,51 @@ class Evaluation:
     n_samples: int
     """How many images every metric is taken on, at the last visit too, so that visits compare."""
     features: str
-    """Whose features: the classifier's name, such as `mnist_cnn`."""
-    fid: Mapping[str, float]
-    """By full name, `fid_<features>_<n>`: at n_samples, and at the last visit's larger n."""
+    """Whose features: the classifier's name, such as `mnist_cnn`, or `points` for a point's coordinates."""
+    sized: Mapping[str, float]
+    """What depends on the number of samples, by full names that end in it: `fid_<features>_<n>` at n_samples
+    and at the last visit's larger n; on all samples of the visit, for ring, grid and digits-stacked,
+    `modes_pacgan_<n>` (modes with at least one sample) and `kl_pacgan_<n>` (KL of the samples' shares of the
+    modes to the even distribution, nats), as PacGAN's tables count: for points, those of high quality."""
     fid_floor: float
     """Mean FID of n_samples training images against the same test statistics, over 20 draws."""
     fid_floor_std: float
     fid_ratio: float
-    """FID at n_samples / fid_floor: 1 is as good as training images."""
+    """FID at n_samples / fid_floor: 1 is as good as training images. Where the floor is 0 (dirac),
+    1 + FID / tolerance^2."""
     class_shares: tuple[float, ...]
-    """Share of the samples that the classifier puts into each class, at any confidence."""
+    """Share of the samples that the classifier puts into each class, at any confidence; for points, share of
+    those whose nearest centre each is."""
     modes: int
-    """Classes with a share >= .02 at confidence >= .9."""
+    """Classes with at least a fifth of an even share (.02 with ten classes, one sample of 1,024 with 1,000)
+    at confidence >= .9."""
     n_modes: int
     effective_modes: float
     """exp(entropy of class_shares)."""
     kl: float
     """KL(class_shares || the training images' class shares), nats."""
     confidence: float
-    """Mean over the samples of the largest class probability."""
+    """Mean over the samples of the largest class probability; a point's is 1 within the tolerance of a
+    centre, else 0."""
     precision: float
     recall: float
     density: float
     coverage: float
     diversity: float
-    """Mean pairwise feature distance of samples / the same of real images: 0 is one image, 1 is real."""
+    """Mean pairwise feature distance of samples / the same of real images: 0 is one image, 1 is real. Where
+    the real ones are all equal (dirac), 1 + distance / tolerance."""
     separation: float
     """P(r > f) + P(r = f)/2 between held-out reals and the samples."""
     memorisation: float
-    """Median distance to the nearest training image, samples / held-out images: near 0 is copying."""
+    """Median distance to the nearest training image, samples / held-out images: near 0 is copying. Under
+    `train_size` only the images that the run was trained on count. Dirac: 1 + distance / tolerance."""
+    high_quality: float
+    """Share of the samples at confidence >= .9; for points, within the tolerance of a centre."""
+    class_agreement: float | None
+    """Conditional networks: share of the samples that are in the class they were asked for."""
+    diversity_within: float | None
+    """Conditional networks: `diversity` of the samples asked for one class, against real images of that
+    class; mean over the classes asked for at least twice (and with as many held-out images)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,11 @@ FINAL_METRICS = (
     "diversity",
     "separation",
     "effective_modes",
+    "kl",
+    "high_quality",
+    "memorisation",
+    "class_agreement",
+    "diversity_within",
 )
 """Columns of `runs`: their values at a run's last visit, missing where it had none."""
 

@@ -122,7 +122,8 @@ def _wilson(estimate: float, n: float, quantile: float) -> tuple[float, float]:
     scale = 1 + quantile**2 / n
     centre = (estimate + quantile**2 / (2 * n)) / scale
     half = quantile / scale * np.sqrt(estimate * (1 - estimate) / n + quantile**2 / (4 * n**2))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return float(min(low, estimate)), float(max(high, estimate))  # an end at 0 or 1 is missed by rounding
 
 
 def _quantile(confidence: float, n_points: int) -> float:

@@ -43,6 +43,9 @@ Download = Annotated[
 ]
 ClassifierFile = Annotated[Path | None, typer.Option("--classifier", help="Another classifier's weights.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; kept with the plan.")]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
+]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
 
 
@@ -91,6 +94,7 @@ def validate(
     download: Download = False,
     classifier: ClassifierFile = None,
     threads: Threads = None,
+    allow_code: AllowCode = False,
     no_timing: Annotated[
         bool, typer.Option("--no-timing", metavar="", help="Leave out the estimate of time.")
     ] = False,
@@ -100,7 +104,7 @@ def validate(
     from stability.cli import plan_view
 
     spec = _load(study, set_)
-    resources = _resources(device, data_root, download, classifier, threads)
+    resources = _resources(device, data_root, download, classifier, threads, allow_code)
     summary = plan_view.summarise(spec, resources, timing=not no_timing, where=_dataset_place(study, set_))
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
 
@@ -115,6 +119,7 @@ def run(
     download: Download = False,
     classifier: ClassifierFile = None,
     threads: Threads = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Train every run of a study that is not finished yet, and keep everything."""
     from rich.console import Console
@@ -127,7 +132,7 @@ def run(
 
     spec = _load(study, set_)
     folder = out or Path("results") / spec.name
-    resources = _resources(device, data_root, download, classifier, threads)
+    resources = _resources(device, data_root, download, classifier, threads, allow_code)
     if Store.holds_study(folder) and study_status(folder)["complete"]:
         StudyRunner(spec, folder, resources, Display(Console(quiet=True))).run()
         typer.echo(f"{folder} is finished; next: stability report {folder}")
@@ -187,6 +192,7 @@ def replay(
     download: Download = False,
     classifier: ClassifierFile = None,
     threads: Threads = None,
+    allow_code: AllowCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Train one run of a study again, alone, and compare it with what was kept; exit 1 if it differs."""
@@ -195,7 +201,7 @@ def replay(
     from stability.cli.display import Display
     from stability.runner.replay import replay as train_again
 
-    resources = _resources(device, data_root, download, classifier, threads)
+    resources = _resources(device, data_root, download, classifier, threads, allow_code)
     with Display(Console(stderr=True)) as display:
         again = train_again(results, run_name, resources, display)
     if as_json:
@@ -204,6 +210,23 @@ def replay(
         typer.echo(again.in_words())
     if again.difference is not None:
         raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    results: Results,
+    run_name: Annotated[str, typer.Argument(metavar="RUN", help="The run's name, as in the report.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the pictures go.")] = Path("reports"),
+    data_root: DataRoot = None,
+    download: Download = False,
+    allow_code: AllowCode = False,
+) -> None:
+    """Write a run's film, and the latent views of its trial if the study keeps weights."""
+    from stability.cli.show_view import DataPlace
+    from stability.cli.show_view import show as write
+
+    for line in write(results, run_name, out, DataPlace(data_root, download, allow_code)):
+        typer.echo(line)
 
 
 @app.command()
@@ -289,8 +312,13 @@ def _dataset_place(study: Path, overrides: list[str] | None) -> str:
 
 
 def _resources(
-    device: str, data_root: Path | None, download: bool, classifier: Path | None, threads: int | None
+    device: str,
+    data_root: Path | None,
+    download: bool,
+    classifier: Path | None,
+    threads: int | None,
+    allow_code: bool,
 ) -> Resources:
     from stability.runner.study import Resources
 
-    return Resources(device, data_root, download, classifier, threads)
+    return Resources(device, data_root, download, classifier, threads, allow_code)

@@ -10,7 +10,7 @@ import torch
 import typer
 
 from stability.cli.display import duration
-from stability.gan.cohort import Placement
+from stability.gan.placement import Placement
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import choose_device, prepare
 from stability.runner.planning import make_plan
@@ -27,13 +27,15 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
     device = choose_device(resources.device)
     prepare(resources.threads or torch.get_num_threads())
     materials = Materials.load(spec, resources, device, where=where)
+    dataset = materials.dataset
+    examples = "images" if dataset.problem is None else "points"
     plan = make_plan(spec, device=str(device), threads=torch.get_num_threads())
     doubtful = Counter(words for run in plan.runs for words in doubts(run.config))
     search = spec.design.sampler == "tpe"
     summary: dict[str, Any] = {
         "study": spec.name,
-        "dataset": f"{materials.dataset.name}, {len(materials.dataset.train):,} training images",
-        "metrics": f"features of {materials.classifier.name}",
+        "dataset": f"{dataset.name}, {len(dataset.train):,} training {examples}",
+        "metrics": f"features of {materials.describer.name}",
         "sampler": spec.design.sampler,
         "points": spec.design.points,
         "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
@@ -46,7 +48,7 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "stop_on": list(spec.training.stop_on),
         "thresholds": spec.outcomes.model_dump(),
         "doubtful": dict(doubtful),
-        "advice": _advice(spec),
+        "advice": [*_advice(spec), *_advice_on_modes(spec, len(dataset.classes))],
         "device": plan.device,
         "threads": plan.threads,
     }
@@ -80,6 +82,18 @@ def _advice(spec: StudySpec) -> list[str]:
     if spec.training.steps < spec.outcomes.persist * spec.recording.evaluate_every:
         advice.append(f"fewer than persist = {spec.outcomes.persist} visits: nothing can be saturated")
     return advice
+
+
+def _advice_on_modes(spec: StudySpec, modes: int) -> list[str]:
+    """A visit cannot find more modes than its samples reach, however good they are."""
+    samples = spec.recording.samples
+    reached = 1 - (1 - 1 / modes) ** samples
+    if reached >= spec.outcomes.stable_modes:
+        return []
+    return [
+        f"{samples:,} samples reach about {reached:.0%} of {modes:,} modes even if they are real: "
+        f"nothing can be stable at stable_modes {spec.outcomes.stable_modes:g}; raise recording.samples"
+    ]
 
 
 def as_text(summary: dict[str, Any]) -> str:

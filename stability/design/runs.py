@@ -48,5 +48,6 @@ def _run(spec: StudySpec, point: int, levels: dict[str, Any], replicate: int, *,
 
 
 def _slug(value: Any) -> str:
-    """A level as part of a file's name: lower case letters, digits, dots and hyphens."""
-    return re.sub(r"[^a-z0-9.-]", "", "none" if value is None else str(value).lower())
+    """A level as part of a file's name: lower case letters, digits, dots, hyphens and underscores."""
+    text = "none" if value is None else str(value).lower().replace(":", ".")
+    return re.sub(r"[^a-z0-9._-]", "", text)

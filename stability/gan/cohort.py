@@ -7,51 +7,73 @@ one stays in it. Nothing here prints, reads or writes files, or looks at a value
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from stability.errors import StabilityError
 from stability.gan import diagnostics
-from stability.gan.adam import AdamSettings, StackedOptimizer, stacked_adam
+from stability.gan.critic import Critic, as_factor
+from stability.gan.data import to_unit
 from stability.gan.diagnostics import Trace
-from stability.gan.losses import MemberLosses
-from stability.gan.networks import ARCHITECTURES, ImageShape, MaskDropout, has_batchnorm, initial_weights
-from stability.gan.penalties import PENALTIES
+from stability.gan.draws import Draws
+from stability.gan.inputs import with_labels
+from stability.gan.losses import LOSSES, MemberLosses
+from stability.gan.networks import ImageShape, find_pair, initial_weights
+from stability.gan.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
+from stability.gan.penalties import PENALTIES, penalty
+from stability.gan.placement import Placement
+from stability.gan.sampler import Sampler, Switches
+from stability.gan.spectral import WARM_UP, SpectralNorm
 from stability.gan.stacked import StackedNetwork
-from stability.gan.streams import Purpose, Streams, evaluation_noise, picture_noise, stream
+from stability.gan.streams import Purpose, stream
 from stability.records import Divergence, Record
 from stability.spec.config import Config, Run
 
 CHECKED = ("penalty", "loss_d", "loss_g")
 """What is checked for finiteness at every step, in the order in which a step computes it."""
 
+EQUAL = (
+    "architecture",
+    "width",
+    "latent_dim",
+    "latent",
+    "batch_size",
+    "packing",
+    "batchnorm",
+    "activation",
+    "spectral_norm",
+    "input_range",
+    "optimizer",
+    "n_dis",
+    "n_gen",
+    "penalty",
+)
+"""The parameters that are equal within a cohort ..."""
+PRESENT = ("dropout", "instance_noise", "label_smoothing", "ema_decay", "accuracy_bar")
+"""... and those that all of its members use or none does; all others may differ per member."""
+
 
 def structure_key(config: Config) -> tuple[Hashable, ...]:
     """What must be equal for runs to train in one cohort; everything else may differ per member."""
-    return (
-        config.architecture,
-        config.width,
-        config.latent_dim,
-        config.batch_size,
-        config.batchnorm,
-        config.n_dis,
-        config.penalty,
-        config.dropout > 0,
-    )
+    equal = [getattr(config, name) for name in EQUAL]
+    present = [bool(getattr(config, name)) for name in PRESENT]
+    return (*equal, *present, LOSSES[config.loss].paired)
 
 
 @dataclass(frozen=True, slots=True)
-class Placement:
-    """Where and in which precision a cohort trains."""
+class Batch:
+    """Real images in -1..1 for every member, and what the generators are told of them."""
 
-    device: torch.device
-    dtype: torch.dtype = torch.float32
+    images: Float[Tensor, "members n c h w"]
+    labels: Int64[Tensor, "members n"] | None = None
+    switches: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def fused(self, config: Config) -> bool:
-        """Whether members run together: convolutions gain nothing from it on a CPU."""
-        return self.device.type != "cpu" or not ARCHITECTURES[config.architecture].convolutional
+
+NO_BATCH = Batch(torch.empty(0, 0, 0, 0, 0))
 
 
 class Cohort:
@@ -61,13 +83,25 @@ class Cohort:
     kernels than a stack of several and would round differently; the copy is never reported.
     """
 
-    def __init__(self, runs: Sequence[Run], images: UInt8[Tensor, "n c h w"], placement: Placement) -> None:
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        images: UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"],
+        placement: Placement,
+        *,
+        labels: Int64[Tensor, " n"] | None = None,
+    ) -> None:
         """Start the runs at step 0.
 
         Args:
             runs: the members; all of one `structure_key`.
-            images: the training images, resident on the device.
+            images: the training images, resident on the device; points are floats with a side of 1.
             placement: device and precision.
+            labels: the images' classes; only conditional networks need them.
+
+        Raises:
+            StabilityError: a run asks for more training images than there are, for labels that are not
+                there, or for networks that do not fit the images.
 
         """
         keys = {structure_key(run.config) for run in runs}
@@ -77,40 +111,59 @@ class Cohort:
         self.placement = placement
         self.step = 0
         self._adopt(tuple(runs))
-        pair = ARCHITECTURES[self.config.architecture]
-        shape = ImageShape(int(images.shape[1]), int(images.shape[2]))
+        self._labels, self._classes = self._conditioning(labels)
+        channels, size = int(images.shape[1]), int(images.shape[-1])
+        shape = ImageShape(channels, size, self._classes)
         with torch.device("meta"):
-            generator = pair.generator(self.config, shape)
-            discriminator = pair.discriminator(self.config, shape)
+            generator = self._pair.generator(self.config, shape)
+            discriminator = self._pair.discriminator(self.config, shape.seen(self.config.packing))
         self.generator = self._stack(generator, "init-generator")
+        self.average = self._stack(generator, "init-generator") if self.config.ema_decay else None
         self.discriminator = self._stack(discriminator, "init-discriminator")
-        self._split_batches = has_batchnorm(discriminator)
-        self._masks = {
-            f"{path}.mask": part.shape
-            for path, part in discriminator.named_modules()
-            if isinstance(part, MaskDropout)
-        }
-        self._make_optimizers()
+        if self.config.spectral_norm:
+            self.discriminator.norm = self._spectral_norm()
+        self._prepare()
         self._first_bad = torch.full((len(CHECKED), len(self._members)), torch.inf, device=placement.device)
+        self._extent = (float(images.abs().max()) * 1.5 or 2.0) if size == 1 else 0.0
         self._fakes = self._real_logits = torch.empty(0)
+        self._batch = NO_BATCH
         self._trace: Trace | None = None
 
     def _adopt(self, runs: tuple[Run, ...]) -> None:
         self.runs = runs
         self.config = runs[0].config
+        self._pair = find_pair(self.config.architecture)
         fused = self.placement.fused(self.config)
         self._members = runs * 2 if fused and len(runs) == 1 else runs
-        self._streams = [Streams(run.seed) for run in self._members]
+        self._draws = Draws(self._members, self.placement)
         configs = [run.config for run in self._members]
-        self._losses = MemberLosses([config.loss for config in configs], self.placement.device)
+        self._losses = MemberLosses(
+            [config.loss for config in configs],
+            self.placement.device,
+            smoothing=self._used("label_smoothing"),
+        )
         self._lr_d = self._numbers([config.lr_d for config in configs])
         self._lr_g = self._numbers([config.lr_g for config in configs])
         self._penalty_weight = self._numbers([config.penalty_weight for config in configs])
+        self._accuracy_bar, self._ema_decay = self._used("accuracy_bar"), self._used("ema_decay")
         clips = [config.weight_clip for config in configs]
         self._clip = self._numbers([c or torch.inf for c in clips]) if any(clips) else None
 
+    def _used(self, name: str) -> Tensor | None:
+        """A parameter of `PRESENT` per member, None where the cohort does without."""
+        values = [getattr(run.config, name) for run in self._members]
+        return self._numbers(values) if values[0] else None
+
     def _numbers(self, values: Sequence[float]) -> Tensor:
         return torch.tensor(values, dtype=self.placement.dtype, device=self.placement.device)
+
+    def _conditioning(self, labels: Tensor | None) -> tuple[Tensor | None, int]:
+        """The labels and the number of classes that the networks are told, if they are."""
+        if not self._pair.conditional:
+            return None, 0
+        if labels is None:
+            raise StabilityError(f"{self.config.architecture} needs a data set with classes")
+        return labels, int(labels.max()) + 1
 
     def _stack(self, template: torch.nn.Module, purpose: Purpose) -> StackedNetwork:
         weights = [
@@ -120,13 +173,43 @@ class Cohort:
         fused = self.placement.fused(self.config)
         return StackedNetwork(template, weights, device=self.placement.device, fused=fused)
 
-    def _make_optimizers(self) -> None:
-        configs = [run.config for run in self._members]
-        self._adam_g: StackedOptimizer = stacked_adam(
-            self.generator.parameters, [AdamSettings(c.lr_g, c.beta1, c.beta2) for c in configs]
+    def _spectral_norm(self) -> SpectralNorm:
+        leaves = SpectralNorm.normalised(self.discriminator.leaves)
+        starts: dict[str, list[Tensor]] = {name: [] for name in leaves}
+        for run in self._members:
+            generator = stream(run.seed, "spectral-norm")
+            for name, leaf in leaves.items():
+                starts[name].append(torch.randn(leaf.shape[1], generator=generator))
+        norm = SpectralNorm({name: torch.stack(rows).to(leaves[name]) for name, rows in starts.items()})
+        norm.iterate(leaves, WARM_UP)
+        return norm
+
+    def _prepare(self) -> None:
+        """What belongs to the networks as they are stacked now."""
+        self._critic = Critic(
+            self.discriminator,
+            self.config,
+            self._draws,
+            classes=self._classes,
+            noise_std=self._used("instance_noise"),
         )
-        self._adam_d: StackedOptimizer = stacked_adam(
-            self.discriminator.parameters, [AdamSettings(c.lr_d, c.beta1, c.beta2) for c in configs]
+        self._sampler = Sampler(
+            self.generator if self.average is None else self.average,
+            self._members,
+            self.placement,
+            classes=self._classes,
+            switches=self._switches_of_shown() if self._pair.switches else None,
+        )
+        configs, kind = [run.config for run in self._members], self.config.optimizer
+        self._optimizer_g: StackedOptimizer = stacked_optimizer(
+            kind,
+            self.generator.parameters,
+            [OptimizerSettings(c.lr_g, c.beta1, c.beta2, c.momentum) for c in configs],
+        )
+        self._optimizer_d: StackedOptimizer = stacked_optimizer(
+            kind,
+            self.discriminator.parameters,
+            [OptimizerSettings(c.lr_d, c.beta1, c.beta2, c.momentum) for c in configs],
         )
 
     # --- training -----------------------------------------------------------------------------------
@@ -138,7 +221,7 @@ class Cohort:
         """
         while self.step < until:
             due = (self.step + 1) % record_every == 0
-            self._trace = self._new_trace() if due else None
+            self._trace = Trace() if due else None
             self.update_discriminators()
             self.update_generators()
             self.step += 1
@@ -146,100 +229,128 @@ class Cohort:
                 yield self._record()
 
     def update_discriminators(self) -> None:
-        """Take `n_dis` discriminator steps, each on fresh images and noise; the last fakes are kept."""
+        """Take `n_dis` discriminator updates, each on fresh images and noise; the last fakes are kept."""
         for remaining in reversed(range(self.config.n_dis)):
-            real = self._real_batch()
             last = remaining == 0
+            self._batch = self._next_batch()
             with torch.set_grad_enabled(last):
-                self._fakes = self.generator(self._noise())
+                self._fakes = self._generate()
             if last and self._trace is not None:
                 self._trace.weights_d = _copies(self.discriminator.parameters)
-            self._update_discriminator(real, self._fakes.detach())
+            real = self._critic.inputs(self._batch.images)
+            self._update_discriminator(real, self._critic.inputs(self._fakes.detach()))
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
-        real_logits, fake_logits = self._real_and_fake_logits(real, fake)
+        if self.discriminator.norm is not None:
+            self.discriminator.norm.iterate(self.discriminator.leaves)
+        real_logits, fake_logits = self._critic.real_and_fake_logits(real, fake, self._batch.labels)
         loss = self._losses.discriminators(real_logits, fake_logits).mean(1)
-        penalty = self._penalties(real, fake)
-        total = loss if penalty is None else loss + self._penalty_weight * penalty
+        cost = self._penalties(real, fake)
+        total = loss if cost is None else loss + self._penalty_weight * cost
         grads = torch.autograd.grad(total.sum(), self.discriminator.parameters)
-        self._adam_d.step(grads)
-        self._clip_weights()
-        self._check({"loss_d": loss} if penalty is None else {"penalty": penalty, "loss_d": loss})
         self._real_logits = real_logits.detach()
+        self._step_discriminators(grads, self._real_logits, fake_logits.detach())
+        self._check({"loss_d": loss} if cost is None else {"penalty": cost, "loss_d": loss})
         if self._trace is not None:
             self._trace.real_logits, self._trace.fake_logits = self._real_logits, fake_logits.detach()
             self._trace.loss_d = loss.detach()
-            self._trace.penalty = None if penalty is None else penalty.detach()
+            self._trace.penalty = None if cost is None else cost.detach()
             self._trace.grads_d = dict(zip(self.discriminator.leaves, grads, strict=True))
 
+    def _step_discriminators(self, grads: Sequence[Tensor], real_logits: Tensor, fake_logits: Tensor) -> None:
+        """Apply the update, and take it back for members whose discriminator is too far ahead."""
+        if self._accuracy_bar is None:
+            self._optimizer_d.step(grads)
+            self._clip_weights()
+            return
+        skipped = self._losses.accuracies(real_logits, fake_logits) > self._accuracy_bar
+        weights, state = _copies(self.discriminator.parameters), self._optimizer_d.state()
+        self._optimizer_d.step(grads)
+        self._clip_weights()
+        self._optimizer_d.put_back(state, skipped)
+        with torch.no_grad():
+            for leaf, old in zip(self.discriminator.parameters, weights, strict=True):
+                leaf.copy_(torch.where(as_factor(skipped, leaf), old, leaf))
+
     def update_generators(self) -> None:
-        """Take one generator step on the fakes and real logits of the last discriminator step."""
-        fakes = self._fakes
-        fake_logits = self.discriminator(fakes, self._draw_masks(fakes.shape[1]))
-        loss = self._losses.generators(self._real_logits, fake_logits).mean(1)
-        fake_grad, logit_grad = torch.autograd.grad(loss.sum(), [fakes, fake_logits])
-        grads = torch.autograd.grad(fakes, self.generator.parameters, fake_grad)
-        self._adam_g.step(grads)
+        """Take `n_gen` generator updates: on the last fakes that the discriminators saw, then on new ones."""
+        for update in range(self.config.n_gen):
+            if update > 0:
+                self._fakes = self._generate()
+            if self._trace is not None:
+                self._trace.weights_g = _copies(self.generator.parameters)
+            self._update_generator()
+        self._fakes = self._real_logits = torch.empty(0)
+        self._batch = NO_BATCH
+
+    def _update_generator(self) -> None:
+        real_logits, fake_logits = self._logits_for_generators()
+        loss = self._losses.generators(real_logits, fake_logits).mean(1)
+        fake_grad, logit_grad = torch.autograd.grad(loss.sum(), [self._fakes, fake_logits])
+        grads = torch.autograd.grad(self._fakes, self.generator.parameters, fake_grad)
+        self._optimizer_g.step(grads)
+        self._follow_average()
         self._check({"loss_g": loss})
         if self._trace is not None:
             self._trace.loss_g = loss.detach()
             self._trace.grads_g = dict(zip(self.generator.leaves, grads, strict=True))
-            self._trace.fake_grad = fake_grad * fakes.shape[1]
-            self._trace.logit_grad = logit_grad * fakes.shape[1]
-        self._fakes = self._real_logits = torch.empty(0)
+            self._trace.fake_grad = fake_grad * fake_logits.shape[1]
+            self._trace.logit_grad = logit_grad * fake_logits.shape[1]
 
-    def _real_batch(self) -> Tensor:
-        batch, total = self.config.batch_size, len(self.images)
-        rows = torch.stack([streams.indices(batch, total) for streams in self._streams])
-        return self._to_unit(self.images[rows.to(self.images.device, non_blocking=True)])
+    def _logits_for_generators(self) -> tuple[Tensor, Tensor]:
+        """A paired loss needs the real images' logits from the discriminator as it is now."""
+        critic, labels = self._critic, self._batch.labels
+        fake = critic.inputs(self._fakes)
+        if self._losses.paired:
+            return critic.real_and_fake_logits(critic.inputs(self._batch.images), fake, labels)
+        return self._real_logits, critic.logits(fake, labels, critic.masks(fake.shape[1]))
 
-    def _to_unit(self, images: Tensor) -> Tensor:
-        return images.to(self.placement.dtype) / 127.5 - 1
+    def _follow_average(self) -> None:
+        if self.average is None or self._ema_decay is None:
+            return
+        with torch.no_grad():
+            for mean, leaf in zip(self.average.parameters, self.generator.parameters, strict=True):
+                decay = as_factor(self._ema_decay, leaf)
+                mean.mul_(decay).add_((1 - decay) * leaf)
 
-    def _noise(self) -> Tensor:
-        batch, latent_dim = self.config.batch_size, self.config.latent_dim
-        return self._place(torch.stack([streams.z(batch, latent_dim) for streams in self._streams]))
+    def _next_batch(self) -> Batch:
+        rows = self.config.batch_size * self.config.packing
+        indices = self._draws.indices(rows, len(self.images))
+        return self._batch_of(indices, None if self._labels is None else self._labels[indices])
 
-    def _place(self, drawn: Tensor) -> Tensor:
-        return drawn.to(self.placement.device, self.placement.dtype, non_blocking=True)
+    def _batch_of(self, indices: Int64[Tensor, "members n"], labels: Tensor | None) -> Batch:
+        images = to_unit(self.images[indices], self.placement.dtype)
+        return Batch(images, labels, self._critic.switches(images) if self._pair.switches else {})
 
-    def _draw_masks(self, rows: int) -> dict[str, Tensor]:
-        return {
-            name: self._place(
-                torch.stack(
-                    [
-                        streams.mask((rows, *shape), run.config.dropout)
-                        for streams, run in zip(self._streams, self._members, strict=True)
-                    ]
-                )
-            )
-            for name, shape in self._masks.items()
-        }
+    def _switches_of_shown(self) -> Switches:
+        """The switches that samples are made with: of the first training images, the same at each visit."""
+        critic, images, dtype, members = self._critic, self.images, self.placement.dtype, len(self._members)
 
-    def _real_and_fake_logits(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Real and fake pass together, or apart where batchnorm would mix their statistics."""
-        batch = real.shape[1]
-        if self._split_batches:
-            real_logits = self.discriminator(real, self._draw_masks(batch))
-            return real_logits, self.discriminator(fake, self._draw_masks(batch))
-        both = self.discriminator(torch.cat([real, fake], 1), self._draw_masks(2 * batch))
-        return both[:, :batch], both[:, batch:]
+        def switches(rows: Int64[Tensor, " n"]) -> Mapping[str, Tensor]:
+            shown = to_unit(images[(rows % len(images)).to(images.device)], dtype)
+            return critic.switches(shown.expand(members, *shown.shape))
+
+        return switches
+
+    def _generate(self) -> Float[Tensor, "members n c h w"]:
+        z = with_labels(self._draws.z(self._batch.images.shape[1]), self._batch.labels, self._classes)
+        return self.generator(z, self._batch.switches)
 
     def _penalties(self, real: Tensor, fake: Tensor) -> Float[Tensor, " members"] | None:
-        function = PENALTIES[self.config.penalty]
-        if function is None:
+        terms = PENALTIES[self.config.penalty]
+        if not terms:
             return None
-        batch = real.shape[1]
-        mix = self._place(torch.stack([streams.mix(batch) for streams in self._streams]))
-        masks = self._draw_masks(batch)
-        return function(lambda x: self.discriminator(x, masks), real, fake, mix).mean(1)
+        uniform = [self._draws.uniform(term.uniform_shape(real.shape[1:])) for term in terms]
+        critic, labels = self._critic, self._batch.labels
+        masks = critic.masks(real.shape[1])
+        return penalty(terms, lambda x: critic.logits(x, labels, masks), real, fake, uniform).mean(1)
 
     def _clip_weights(self) -> None:
         if self._clip is None:
             return
         with torch.no_grad():
             for leaf in self.discriminator.parameters:
-                bound = self._clip.reshape(-1, *(1 for _ in leaf.shape[1:]))
+                bound = as_factor(self._clip, leaf)
                 leaf.clamp_(-bound, bound)
 
     # --- what it says ---------------------------------------------------------------------------------
@@ -249,9 +360,6 @@ class Cohort:
         values = torch.stack([value.detach() for value in losses.values()])
         for row, value in zip(rows, values, strict=True):
             self._first_bad[row] = diagnostics.note_bad(self._first_bad[row], value, self.step + 1)
-
-    def _new_trace(self) -> Trace:
-        return Trace(weights_g=_copies(self.generator.parameters))
 
     def _record(self) -> list[Record]:
         trace = self._trace
@@ -276,41 +384,57 @@ class Cohort:
         first = [diagnostics.first_bad_tensor(self._first_bad, CHECKED, k) for k in range(len(self.runs))]
         return [None if bad is None else Divergence(*bad) for bad in first]
 
-    @torch.no_grad()
+    def asked_labels(self, n: int) -> Int64[Tensor, " n"] | None:
+        """The classes that samples are asked for, in turn; None where networks are told none."""
+        return self._sampler.labels(n)
+
     def samples(self, n: int) -> Float[Tensor, "members n c h w"]:
-        """Generated images in [-1, 1] from each run's evaluation noise, made in training-sized batches."""
-        batch, latent_dim = self.config.batch_size, self.config.latent_dim
-        rounded = -(-n // batch) * batch
-        noise = torch.stack([evaluation_noise(run.seed, rounded, latent_dim) for run in self._members])
-        parts = [self.generator(self._place(part)) for part in torch.split(noise, batch, 1)]
-        return torch.cat(parts, 1)[: len(self.runs), :n]
+        """Generated images in -1..1 from each run's evaluation noise; of the averages where there are any."""
+        return self._sampler.samples(n)[: len(self.runs)]
+
+    def pictures(self, n: int) -> UInt8[Tensor, "members n2 h w c"]:
+        """The first n images of latent points that every run shares; of points, one picture of them all."""
+        if self._extent:
+            return self._sampler.point_clouds(self._extent)[: len(self.runs)]
+        return self._sampler.pictures(n)[: len(self.runs)]
 
     @torch.no_grad()
-    def pictures(self, n: int) -> UInt8[Tensor, "members n h w c"]:
-        """The first n images of one training-sized batch of noise that every run shares."""
-        noise = picture_noise(self.config.batch_size, self.config.latent_dim)
-        images = self.generator(self._place(noise.expand(len(self._members), *noise.shape)))
-        shades = ((images[: len(self.runs), :n] + 1) * 127.5).clamp(0, 255).round()
-        black_where_unknown = shades.masked_fill(shades.isnan(), 0)  # a byte knows no NaN; the metrics tell
-        return black_where_unknown.to(torch.uint8).permute(0, 1, 3, 4, 2)
+    def logits(
+        self, images: Float[Tensor, "members n c h w"], labels: Int64[Tensor, " n"] | None = None
+    ) -> Float[Tensor, "members packs"]:
+        """The discriminators' logits without dropout and noise; `labels` are what conditional ones are told.
 
-    @torch.no_grad()
-    def logits(self, images: Float[Tensor, "members n c h w"]) -> Float[Tensor, "members n"]:
-        """The discriminators' logits without dropout, in training-sized batches.
-
-        The last batch is filled up with the first images: batchnorm would notice a shorter one.
+        Taken in training-sized batches, the last one filled up with the first images: batchnorm would notice
+        a shorter one. Packs are of images that follow each other.
         """
-        n, batch = images.shape[1], self.config.batch_size
-        copies = len(self._members) // len(self.runs)
-        rows = torch.arange(-(-n // batch) * batch, device=images.device) % n
-        parts = [
-            self.discriminator(torch.cat([images[:, part]] * copies)) for part in torch.split(rows, batch)
-        ]
-        return torch.cat(parts, 1)[: len(self.runs), :n]
+        size, packing = self.config.batch_size, self.config.packing
+        packs = images.shape[1] // packing
+        rows = torch.arange(-(-packs // size) * size * packing, device=images.device) % (packs * packing)
+        parts = []
+        for part in torch.split(rows, size * packing):
+            batch = torch.cat([images[:, part]] * (len(self._members) // len(self.runs)))
+            own = labels[part].expand(len(batch), -1) if labels is not None and self._classes else None
+            parts.append(self._critic.logits(self._critic.clean_inputs(batch), own))
+        return torch.cat(parts, 1)[: len(self.runs), :packs]
 
-    def real_logits(self, images: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "members n"]:
+    def real_logits(
+        self,
+        images: UInt8[Tensor, "n c h w"] | Float[Tensor, "n c h w"],
+        labels: Int64[Tensor, " n"] | None = None,
+    ) -> Float[Tensor, "members packs"]:
         """The discriminators' logits of the same real images for every member."""
-        return self.logits(self._to_unit(images).expand(len(self.runs), *images.shape))
+        unit = to_unit(images, self.placement.dtype)
+        return self.logits(unit.expand(len(self.runs), *unit.shape), labels)
+
+    def member_weights(self, k: int) -> dict[str, Tensor]:
+        """One run's weights by network and parameter: `generator.*`, `discriminator.*`, `average.*`."""
+        networks = {"generator": self.generator, "discriminator": self.discriminator, "average": self.average}
+        return {
+            f"{part}.{name}": weight
+            for part, network in networks.items()
+            if network is not None
+            for name, weight in network.member_weights(k).items()
+        }
 
     # --- stopping and resuming ------------------------------------------------------------------------
 
@@ -320,40 +444,48 @@ class Cohort:
             raise ValueError("a cohort cannot be empty")
         rows = [*keep, *keep] if self.placement.fused(self.config) and len(keep) == 1 else list(keep)
         state = {name: value if value.dim() == 0 else value[rows] for name, value in self.state().items()}
-        self.generator.select(rows)
-        self.discriminator.select(rows)
+        for network in (self.generator, self.discriminator, self.average):
+            if network is not None:
+                network.select(rows)
         self._adopt(tuple(self.runs[k] for k in keep))
-        self._make_optimizers()
+        self._prepare()
         self.load_state(state)
 
     def state(self) -> dict[str, Tensor]:
         """Everything the next step depends on; tensors are `[K, ...]` or scalars, and copies."""
-        parts = {
-            "generator": self.generator.state(),
-            "discriminator": self.discriminator.state(),
-            "adam_g": self._adam_g.state(),
-            "adam_d": self._adam_d.state(),
+        flat = {
+            f"{part}/{name}": value
+            for part, held in self._parts().items()
+            for name, value in held.state().items()
         }
-        flat = {f"{part}/{name}": value for part, values in parts.items() for name, value in values.items()}
-        streams = [own.state() for own in self._streams]
-        flat |= {f"stream/{name}": torch.stack([own[name] for own in streams]) for name in Streams.LIVE}
         return flat | {"first_bad": self._first_bad.t().clone(), "step": torch.tensor(self.step)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a `state()` of the same members."""
-        targets: dict[str, StackedNetwork | StackedOptimizer] = {
-            "generator": self.generator,
-            "discriminator": self.discriminator,
-            "adam_g": self._adam_g,
-            "adam_d": self._adam_d,
-        }
-        for part, target in targets.items():
+        for part, held in self._parts().items():
             prefix = f"{part}/"
-            target.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-        for k, own in enumerate(self._streams):
-            own.load_state({name: state[f"stream/{name}"][k] for name in Streams.LIVE})
+            held.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
         self._first_bad = state["first_bad"].t().clone().to(self.placement.device)
         self.step = int(state["step"])
+
+    def _parts(self) -> dict[str, _Stateful]:
+        """Whatever has a state that the next step depends on, by name."""
+        parts: dict[str, _Stateful | None] = {
+            "generator": self.generator,
+            "discriminator": self.discriminator,
+            "average": self.average,
+            "spectral": self.discriminator.norm,
+            "optimizer_g": self._optimizer_g,
+            "optimizer_d": self._optimizer_d,
+            "stream": self._draws,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+
+class _Stateful(Protocol):
+    def state(self) -> dict[str, Tensor]: ...
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None: ...
 
 
 def _copies(leaves: Sequence[Tensor]) -> list[Tensor]:

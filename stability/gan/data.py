@@ -1,7 +1,7 @@
-"""Real images: MNIST as embedded in the package, others through torchvision, folders of images.
+"""Real examples: MNIST as embedded in the package, others through torchvision, folders of images, points.
 
-A data set is loaded once per process, whole, as uint8 tensors on the device. May not import
-store, design, runner, outcomes, Optuna or pandas.
+A data set is loaded once per process, whole, on the device: images as uint8, points as float32. May not
+import store, design, runner, outcomes, Optuna or pandas.
 """
 
 from __future__ import annotations
@@ -21,41 +21,51 @@ import numpy as np
 import platformdirs
 import torch
 import torchvision
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from stability.errors import StabilityError
+from stability.gan.points import PROBLEMS, PointProblem, draw_problem
+from stability.gan.stacked_digits import CLASSES, stack_parts
 
+STACKED_DIGITS = "digits-stacked"
 IMAGE_SIZES = (28, 32, 64)
 FOLDER_IMAGE_SIZE = 32
 MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
 _FOLDER = "folder:"
 _HELD_OUT = 10
 _CHUNK = 4096
+_SUBSET_SEED = 20_210_616
+"""Of the order that small training sets are taken from: the same in every study."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images and labels, split into training and test, all of them on one device; images are square."""
+    """Images and labels, split into training and test, all of them on one device; images are square.
+
+    Points are images of one pixel whose channels are the coordinates; `problem` tells that they are points.
+    """
 
     name: str
-    """`mnist`, `fashion-mnist`, `kmnist`, `cifar10` or `folder-NAME`."""
-    train: UInt8[Tensor, "n_train c h w"]
+    """As the study file's name for it, but `folder-NAME` for a folder."""
+    train: UInt8[Tensor, "n_train c h w"] | Float32[Tensor, "n_train c h w"]
     train_labels: Int64[Tensor, " n_train"]
-    test: UInt8[Tensor, "n_test c h w"]
+    test: UInt8[Tensor, "n_test c h w"] | Float32[Tensor, "n_test c h w"]
     test_labels: Int64[Tensor, " n_test"]
     classes: tuple[str, ...]
     sha256: str
     """Of the images, the labels and their shapes."""
     native: bool = True
     """Whether the images have the size that they have where none is asked for."""
+    problem: PointProblem | None = None
+    """What the points were drawn from; None for images."""
 
     @property
     def channels(self) -> int:
-        """1 for grey images, 3 for colour."""
+        """1 for grey images, 3 for colour; the number of a point's coordinates."""
         return self.train.shape[1]
 
     @property
@@ -66,9 +76,9 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Arrays:
-    train: UInt8[Tensor, "n_train c h w"]
+    train: UInt8[Tensor, "n_train c h w"] | Float32[Tensor, "n_train c h w"]
     train_labels: Int64[Tensor, " n_train"]
-    test: UInt8[Tensor, "n_test c h w"]
+    test: UInt8[Tensor, "n_test c h w"] | Float32[Tensor, "n_test c h w"]
     test_labels: Int64[Tensor, " n_test"]
     classes: tuple[str, ...]
 
@@ -89,21 +99,37 @@ def load_dataset(
     program) and downloaded only when asked. Raises StabilityError for an unknown name, missing or
     damaged data, and sizes that are not offered.
     """
+    if image_size is not None and name in PROBLEMS:
+        raise StabilityError(f"{name}: image_size {image_size} does not apply to points; leave it out")
     if image_size is not None and image_size not in IMAGE_SIZES:
         raise StabilityError(f"{name}: image_size {image_size} is not one of {_listed(IMAGE_SIZES)}")
     if name.startswith(_FOLDER):
         return _load(name, device, None, False, image_size or FOLDER_IMAGE_SIZE)
-    if name == "mnist":
+    if name in ("mnist", STACKED_DIGITS, *PROBLEMS):
         return _load(name, device, None, False, image_size)
     if name not in _TORCHVISION:
-        allowed = _listed(("mnist", *_TORCHVISION, "folder:PATH"))
+        allowed = _listed(("mnist", *_TORCHVISION, STACKED_DIGITS, *PROBLEMS, "folder:PATH"))
         raise StabilityError(f"dataset: {name!r} is not known; allowed: {allowed}")
     root = data_root or platformdirs.user_data_path("stability") / "datasets"
     return _load(name, device, root, download, image_size)
 
 
-def to_unit(images: UInt8[Tensor, "*shape"], dtype: torch.dtype = torch.float32) -> Float[Tensor, "*shape"]:
-    """Map pixel values 0..255 to -1..1."""
+def training_subset(total: int, n: int) -> Int64[Tensor, " n"]:
+    """Which `n` of `total` training images small training sets consist of, on the CPU.
+
+    The same in every run, and a part of every larger one. Raises StabilityError where n > total.
+    """
+    if n > total:
+        raise StabilityError(f"train_size: {n} is more than the {total} training images there are")
+    return torch.randperm(total, generator=torch.Generator().manual_seed(_SUBSET_SEED))[:n]
+
+
+def to_unit(
+    images: UInt8[Tensor, "*shape"] | Float[Tensor, "*shape"], dtype: torch.dtype = torch.float32
+) -> Float[Tensor, "*shape"]:
+    """Map pixel values 0..255 to -1..1; floats, which points and images in -1..1 are, keep their values."""
+    if images.is_floating_point():
+        return images.to(dtype)
     return images.to(dtype).div_(127.5).sub_(1)
 
 
@@ -111,15 +137,10 @@ def to_unit(images: UInt8[Tensor, "*shape"], dtype: torch.dtype = torch.float32)
 def _load(
     name: str, device: torch.device, root: Path | None, download: bool, image_size: int | None
 ) -> Dataset:
+    arrays = _read(name, root, download, image_size)
     if name.startswith(_FOLDER):
-        assert image_size is not None
-        folder = Path(name.removeprefix(_FOLDER)).expanduser()
-        arrays = _read_folder(folder, image_size)
-        name = "folder-" + re.sub(r"[^A-Za-z0-9_-]+", "-", folder.resolve().name)
-    elif root is None:
-        arrays = _read_mnist((resources.files("stability") / "data" / "mnist.npz").read_bytes())
-    else:
-        arrays = _read_torchvision(name, root, download)
+        folder = Path(name.removeprefix(_FOLDER)).expanduser().resolve()
+        name = "folder-" + re.sub(r"[^A-Za-z0-9_-]+", "-", folder.name)
     train, test = _resized(arrays.train, image_size), _resized(arrays.test, image_size)
     native_size = FOLDER_IMAGE_SIZE if name.startswith("folder-") else arrays.train.shape[-1]
     return Dataset(
@@ -131,7 +152,32 @@ def _load(
         classes=arrays.classes,
         sha256=_digest(train, arrays.train_labels, test, arrays.test_labels),
         native=train.shape[-1] == native_size,
+        problem=PROBLEMS.get(name),
     )
+
+
+def _read(name: str, root: Path | None, download: bool, image_size: int | None) -> _Arrays:
+    if name.startswith(_FOLDER):
+        assert image_size is not None
+        return _read_folder(Path(name.removeprefix(_FOLDER)).expanduser(), image_size)
+    if name in PROBLEMS:
+        return _draw_points(PROBLEMS[name])
+    if root is not None:
+        return _read_torchvision(name, root, download)
+    mnist = _read_mnist((resources.files("stability") / "data" / "mnist.npz").read_bytes())
+    return _stack_digits(mnist) if name == STACKED_DIGITS else mnist
+
+
+def _draw_points(problem: PointProblem) -> _Arrays:
+    (train, train_labels), (test, test_labels) = draw_problem(problem)
+    return _Arrays(train, train_labels, test, test_labels, problem.names)
+
+
+def _stack_digits(mnist: _Arrays) -> _Arrays:
+    (train, train_labels), (test, test_labels) = stack_parts(
+        mnist.train, mnist.train_labels, mnist.test, mnist.test_labels
+    )
+    return _Arrays(train, train_labels, test, test_labels, CLASSES)
 
 
 def _read_mnist(file: bytes) -> _Arrays:
@@ -220,7 +266,9 @@ def _read_image(path: str, size: int) -> UInt8[Tensor, "3 h w"]:
     return torch.from_numpy(np.array(square)).permute(2, 0, 1).contiguous()
 
 
-def _resized(images: UInt8[Tensor, "n c h w"], size: int | None) -> UInt8[Tensor, "n c h2 w2"]:
+def _resized(
+    images: UInt8[Tensor, "n c h w"] | Float32[Tensor, "n c h w"], size: int | None
+) -> UInt8[Tensor, "n c h2 w2"] | Float32[Tensor, "n c h2 w2"]:
     if size is None or images.shape[-1] == size:
         return images
     chunks = [

@@ -1,4 +1,4 @@
-"""What generated samples are worth: every metric of an `Evaluation`, against one data set and classifier.
+"""What generated samples are worth: every metric of an `Evaluation`, against one data set and describer.
 
 The features of the training images and the FID floors are kept in the user's cache folder, which may
 be deleted at any time. Whatever is float64 is on the CPU, since not every device has it. May not import
@@ -7,37 +7,29 @@ store, design, runner, outcomes, Optuna or pandas.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import platformdirs
 import torch
-from jaxtyping import Float, Int64, UInt8
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from stability.errors import StabilityError
-from stability.gan.classifier import Classifier
-from stability.gan.data import Dataset
+from stability.gan.cache import Cache
+from stability.gan.data import Dataset, to_unit, training_subset
+from stability.gan.describers import Describer, Description, Images
 from stability.gan.fid import FLOOR_DRAWS, FidFloor, Statistics, feature_statistics, fid, fid_floor
-from stability.gan.manifold import NEIGHBOURS, Manifold, diversity, manifold, nearest, prdc
+from stability.gan.manifold import NEIGHBOURS, Manifold, diversity, manifold, nearest, prdc, relative, spread
+from stability.gan.modes import class_agreement, class_shares, class_use, pacgan_scores
 from stability.records import Evaluation
 
 HELD_OUT = 1024
-"""Held-out real images used for the separation, at most."""
-MODE_CONFIDENCE = 0.9
-MODE_FRACTION = 5
-"""A mode is covered from 1 / 5 of an even share on: .02 with ten classes."""
+"""Held-out real images used for the separation, at most, and for the spread within each class."""
 _SEED = 20_191_025
 """Of the draw of held-out images and of the floors: the same in every study."""
-_CACHE_FORMAT = "1"
 
 
 @dataclass(frozen=True)
@@ -48,31 +40,20 @@ class Reference:
     real: Manifold
     """Of the first n held-out images, or of all where there are fewer."""
     real_nearest: float
-    """Median distance of those images to their nearest training image."""
-
-
-@dataclass(frozen=True)
-class ClassUse:
-    """How samples spread over the classes; see `Evaluation` for each."""
-
-    shares: tuple[float, ...]
-    modes: int
-    effective_modes: float
-    kl: float
-    confidence: float
+    """Median distance of those images to their nearest training image, of all or of `train_size` of them."""
 
 
 class Evaluator:
     """Evaluates samples of any run of a study; holds all that does not depend on the samples.
 
-    `held_out` are the real images (uint8) whose logits `evaluate` wants. Nothing is
+    `held_out` are the real images (uint8, or points) whose logits `evaluate` wants. Nothing is
     drawn at random when samples are evaluated.
     """
 
     def __init__(
         self,
         dataset: Dataset,
-        classifier: Classifier,
+        describer: Describer,
         *,
         samples: int,
         final_samples: int,
@@ -83,7 +64,7 @@ class Evaluator:
 
         Args:
             dataset: the real images.
-            classifier: whose features and probabilities are used.
+            describer: whose features, modes and confidences are used.
             samples: images of every evaluation.
             final_samples: images that the last evaluation's additional FID is taken on.
             cache_dir: where features and floors are kept; by default the user's cache folder.
@@ -93,27 +74,31 @@ class Evaluator:
             StabilityError: the data set has too few images for evaluations of these sizes.
 
         """
-        self.dataset, self.classifier = dataset, classifier
+        self.dataset, self.describer = dataset, describer
         self.samples, self.final_samples = samples, final_samples
         _check_sizes(dataset, max(samples, final_samples))
-        self._cache = _Cache(dataset, classifier, cache_dir)
+        self._cache = Cache(dataset, describer, cache_dir)
         order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(_SEED))
         self._order = order.to(dataset.test.device)
-        self.held_out: UInt8[Tensor, "m c h w"] = dataset.test[self._order[:HELD_OUT]]
-        features = self._cache.get("features", lambda: _features_of(dataset, classifier, note))
+        self.held_out: Images = dataset.test[self._order[:HELD_OUT]]
+        self.held_out_labels = dataset.test_labels[self._order[:HELD_OUT]]
+        features = self._cache.get("features", lambda: _features_of(dataset, describer, note))
         device = dataset.train.device
         self._train, self._test = features["train"].to(device), features["test"].to(device)
         self._test_statistics: Statistics = feature_statistics(self._test)
-        self._class_shares = _shares(dataset.train_labels, len(dataset.classes))
+        self._class_shares = class_shares(dataset.train_labels, len(dataset.classes))
         self._floors: dict[int, FidFloor] = {}
-        self._references = {samples: self._compute_reference(samples)}
+        self._unit = dataset.problem.unit if dataset.problem else 0.0
+        self._references: dict[tuple[int, int | None], Reference] = {
+            (samples, None): self._compute_reference(samples, None)
+        }
 
-    def reference(self, n: int) -> Reference:
+    def reference(self, n: int, train_size: int | None = None) -> Reference:
         """What an evaluation of `n` samples is compared with; an unplanned size is slow at first."""
-        if n not in self._references:
+        if (n, train_size) not in self._references:
             _check_sizes(self.dataset, n)
-            self._references[n] = self._compute_reference(n)
-        return self._references[n]
+            self._references[n, train_size] = self._compute_reference(n, train_size)
+        return self._references[n, train_size]
 
     def floors(self) -> dict[str, dict[str, float]]:
         """By an FID's full name: mean, spread and number of the draws of its floor."""
@@ -123,6 +108,26 @@ class Evaluator:
             for n, floor in ((n, self._floor(n)) for n in sizes)
         }
 
+    def real_scores(self, n: int | None = None) -> Evaluation:
+        """What real images score: `n` training images, by default `samples`, as if they were generated.
+
+        They are always the same ones, asked for by their own labels, and no discriminator tells them from
+        others. Being training images they count as copies: `memorisation` is 0.
+        """
+        n = n or self.samples
+        _check_sizes(self.dataset, n)
+        train = self.dataset.train
+        rows = torch.randperm(len(train), generator=torch.Generator().manual_seed(_SEED))[:n].to(train.device)
+        logits = torch.zeros(n)
+        return self.evaluate(
+            to_unit(train[rows]),
+            run="real",
+            step=0,
+            real_logits=logits,
+            fake_logits=logits,
+            labels=self.dataset.train_labels[rows],
+        )
+
     def evaluate(
         self,
         images: Float[Tensor, "n c h w"],
@@ -131,36 +136,39 @@ class Evaluator:
         step: int,
         real_logits: Float[Tensor, " m"],
         fake_logits: Float[Tensor, " k"],
+        labels: Int64[Tensor, " n"] | None = None,
+        train_size: int | None = None,
     ) -> Evaluation:
-        """Measure `images` in -1..1, by a discriminator's logits on `held_out` and on samples.
+        """Measure `images` in -1..1, or points, by a discriminator's logits on `held_out` and on samples.
 
         Every metric is taken on the first `samples` images, so that visits compare; more of them, as at the
-        last visit, give one more FID under its own name. If anything is not finite every metric of the
-        samples is NaN and no mode is covered.
+        last visit, give one more FID under its own name, and PacGAN's metrics. If anything is not finite
+        every metric of the samples is NaN and no mode is covered. `labels` are the classes that the images
+        were asked for, `train_size` is how many training images the run was trained on; None is all.
         """
-        described, logits = self.classifier.describe(images)
-        if not (images.isfinite().all() and described.isfinite().all() and logits.isfinite().all()):
-            described, logits = torch.full_like(described, torch.nan), torch.full_like(logits, torch.nan)
-            fake_logits = torch.full_like(fake_logits, torch.nan)
-        scores = self._fid(described)
-        n = min(len(images), self.samples)
-        features, logits = described[:n], logits[:n]
-        reference, score = self.reference(n), scores[self._fid_name(n)]
-        use = class_use(logits, self._class_shares)
-        fake = manifold(features)
+        whole = self.describer.describe(images)
+        if not (images.isfinite().all() and whole.is_finite()):
+            whole, fake_logits = whole.unknown(), torch.full_like(fake_logits, torch.nan)
+        scores = self._fid(whole.features)
+        n, n_classes = min(len(images), self.samples), len(self.dataset.classes)
+        found, asked = whole.first(n), None if labels is None else labels[:n]
+        reference, score = self.reference(n, train_size), scores[self._fid_name(n)]
+        use = class_use(found, self._class_shares)
+        fake = manifold(found.features, least_radius=self._unit)
         similarity = prdc(reference.real, fake)
+        copied = _median(nearest(found.features, self._trained_on(train_size)))
         return Evaluation(
             run=run,
             step=step,
             n_samples=n,
-            features=self.classifier.name,
-            fid=scores,
+            features=self.describer.name,
+            sized=scores | pacgan_scores(self.dataset.name, whole, n_classes),
             fid_floor=reference.floor.mean,
             fid_floor_std=reference.floor.std,
-            fid_ratio=score / reference.floor.mean,
+            fid_ratio=relative(score, reference.floor.mean, self._unit**2),
             class_shares=use.shares,
             modes=use.modes,
-            n_modes=len(self.dataset.classes),
+            n_modes=n_classes,
             effective_modes=use.effective_modes,
             kl=use.kl,
             confidence=use.confidence,
@@ -168,13 +176,36 @@ class Evaluator:
             recall=similarity.recall,
             density=similarity.density,
             coverage=similarity.coverage,
-            diversity=diversity(reference.real, fake),
+            diversity=diversity(reference.real, fake, self._unit),
             separation=separation(real_logits, fake_logits),
-            memorisation=_median(nearest(features, self._train)) / reference.real_nearest,
+            memorisation=relative(copied, reference.real_nearest, self._unit),
+            high_quality=use.high_quality,
+            class_agreement=None if asked is None else class_agreement(found, asked),
+            diversity_within=None if asked is None else self._diversity_within(found, asked),
         )
 
+    def _diversity_within(self, found: Description, asked: Int64[Tensor, " n"]) -> float:
+        ratios = []
+        for label in sorted(set(asked.tolist())):
+            fakes = found.features[asked.to(found.features.device) == label]
+            reals = self._spreads_within.get(label, math.nan)
+            if len(fakes) > 1 and not math.isnan(reals):
+                ratios.append(relative(spread(fakes), reals, self._unit))
+        return sum(ratios) / len(ratios) if ratios else math.nan
+
+    @cached_property
+    def _spreads_within(self) -> dict[int, float]:
+        """By class: the spread of its held-out images, of at most HELD_OUT; NaN where there is but one."""
+        features, labels = self._test[self._order], self.dataset.test_labels[self._order]
+        return {label: spread(features[labels == label][:HELD_OUT]) for label in sorted(set(labels.tolist()))}
+
+    def _trained_on(self, train_size: int | None) -> Float[Tensor, "m features"]:
+        if train_size is None:
+            return self._train
+        return self._train[training_subset(len(self._train), train_size).to(self._train.device)]
+
     def _fid_name(self, n: int) -> str:
-        return f"fid_{self.classifier.name}_{n}"
+        return f"fid_{self.describer.name}_{n}"
 
     def _fid(self, features: Float[Tensor, "n features"]) -> dict[str, float]:
         sizes = sorted({min(len(features), self.samples), len(features)})
@@ -183,10 +214,12 @@ class Evaluator:
             for size in sizes
         }
 
-    def _compute_reference(self, n: int) -> Reference:
-        drawn = self._test[self._order[:n]]
-        found = self._cache.get(f"nearest-{n}", lambda: self._real_nearest(drawn))
-        return Reference(self._floor(n), manifold(drawn), found["nearest"].item())
+    def _compute_reference(self, n: int, train_size: int | None) -> Reference:
+        drawn, trained_on = self._test[self._order[:n]], self._trained_on(train_size)
+        name = f"nearest-{n}" if train_size is None else f"nearest-{n}-of-{train_size}"
+        found = self._cache.get(name, lambda: _real_nearest(drawn, trained_on))
+        real = manifold(drawn, least_radius=self._unit)
+        return Reference(self._floor(n), real, found["nearest"].item())
 
     def _floor(self, n: int) -> FidFloor:
         if n not in self._floors:
@@ -199,26 +232,6 @@ class Evaluator:
         floor = fid_floor(self._train, self._test_statistics, n, generator=generator)
         return {"floor": torch.tensor([floor.mean, floor.std], dtype=torch.float64)}
 
-    def _real_nearest(self, drawn: Float[Tensor, "m features"]) -> dict[str, Tensor]:
-        return {"nearest": torch.tensor([_median(nearest(drawn, self._train))], dtype=torch.float64)}
-
-
-def class_use(logits: Float[Tensor, "n classes"], real_shares: Float[Tensor, " classes"]) -> ClassUse:
-    """How samples spread over the classes, by their logits: NaN and 0 modes where one is not finite."""
-    n_classes = logits.shape[1]
-    if not logits.isfinite().all():
-        return ClassUse((math.nan,) * n_classes, 0, math.nan, math.nan, math.nan)
-    confidence, classes = logits.cpu().double().softmax(1).max(1)
-    shares = _shares(classes, n_classes)
-    confident = torch.bincount(classes[confidence >= MODE_CONFIDENCE], minlength=n_classes)
-    return ClassUse(
-        shares=tuple(shares.tolist()),
-        modes=int((confident * MODE_FRACTION * n_classes >= len(logits)).sum()),
-        effective_modes=torch.special.entr(shares).sum().exp().item(),
-        kl=(torch.xlogy(shares, shares) - torch.xlogy(shares, real_shares.cpu())).sum().item(),
-        confidence=confidence.mean().item(),
-    )
-
 
 def separation(real_logits: Float[Tensor, " m"], fake_logits: Float[Tensor, " n"]) -> float:
     """P(real > fake) + P(real = fake) / 2 over all pairs, the area under the ROC curve; NaN for NaN."""
@@ -228,68 +241,6 @@ def separation(real_logits: Float[Tensor, " m"], fake_logits: Float[Tensor, " n"
     below = torch.searchsorted(fakes, reals)
     not_above = torch.searchsorted(fakes, reals, right=True)
     return (below + not_above).double().mean().item() / (2 * len(fakes))
-
-
-class _Cache:
-    """Tensors computed once per data set, classifier and environment; any trouble means computing again."""
-
-    def __init__(self, dataset: Dataset, classifier: Classifier, folder: Path | None) -> None:
-        self._folder = folder or platformdirs.user_cache_path("stability")
-        device = dataset.train.device.type
-        threads = str(torch.get_num_threads()) if device == "cpu" else ""
-        parts = (
-            _CACHE_FORMAT,
-            dataset.sha256,
-            classifier.sha256,
-            torch.__version__,
-            device,
-            threads,
-        )
-        self._key = hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
-        self._stem = f"{dataset.name}-{classifier.name}"
-        self._usable = bool(classifier.sha256)
-
-    def get(self, what: str, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-        """What is kept under this name, on the CPU, or what `compute` gives, wherever that is."""
-        if not self._usable:
-            return compute()
-        path = self._folder / f"{self._stem}-{what}-{self._key}.safetensors"
-        found = _read_cache(path)
-        if found is None:
-            found = compute()
-            _write_cache(path, found)
-        return found
-
-
-def _read_cache(path: Path) -> dict[str, Tensor] | None:
-    try:
-        tensors = load_tensors(path.read_bytes())
-        digest = tensors.pop("sha256")
-    except (OSError, KeyError, SafetensorError):
-        return None
-    return tensors if digest.equal(_digest(tensors)) else None
-
-
-def _write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
-    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    stored["sha256"] = _digest(stored)
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(save_tensors(stored))
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True) if temporary else None
-
-
-def _digest(tensors: dict[str, Tensor]) -> UInt8[Tensor, " bytes"]:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(f"{name} {tuple(tensors[name].shape)}".encode())
-        digest.update(tensors[name].numpy().data)
-    return torch.tensor(list(digest.digest()), dtype=torch.uint8)
 
 
 def _check_sizes(dataset: Dataset, n: int) -> None:
@@ -305,17 +256,20 @@ def _check_sizes(dataset: Dataset, n: int) -> None:
         )
 
 
-def _features_of(dataset: Dataset, classifier: Classifier, note: Callable[[str], None]) -> dict[str, Tensor]:
-    n = len(dataset.train) + len(dataset.test)
-    note(f"computing features of {n:,} real images (the first time only)")
+def _features_of(dataset: Dataset, describer: Describer, note: Callable[[str], None]) -> dict[str, Tensor]:
+    if dataset.problem is None:  # those of points are the points, at once
+        n = len(dataset.train) + len(dataset.test)
+        note(f"computing features of {n:,} real images (the first time only)")
     return {
-        "train": classifier.describe(dataset.train)[0],
-        "test": classifier.describe(dataset.test)[0],
+        "train": describer.describe(dataset.train).features,
+        "test": describer.describe(dataset.test).features,
     }
 
 
-def _shares(classes: Int64[Tensor, " n"], n_classes: int) -> Float[Tensor, " classes"]:
-    return torch.bincount(classes.cpu(), minlength=n_classes).double() / len(classes)
+def _real_nearest(
+    drawn: Float[Tensor, "m features"], train: Float[Tensor, "n features"]
+) -> dict[str, Tensor]:
+    return {"nearest": torch.tensor([_median(nearest(drawn, train))], dtype=torch.float64)}
 
 
 def _median(values: Float[Tensor, " n"]) -> float:

@@ -44,7 +44,7 @@ def feature_statistics(features: Float[Tensor, "n features"]) -> Statistics:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # overflow shows in the result
         found = metric_fid.fid_features_to_statistics(features.detach().cpu().double())
-    return Statistics(found["mu"], found["sigma"])
+    return Statistics(found["mu"], np.atleast_2d(found["sigma"]))  # of one feature it is a plain number
 
 
 def fid(a: Statistics, b: Statistics) -> float:

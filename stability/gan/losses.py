@@ -26,8 +26,14 @@ class Loss:
 
     discriminator: LossFunction
     generator: LossFunction
-    sigmoid: bool
+    sigmoid: bool = False
     """Whether sigmoid(logit) is the discriminator's probability of "real"."""
+    boundary: float | None = None
+    """A logit above it says "real"; None where only the order of a real and a fake logit has a meaning."""
+    smoothing: LossFunction | None = None
+    """What one-sided label smoothing adds to the discriminator's loss, of (real_logits, smoothing)."""
+    paired: bool = False
+    """Whether the generator's loss reads the real logits, too."""
 
 
 def minimax_d(real_logits: Logits, fake_logits: Logits) -> Logits:
@@ -70,36 +76,88 @@ def critic_g(real_logits: Logits, fake_logits: Logits) -> Logits:
     return -fake_logits
 
 
+def relativistic_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """s(f - r): real should look more real than the fake beside it (Jolicoeur-Martineau 2019, RpGAN)."""
+    return softplus(fake_logits - real_logits)
+
+
+def relativistic_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """s(r - f): the same with the roles exchanged (Jolicoeur-Martineau 2019; Huang 2024, eq. 2)."""
+    return softplus(real_logits - fake_logits)
+
+
+def smoothed_cross_entropy(real_logits: Logits, smoothing: Tensor) -> Logits:
+    """Add e r, since (1 - e) s(-r) + e s(r) = s(-r) + e r (Salimans 2016, section 3.4)."""
+    return smoothing * real_logits
+
+
+def smoothed_squares(real_logits: Logits, smoothing: Tensor) -> Logits:
+    """Add e (r - 1) + e^2 / 2, since (r - (1 - e))^2 / 2 is that much more than (r - 1)^2 / 2."""
+    return smoothing * (real_logits - 1) + smoothing.square() / 2
+
+
 LOSSES: dict[str, Loss] = {
-    "minimax": Loss(minimax_d, minimax_g, sigmoid=True),
-    "non-saturating": Loss(minimax_d, non_saturating_g, sigmoid=True),
-    "least-squares": Loss(least_squares_d, least_squares_g, sigmoid=False),
-    "hinge": Loss(hinge_d, critic_g, sigmoid=False),
-    "wasserstein": Loss(wasserstein_d, critic_g, sigmoid=False),
+    "minimax": Loss(minimax_d, minimax_g, sigmoid=True, boundary=0.0, smoothing=smoothed_cross_entropy),
+    "non-saturating": Loss(
+        minimax_d, non_saturating_g, sigmoid=True, boundary=0.0, smoothing=smoothed_cross_entropy
+    ),
+    "least-squares": Loss(least_squares_d, least_squares_g, boundary=0.5, smoothing=smoothed_squares),
+    "hinge": Loss(hinge_d, critic_g, boundary=0.0),
+    "wasserstein": Loss(wasserstein_d, critic_g),
+    "relativistic": Loss(relativistic_d, relativistic_g, paired=True),
 }
+
+
+def accuracy(loss: Loss, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:
+    """Share of the batch that the discriminator tells right: each logit's side, or each pair's order."""
+    if loss.boundary is None:
+        return (real_logits > fake_logits).to(real_logits.dtype).mean(1)
+    right = torch.cat([real_logits > loss.boundary, fake_logits < loss.boundary], 1)
+    return right.to(real_logits.dtype).mean(1)
 
 
 class MemberLosses:
     """Each member of a cohort under its own loss: the table's functions on the rows that use them."""
 
-    def __init__(self, names: Sequence[str], device: torch.device) -> None:
+    def __init__(
+        self, names: Sequence[str], device: torch.device, *, smoothing: Tensor | None = None
+    ) -> None:
+        """Sort the members by loss; `smoothing` is each one's label smoothing, None where none has any."""
         by_loss = {name: [k for k, own in enumerate(names) if own == name] for name in dict.fromkeys(names)}
         grouped = [k for rows in by_loss.values() for k in rows]
         self.sigmoid = [LOSSES[name].sigmoid for name in names]
+        self.paired = any(LOSSES[name].paired for name in names)
+        self._smoothing = smoothing
         self._rows = {name: torch.tensor(rows, device=device) for name, rows in by_loss.items()}
         self._order = torch.tensor([grouped.index(k) for k in range(len(names))], device=device)
 
     def discriminators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
         """What the discriminators minimise, per example."""
-        return self._apply(lambda loss: loss.discriminator, real_logits, fake_logits)
+        return self._apply(self._discriminator, real_logits, fake_logits)
 
     def generators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
         """What the generators minimise, per example."""
-        return self._apply(lambda loss: loss.generator, real_logits, fake_logits)
+        return self._apply(
+            lambda name, real, fake: LOSSES[name].generator(real, fake), real_logits, fake_logits
+        )
+
+    def accuracies(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:
+        """Each discriminator's accuracy on the batch."""
+        values = [
+            accuracy(LOSSES[name], real_logits[rows], fake_logits[rows]) for name, rows in self._rows.items()
+        ]
+        return torch.cat(values)[self._order]
+
+    def _discriminator(self, name: str, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        loss = LOSSES[name]
+        values = loss.discriminator(real_logits, fake_logits)
+        if self._smoothing is None or loss.smoothing is None:
+            return values
+        return values + loss.smoothing(real_logits, self._smoothing[self._rows[name], None])
 
     def _apply(
-        self, side: Callable[[Loss], LossFunction], real_logits: Tensor, fake_logits: Tensor
+        self, side: Callable[[str, Tensor, Tensor], Tensor], real_logits: Tensor, fake_logits: Tensor
     ) -> Tensor:
         real, fake = lane_aligned(real_logits), lane_aligned(fake_logits)
-        values = [side(LOSSES[name])(real[rows], fake[rows]) for name, rows in self._rows.items()]
+        values = [side(name, real[rows], fake[rows]) for name, rows in self._rows.items()]
         return torch.cat(values)[self._order, : fake_logits.shape[1]]

@@ -10,10 +10,14 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
+from scipy.spatial import KDTree
 from torch import Tensor
 
 NEIGHBOURS = 5
 _CHUNK = 2048
+_FEW = 3
+"""With so few features a tree finds the neighbours, faster; and among very many close points the nearest one
+would be lost in a product's rounding."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,38 @@ def distances(a: Float[Tensor, "n features"], b: Float[Tensor, "m features"]) ->
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def manifold(features: Float[Tensor, "n features"], k: int = NEIGHBOURS) -> Manifold:
-    """Radii and spread of a set of features, from one matrix of distances. Raises ValueError unless n > k."""
+def manifold(
+    features: Float[Tensor, "n features"], k: int = NEIGHBOURS, *, least_radius: float = 0.0
+) -> Manifold:
+    """Radii and spread of a set of features, from one matrix of distances.
+
+    No radius is below `least_radius`: where more than k rows are equal, nothing would be closer than the
+    k-th neighbour. Raises ValueError unless n > k.
+    """
     n = len(features)
     if n <= k:
         raise ValueError(f"the {k}-th neighbour needs more than {k} rows, not {n}")
     pairs = distances(features, features)
     nearest = pairs.topk(k + 1, largest=False, sorted=True).values
-    return Manifold(features, nearest[:, k], k, (pairs.cpu().double().sum() / (n * (n - 1))).item())
+    return Manifold(features, nearest[:, k].clamp(min=least_radius), k, _mean_of_pairs(pairs))
+
+
+def spread(features: Float[Tensor, "n features"]) -> float:
+    """Mean distance over all pairs of different rows; NaN where there are fewer than two."""
+    return _mean_of_pairs(distances(features, features)) if len(features) > 1 else math.nan
+
+
+def relative(value: float, real: float, unit: float = 0.0) -> float:
+    """How often `real`, what real samples score, goes into `value`: 1 is as good as real.
+
+    Where real samples score 0, as equal ones do, there is no such number: then it is 1 + value / unit, so
+    that 0 is still as good as real, and without a unit infinity for all but 0.
+    """
+    if real:
+        return value / real
+    if unit:
+        return 1 + value / unit
+    return 1.0 if value == 0 else math.inf * value
 
 
 def prdc(real: Manifold, fake: Manifold) -> PRDC:
@@ -75,9 +103,12 @@ def prdc(real: Manifold, fake: Manifold) -> PRDC:
     )
 
 
-def diversity(real: Manifold, fake: Manifold) -> float:
-    """Mean distance between two fakes over that between two reals: 0 is one image, 1 is as real."""
-    return fake.spread / real.spread
+def diversity(real: Manifold, fake: Manifold, unit: float = 0.0) -> float:
+    """Mean distance between two fakes over that between two reals: 0 is one image, 1 is as real.
+
+    `unit` is for reals that are all equal, see `relative`.
+    """
+    return relative(fake.spread, real.spread, unit)
 
 
 def nearest(
@@ -88,6 +119,8 @@ def nearest(
     Candidates are found by one float32 product per chunk, their distances computed exactly from the
     difference, so that a copy is at distance 0.
     """
+    if queries.shape[1] <= _FEW:
+        return _nearest_by_tree(queries, references)
     weighted = torch.cat([queries, torch.ones_like(queries[:, :1])], 1)
     best = torch.full_like(queries[:, 0], -torch.inf)
     index = torch.zeros(len(queries), dtype=torch.int64, device=queries.device)
@@ -100,6 +133,21 @@ def nearest(
         best = torch.where(closer, score, best)
         index = torch.where(closer, row + start, index)
     return (queries - references[index]).square().sum(1).sqrt()
+
+
+def _nearest_by_tree(
+    queries: Float[Tensor, "n features"], references: Float[Tensor, "m features"]
+) -> Float[Tensor, " n"]:
+    finite = queries.isfinite().all(1)
+    tree = KDTree(references.cpu().double().numpy())
+    found = torch.full_like(queries[:, 0], torch.nan)
+    found[finite] = torch.from_numpy(tree.query(queries[finite].cpu().double().numpy())[0]).to(queries)
+    return found
+
+
+def _mean_of_pairs(pairs: Float[Tensor, "n n"]) -> float:
+    n = len(pairs)
+    return (pairs.cpu().double().sum() / (n * (n - 1))).item()
 
 
 def _share(inside: Tensor) -> float:

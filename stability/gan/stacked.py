@@ -13,6 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from stability.gan.networks import Switches
+from stability.gan.spectral import SpectralNorm
+
 
 class StackedNetwork:
     """The weights of K members of one structure, and their common forward pass."""
@@ -24,6 +27,7 @@ class StackedNetwork:
         *,
         device: torch.device,
         fused: bool,
+        norm: SpectralNorm | None = None,
     ) -> None:
         """Stack the members' weights.
 
@@ -32,10 +36,12 @@ class StackedNetwork:
             weights: each member's weights by parameter name, in the module's own layout.
             device: where the stacked leaves live.
             fused: run the members together under vmap; else one after the other with channels-last images.
+            norm: divides weights by their largest singular values in every pass.
 
         """
         self.template = template
         self.fused = fused
+        self.norm = norm
         self._transposed = {
             f"{path}.weight" for path, part in template.named_modules() if isinstance(part, nn.Linear)
         }
@@ -63,27 +69,43 @@ class StackedNetwork:
         return sum(leaf[0].numel() for leaf in self.leaves.values())
 
     def __call__(
-        self, x: Float[Tensor, "members batch *shape"], masks: Mapping[str, Tensor] | None = None
+        self, x: Float[Tensor, "members batch *shape"], buffers: Mapping[str, Tensor] | None = None
     ) -> Float[Tensor, "members batch *out"]:
-        """Run every member on its own rows; `masks` are dropout masks by buffer name, `[K, batch, ...]`."""
-        masks = dict(masks or {})
-        return self._together(x, masks) if self.fused else self._one_by_one(x, masks)
+        """Run every member on its own rows; buffers (dropout masks, switches) by name, `[K, batch, ...]`."""
+        buffers = dict(buffers or {})
+        return self._together(x, buffers) if self.fused else self._one_by_one(x, buffers)
 
-    def _together(self, x: Tensor, masks: dict[str, Tensor]) -> Tensor:
-        weights = {name: self._as_module(name, leaf) for name, leaf in self.leaves.items()}
-        if masks:
-            return vmap(self._call)(weights, masks, x)
+    def switches(self, x: Float[Tensor, "members batch *shape"]) -> dict[str, Tensor]:
+        """Where every discriminator's pooling finds its maxima, by the names of the generator's buffers."""
+        network = Switches(self.template)
+        found = [
+            functional_call(network, {f"discriminator.{name}": w for name, w in weights.items()}, (images,))
+            for weights, images in zip(self._rows(), x.unbind(), strict=True)
+        ]
+        return {name: torch.stack([own[name] for own in found]) for name in found[0]}
+
+    def _weights(self) -> dict[str, Tensor]:
+        """What the passes are computed with, stacked, in the module's own layout."""
+        leaves = self.leaves if self.norm is None else self.leaves | self.norm(self.leaves)
+        return {name: self._as_module(name, leaf) for name, leaf in leaves.items()}
+
+    def _rows(self) -> list[dict[str, Tensor]]:
+        """The same, member by member."""
+        rows = {name: leaf.unbind() for name, leaf in self._weights().items()}
+        members = len(next(iter(rows.values())))
+        return [{name: row[k] for name, row in rows.items()} for k in range(members)]
+
+    def _together(self, x: Tensor, buffers: dict[str, Tensor]) -> Tensor:
+        weights = self._weights()
+        if buffers:
+            return vmap(self._call)(weights, buffers, x)
         return vmap(self._call, in_dims=(0, None, 0))(weights, self._plain_masks(x), x)
 
-    def _one_by_one(self, x: Tensor, masks: Mapping[str, Tensor]) -> Tensor:
-        rows = [leaf.unbind() for leaf in self.leaves.values()]
+    def _one_by_one(self, x: Tensor, buffers: Mapping[str, Tensor]) -> Tensor:
         outputs = []
-        for k, images in enumerate(x.unbind()):
-            weights = {
-                name: self._as_module(name, row[k]) for name, row in zip(self.leaves, rows, strict=True)
-            }
-            member_masks = {name: mask[k] for name, mask in masks.items()} or self._plain_masks(x)
-            outputs.append(self._call(weights, member_masks, _channels_last(images)))
+        for k, (weights, images) in enumerate(zip(self._rows(), x.unbind(), strict=True)):
+            own = {name: buffer[k] for name, buffer in buffers.items()} or self._plain_masks(x)
+            outputs.append(self._call(weights, own, _channels_last(images)))
         return torch.stack(outputs)
 
     def _plain_masks(self, x: Tensor) -> dict[str, Tensor]:
@@ -93,12 +115,14 @@ class StackedNetwork:
             for name, mask in self.template.named_buffers()
         }
 
-    def _call(self, weights: dict[str, Tensor], masks: dict[str, Tensor], x: Tensor) -> Tensor:
-        out: Tensor = functional_call(self.template, (weights, masks), (x,))
+    def _call(self, weights: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
+        out: Tensor = functional_call(self.template, (weights, buffers), (x,))
         return out
 
     def select(self, keep: Sequence[int]) -> None:
         """Keep only these members, in this order."""
+        if self.norm is not None:
+            self.norm.select(keep)
         self.leaves = {
             name: leaf.detach()[list(keep)].clone().requires_grad_() for name, leaf in self.leaves.items()
         }

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-Purpose = Literal["init-generator", "init-discriminator", "data", "z", "penalty", "dropout", "evaluation"]
-PURPOSES: tuple[Purpose, ...] = (
+from stability.spec.config import Latent
+
+Purpose = Literal[
     "init-generator",
     "init-discriminator",
     "data",
@@ -18,10 +20,29 @@ PURPOSES: tuple[Purpose, ...] = (
     "penalty",
     "dropout",
     "evaluation",
-)
+    "instance-noise",
+    "spectral-norm",
+]
+PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
+"""A purpose's place is part of its seed: new ones go to the end."""
 PICTURE_SEED = 20_140_610
 _ROWS = 64
 """Drawn at a time for evaluations: what a row holds may depend on how many are drawn with it."""
+
+
+def _normal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    return torch.randn(rows, columns, generator=generator)
+
+
+def _uniform(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(rows, columns, generator=generator) * 2 - 1
+
+
+LATENTS: dict[Latent, Callable[[int, int, torch.Generator], Tensor]] = {
+    "normal": _normal,
+    "uniform": _uniform,
+}
+"""How the latent points of each kind are drawn: (rows, columns, generator) -> z."""
 
 
 def stream(seed: int, purpose: Purpose) -> torch.Generator:
@@ -33,7 +54,7 @@ def stream(seed: int, purpose: Purpose) -> torch.Generator:
 class Streams:
     """The random streams that one run draws from while it trains."""
 
-    LIVE: tuple[Purpose, ...] = ("data", "z", "penalty", "dropout")
+    LIVE: tuple[Purpose, ...] = ("data", "z", "penalty", "dropout", "instance-noise")
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -43,13 +64,17 @@ class Streams:
         """Indices of the next batch of real images, drawn independently (with replacement)."""
         return torch.randint(size, (batch,), generator=self._generators["data"])
 
-    def z(self, batch: int, latent_dim: int) -> Float[Tensor, "batch latent"]:
-        """The next batch of standard normal noise."""
-        return torch.randn(batch, latent_dim, generator=self._generators["z"])
+    def z(self, batch: int, latent_dim: int, latent: Latent = "normal") -> Float[Tensor, "batch latent"]:
+        """The next batch of latent points."""
+        return LATENTS[latent](batch, latent_dim, self._generators["z"])
 
-    def mix(self, batch: int) -> Float[Tensor, " batch"]:
-        """The penalty's next mixing weights, uniform on [0, 1)."""
-        return torch.rand(batch, generator=self._generators["penalty"])
+    def uniform(self, shape: Sequence[int]) -> Float[Tensor, "*shape"]:
+        """The penalty's next numbers, uniform on [0, 1)."""
+        return torch.rand(*shape, generator=self._generators["penalty"])
+
+    def noise(self, shape: Sequence[int]) -> Float[Tensor, "*shape"]:
+        """The next standard normal instance noise."""
+        return torch.randn(*shape, generator=self._generators["instance-noise"])
 
     def mask(self, shape: tuple[int, ...], dropout: float) -> Float[Tensor, "*shape"]:
         """The next dropout mask: 0 with probability `dropout`, else 1 / (1 - dropout)."""
@@ -66,13 +91,15 @@ class Streams:
             generator.set_state(state[purpose].clone())
 
 
-def picture_noise(batch: int, latent_dim: int) -> Float[Tensor, "batch latent"]:
-    """The noise behind the filmstrips: the same for every run of every study."""
-    return torch.randn(batch, latent_dim, generator=torch.Generator().manual_seed(PICTURE_SEED))
+def picture_noise(batch: int, latent_dim: int, latent: Latent = "normal") -> Float[Tensor, "batch latent"]:
+    """The latent points behind the filmstrips: the same for every run of every study."""
+    return LATENTS[latent](batch, latent_dim, torch.Generator().manual_seed(PICTURE_SEED))
 
 
-def evaluation_noise(seed: int, n: int, latent_dim: int) -> Float[Tensor, "n latent"]:
-    """The noise that a run is evaluated on, the same at each of its visits, however many rows each takes."""
+def evaluation_noise(
+    seed: int, n: int, latent_dim: int, latent: Latent = "normal"
+) -> Float[Tensor, "n latent"]:
+    """The latent points a run is evaluated on, the same at each visit, however many rows each takes."""
     generator = stream(seed, "evaluation")
-    blocks = [torch.randn(_ROWS, latent_dim, generator=generator) for _ in range(-(-n // _ROWS))]
+    blocks = [LATENTS[latent](_ROWS, latent_dim, generator) for _ in range(-(-n // _ROWS))]
     return torch.cat(blocks)[:n]

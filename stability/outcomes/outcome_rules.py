@@ -27,6 +27,9 @@ from stability.outcomes.wording import describe_modes, describe_saturation
 from stability.records import Outcome
 from stability.spec.thresholds import Thresholds
 
+AS_GOOD_AS_REAL = 1.0
+"""The FID ratio of training images, on average; a smaller one is luck, and no mark to fall back from."""
+
 Rule = Callable[[Course, Thresholds], str | None]
 """Gives the reason where the rule holds, else None."""
 
@@ -80,7 +83,7 @@ def degraded(course: Course, thresholds: Thresholds) -> str | None:
         return None
     last = float(visits.fid_ratio[-1])
     best = float(np.min(visits.fid_ratio, where=np.isfinite(visits.fid_ratio), initial=math.inf))
-    if last > thresholds.degraded_ratio * best:
+    if last > thresholds.degraded_ratio * max(best, AS_GOOD_AS_REAL):
         return f"FID ratio {last:.3g} after {best:.3g} at its best, {_describe_modes_kept(visits)}"
     if states(visits, thresholds)[-1] == State.FADED and not progresses(visits, thresholds):
         return (

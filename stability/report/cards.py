@@ -1,4 +1,4 @@
-"""Chosen runs up close: curves, filmstrip, configuration, and what happened, in words."""
+"""Chosen runs up close: curves, filmstrip, film, latent views, configuration, and what happened, in words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from stability.analysis.exemplars import filmstrip_rows, typical_runs
+from stability.report.closeups import Film, View, card_film, card_views
 from stability.report.embed import data_uri
 from stability.report.figures import Bars, Onset, run_curves
 from stability.report.study import Study
@@ -71,6 +72,9 @@ class RunCard:
     figure: Markup
     strip: tuple[StripRow, ...]
     strip_note: str
+    film: Film | None
+    views: tuple[View, ...]
+    views_note: str
     replay: str
     records: pd.DataFrame
     evaluations: pd.DataFrame
@@ -96,7 +100,10 @@ def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunC
         spec.outcomes.stable_fid_ratio,
     )
     figure = run_curves(records, evaluations, onsets, bars=bars, horizon=spec.training.steps)
-    strip, note = _strip(study, row, [onset.step for onset in onsets])
+    store, moments = Store(frames.folder, frames.plan), [onset.step for onset in onsets]
+    film = _film(store, run)
+    strip, note = _strip(film, moments)
+    views, views_note = card_views(store, study.runs, run)
     return RunCard(
         run=run,
         outcome=str(row["outcome"]),
@@ -108,6 +115,9 @@ def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunC
         figure=inline_svg(figure, f"curves-{place}", _alt(row, evaluations, onsets)),
         strip=strip,
         strip_note=note,
+        film=card_film(film, moments) if film else None,
+        views=views,
+        views_note=views_note,
         replay=replay_command.format(folder=shlex.quote(str(frames.folder)), run=shlex.quote(run)),
         records=records[list(CURVES)],
         evaluations=evaluations,
@@ -153,7 +163,9 @@ def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
 
 def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
     names = ("fid_ratio", "best_fid_ratio", "modes", "precision", "recall", "diversity", "separation", "step")
-    return tuple((name, number(_plain(row[name]))) for name in names)
+    special = ("kl", "high_quality", "class_agreement", "diversity_within", "memorisation")
+    values = [(name, row[name]) for name in (*names, *special) if name in names or pd.notna(row[name])]
+    return tuple((name, number(_plain(value))) for name, value in values)
 
 
 def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> str:
@@ -171,11 +183,14 @@ def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> 
     return text + (f" Events at steps {', '.join(f'{onset.step:,}' for onset in onsets)}." if onsets else "")
 
 
-def _strip(study: Study, row: pd.Series, moments: list[int]) -> tuple[tuple[StripRow, ...], str]:
-    path = Store(study.frames.folder, study.frames.plan).picture(str(row["run"]))
-    if not path.is_file():
+def _film(store: Store, run: str) -> FilmStrip | None:
+    path = store.picture(run)
+    return read_filmstrip(path) if path.is_file() else None
+
+
+def _strip(film: FilmStrip | None, moments: list[int]) -> tuple[tuple[StripRow, ...], str]:
+    if film is None:
         return (), "No filmstrip was kept of this run."
-    film = read_filmstrip(path)
     chosen = filmstrip_rows(film.steps, moments, most=MOST_ROWS)
     rows = tuple(_strip_row(film, place) for place in chosen)
     note = "The same noise in every row; one row a visit"

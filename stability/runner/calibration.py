@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from stability.gan.cohort import Cohort, Placement, structure_key
+from stability.gan.cohort import Cohort, structure_key
 from stability.gan.evaluation import Evaluator
+from stability.gan.placement import Placement
 from stability.runner.planning import cohort_runs
 from stability.runner.trainer import PICTURES
+from stability.runner.visit import visit
 from stability.spec import Run, StudySpec
 from stability.store import Plan
 
@@ -57,7 +59,8 @@ def _time_kind(
     runs: list[Run], spec: StudySpec, evaluator: Evaluator, placement: Placement
 ) -> tuple[float, float]:
     """Seconds per step and per visit of one cohort: what its runs share, and each one's evaluation."""
-    cohort = Cohort(runs, evaluator.dataset.train, placement)
+    dataset = evaluator.dataset
+    cohort = Cohort(runs, dataset.train, placement, labels=dataset.train_labels)
     _train_to(cohort, WARM_UP)
     start, steps = time.perf_counter(), 0
     while steps < TIMED_STEPS and time.perf_counter() - start < MAX_SECONDS:
@@ -65,15 +68,10 @@ def _time_kind(
         _train_to(cohort, WARM_UP + steps)
     step = (time.perf_counter() - start) / steps
     start = time.perf_counter()
-    images = cohort.samples(spec.recording.samples)
-    held_out = evaluator.held_out
-    real_logits = cohort.real_logits(held_out)
-    fake_logits = cohort.logits(images[:, : len(held_out)])
+    seen = visit(cohort, evaluator, spec.recording.samples)
     cohort.pictures(PICTURES)
     shared, start = time.perf_counter() - start, time.perf_counter()
-    evaluator.evaluate(
-        images[0], run=runs[0].run, step=0, real_logits=real_logits[0], fake_logits=fake_logits[0]
-    )
+    seen.evaluate(0)
     return step, shared + (time.perf_counter() - start) * len(runs)
 
 

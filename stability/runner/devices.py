@@ -13,8 +13,8 @@ import torch
 
 from stability import __version__
 from stability.errors import StabilityError
-from stability.gan.classifier import Classifier
 from stability.gan.data import Dataset
+from stability.gan.describers import Describer
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")
 
@@ -56,7 +56,7 @@ def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict
     }
 
 
-def describe_environment(device: torch.device, dataset: Dataset, classifier: Classifier) -> dict[str, Any]:
+def describe_environment(device: torch.device, dataset: Dataset, describer: Describer) -> dict[str, Any]:
     """Everything besides the plan that could change a study's numbers."""
     return {
         "stability": __version__,
@@ -69,5 +69,5 @@ def describe_environment(device: torch.device, dataset: Dataset, classifier: Cla
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "libraries": {name: version(name) for name in LIBRARIES},
         "dataset": {"name": dataset.name, "sha256": dataset.sha256},
-        "classifier": {"name": classifier.name, "sha256": classifier.sha256},
+        "classifier": {"name": describer.name, "sha256": describer.sha256},
     }

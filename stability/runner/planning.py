@@ -10,7 +10,18 @@ from stability.gan.cohort import structure_key
 from stability.spec import Run, StudySpec
 from stability.store import FORMAT_VERSION, Plan, PlannedCohort
 
-COHORT_SIZES = {("cpu", "mlp"): 8, ("cpu", "dcgan"): 4, ("cuda", "mlp"): 32, ("cuda", "dcgan"): 16}
+COHORT_SIZES = {
+    ("cpu", "dcgan"): 4,
+    ("cpu", "conditional"): 4,
+    ("cpu", "unpool"): 1,
+    ("cuda", "mlp"): 32,
+    ("cuda", "fully-connected"): 32,
+    ("cuda", "maxout"): 32,
+    ("cuda", "dirac"): 32,
+    ("cuda", "dcgan"): 16,
+    ("cuda", "conditional"): 16,
+    ("cuda", "unpool"): 1,
+}
 """By device and architecture, never by timing: it would make records depend on the machine's mood."""
 DEFAULT_COHORT_SIZE = 8
 

@@ -6,7 +6,7 @@ import math
 import shlex
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,13 +15,15 @@ import torch
 
 from stability.design import ROUND, FinishedPoint, next_points, plan_runs
 from stability.errors import StabilityError
-from stability.gan.classifier import Classifier, load_classifier
-from stability.gan.cohort import Placement
 from stability.gan.data import Dataset, load_dataset
+from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
+from stability.gan.networks import source_digest
+from stability.gan.placement import Placement
 from stability.outcomes import label
 from stability.records import Outcome, RunResult
 from stability.runner.devices import choose_device, describe_environment, environment_changes, prepare
+from stability.runner.fit import check_code_allowed, check_fit, own_architectures
 from stability.runner.optuna_db import STUDY_DB, rebuild_study_db
 from stability.runner.planning import cohort_runs, extended, make_plan
 from stability.runner.status import finished_cohorts, is_complete, stored_results
@@ -46,6 +48,8 @@ class Resources:
     download: bool = False
     classifier: Path | None = None
     threads: int | None = None
+    allow_code: bool = False
+    """Whether networks of the user's own may be imported."""
 
 
 class Reporter(Protocol):
@@ -69,11 +73,13 @@ class Reporter(Protocol):
 
 @dataclass(slots=True)
 class Materials:
-    """Data set, classifier and device of a study, loaded once."""
+    """Data set, describer and device of a study, loaded once."""
 
     dataset: Dataset
-    classifier: Classifier
+    describer: Describer
     device: torch.device
+    code: Mapping[str, str] = field(default_factory=dict)
+    """The digests of the user's own networks, by name."""
 
     @staticmethod
     def load(
@@ -81,8 +87,10 @@ class Materials:
     ) -> Materials:
         """Load them; an error in the data begins with `where`, the place that the data set is named.
 
-        Raises StabilityError where data or classifier are missing or damaged.
+        Raises StabilityError where data or classifier are missing or damaged, where the networks do not fit
+        the data, or where they are code that nobody allowed to be imported.
         """
+        check_code_allowed(spec, allowed=resources.allow_code)
         try:
             dataset = load_dataset(
                 spec.dataset,
@@ -93,15 +101,17 @@ class Materials:
             )
         except StabilityError as error:
             raise StabilityError(f"{where}: {error}") from error
-        classifier = load_classifier(dataset, device=device, path=resources.classifier)
-        return Materials(dataset, classifier, device)
+        check_fit(spec, dataset)
+        describer = load_describer(dataset, device=device, path=resources.classifier)
+        code = {name: source_digest(name) for name in own_architectures(spec)}
+        return Materials(dataset, describer, device, code)
 
     def evaluator(self, spec: StudySpec, note: Callable[[str], None]) -> Evaluator:
         """The study's evaluator; `note` is told when it is slow, since real features are computed first."""
         recording = spec.recording
         return Evaluator(
             self.dataset,
-            self.classifier,
+            self.describer,
             samples=recording.samples,
             final_samples=recording.final_samples,
             note=note,
@@ -109,7 +119,8 @@ class Materials:
 
     def describe(self) -> dict[str, Any]:
         """Everything besides the plan that could change a study's numbers."""
-        return describe_environment(self.device, self.dataset, self.classifier)
+        own = {"networks": dict(self.code)} if self.code else {}
+        return describe_environment(self.device, self.dataset, self.describer) | own
 
 
 @dataclass(slots=True)

@@ -11,10 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stability.gan.cohort import Cohort, Placement
+from stability.gan.cohort import Cohort
 from stability.gan.evaluation import Evaluator
+from stability.gan.placement import Placement
 from stability.outcomes import label, stop_reason
 from stability.records import Divergence, Evaluation, History, Record, RunResult
+from stability.runner.views import first_view
+from stability.runner.visit import visit
 from stability.spec import Run, StudySpec, Thresholds
 from stability.store import CohortData, FilmStrip, decode_history, encode_history
 
@@ -31,6 +34,8 @@ class Track:
     evaluations: list[Evaluation] = field(default_factory=list)
     pictures: list[NDArray[np.uint8]] = field(default_factory=list)
     picture_steps: list[int] = field(default_factory=list)
+    weights: dict[str, NDArray[Any]] = field(default_factory=dict)
+    """What the run stopped with, if weights are kept; while it trains the cohort has them."""
     divergence: Divergence | None = None
     last_step: int = 0
     seconds: float = 0.0
@@ -89,7 +94,8 @@ class CohortTrainer:
         self.stop_thresholds = stop_thresholds
         self.evaluator = evaluator
         self.tracks = {run.run: Track(run) for run in runs}
-        self.cohort = Cohort(runs, evaluator.dataset.train, placement)
+        dataset = evaluator.dataset
+        self.cohort = Cohort(runs, dataset.train, placement, labels=dataset.train_labels)
         self._active = True
 
     @property
@@ -106,14 +112,14 @@ class CohortTrainer:
         """Train; yield the number of member-steps done since the last yield."""
         recording, horizon = self.spec.recording, self.spec.training.steps
         while self._active and self.step < horizon:
-            visit = min((self.step // recording.evaluate_every + 1) * recording.evaluate_every, horizon)
+            stop = min((self.step // recording.evaluate_every + 1) * recording.evaluate_every, horizon)
             lap = _Lap(self)
-            for records in self.cohort.train(visit, recording.every):
+            for records in self.cohort.train(stop, recording.every):
                 self._take(records)
                 if not self._active:
                     yield lap.done()
                     return
-                if self.step < visit:
+                if self.step < stop:
                     yield lap.done()
             self._visit()
             yield lap.done()
@@ -135,22 +141,11 @@ class CohortTrainer:
         final = self.step == self.spec.training.steps
         recording = self.spec.recording
         n = recording.final_samples if final else recording.samples
-        images = self.cohort.samples(n)
-        held_out = self.evaluator.held_out
-        real_logits = self.cohort.real_logits(held_out)
-        fake_logits = self.cohort.logits(images[:, : min(recording.samples, len(held_out))])
+        seen = visit(self.cohort, self.evaluator, n)
         pictures = self.cohort.pictures(PICTURES).cpu().numpy()
         for k, run in enumerate(self.cohort.runs):
             track = self.tracks[run.run]
-            track.evaluations.append(
-                self.evaluator.evaluate(
-                    images[k],
-                    run=run.run,
-                    step=self.step,
-                    real_logits=real_logits[k],
-                    fake_logits=fake_logits[k],
-                )
-            )
+            track.evaluations.append(seen.evaluate(k))
             track.pictures.append(pictures[k])
             track.picture_steps.append(self.step)
         if not final:
@@ -168,6 +163,10 @@ class CohortTrainer:
         leaving = [run.run for run in self.cohort.runs if run.run in names]
         if not leaving:
             return
+        if self.spec.recording.keep_weights:
+            for name, weights in self._cohort_weights().items():
+                if name in names:
+                    self.tracks[name].weights = weights
         for name in leaving:
             self.tracks[name].stopped = True
         keep = [k for k, run in enumerate(self.cohort.runs) if run.run not in names]
@@ -193,12 +192,31 @@ class CohortTrainer:
     def data(self) -> CohortData:
         """All that is kept of the finished cohort."""
         tracks = self.tracks
+        weights = self._weights() if self.spec.recording.keep_weights else {}
+        views = {
+            name: first_view(tracks[name].run, self.evaluator.dataset, own) for name, own in weights.items()
+        }
         return CohortData(
             results=self.results(),
             histories=tuple(track.history() for track in tracks.values()),
             seconds={name: track.seconds for name, track in tracks.items()},
             filmstrips={name: track.film() for name, track in tracks.items() if track.pictures},
+            weights=weights,
+            latent_views={name: view for name, view in views.items() if view is not None},
         )
+
+    def _weights(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """Every run's weights as they are now, or as they were when it stopped; broken ones stay broken."""
+        training = self._cohort_weights() if self._active else {}
+        return {
+            name: track.weights if track.stopped else training[name] for name, track in self.tracks.items()
+        }
+
+    def _cohort_weights(self) -> dict[str, dict[str, NDArray[Any]]]:
+        return {
+            run.run: {name: value.cpu().numpy() for name, value in self.cohort.member_weights(k).items()}
+            for k, run in enumerate(self.cohort.runs)
+        }
 
     def checkpoint(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and a JSON note from which `resume` goes on bit for bit."""
@@ -206,6 +224,7 @@ class CohortTrainer:
         for name, track in self.tracks.items():
             if track.pictures:
                 arrays[f"pictures/{name}"] = np.stack(track.pictures)
+            arrays |= {f"weights/{name}/{key}": value for key, value in track.weights.items()}
         note = {
             "active": [run.run for run in self.cohort.runs] if self._active else [],
             "tracks": [
@@ -230,16 +249,16 @@ class CohortTrainer:
             track.divergence, track.last_step = history.divergence, history.last_step
             track.pictures = list(arrays.get(f"pictures/{history.run}", ()))
             track.picture_steps = list(kept["picture_steps"])
+            track.weights = _below(f"weights/{history.run}/", arrays)
             track.seconds, track.stopped = kept["seconds"], kept["stopped"]
         self._active = bool(note["active"])
         if self._active:
             names = [run.run for run in self.cohort.runs]
             self.cohort.select([names.index(name) for name in note["active"]])
-            prefix = "cohort/"
-            self.cohort.load_state(
-                {
-                    name.removeprefix(prefix): torch.from_numpy(np.array(value))
-                    for name, value in arrays.items()
-                    if name.startswith(prefix)
-                }
-            )
+            state = _below("cohort/", arrays)
+            self.cohort.load_state({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+
+
+def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin so, without that beginning."""
+    return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}

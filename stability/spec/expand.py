@@ -29,6 +29,9 @@ def _is_penalised(config: Config) -> bool:
     return config.penalty != "none" and config.penalty_weight > 0
 
 
+LABELLED_LOSSES = ("minimax", "non-saturating", "least-squares")
+"""The losses whose discriminator has a target for real images, which can be smoothed."""
+
 DOUBTS: dict[str, Callable[[Config], bool]] = {
     "gradient penalty with batchnorm in the discriminator: "
     "the penalty is on each image's own gradient, batchnorm mixes the images of a batch": lambda config: (
@@ -40,10 +43,37 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "gradient penalty together with weight_clip: two bounds on the discriminator at once": lambda config: (
         _is_penalised(config) and config.weight_clip is not None
     ),
-    "wasserstein without weight_clip or penalty: nothing bounds the discriminator": lambda config: (
-        config.loss == "wasserstein" and config.weight_clip is None and not _is_penalised(config)
+    "spectral_norm together with weight_clip: a clipped weight's scale has no effect": lambda config: (
+        config.spectral_norm and config.weight_clip is not None
+    ),
+    "spectral_norm with batchnorm in the discriminator: "
+    "batchnorm undoes the bound on the layer before it": lambda config: (
+        config.spectral_norm and config.batchnorm in ("discriminator", "both")
+    ),
+    "wasserstein without weight_clip, penalty or spectral_norm: nothing bounds the discriminator": (
+        lambda config: (
+            config.loss == "wasserstein"
+            and config.weight_clip is None
+            and not config.spectral_norm
+            and not _is_penalised(config)
+        )
     ),
     "a penalty of weight 0 is no penalty": lambda config: (
         config.penalty != "none" and config.penalty_weight == 0
+    ),
+    "label_smoothing has no effect: this loss has no targets": lambda config: (
+        config.label_smoothing > 0 and config.loss not in LABELLED_LOSSES
+    ),
+    "momentum has no effect on adam, which has beta1": lambda config: (
+        config.momentum > 0 and config.optimizer == "adam"
+    ),
+    "images of 0 to 255 are not normalised: the discriminator's inputs are 100 times too large": (
+        lambda config: config.input_range == "bytes"
+    ),
+    "accuracy_bar with n_dis above 1: the discriminator is sped up and held back at once": lambda config: (
+        config.accuracy_bar is not None and config.n_dis > 1
+    ),
+    "n_dis and n_gen both above 1: a step holds several updates of both networks": lambda config: (
+        config.n_dis > 1 and config.n_gen > 1
     ),
 }

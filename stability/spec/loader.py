@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from ruamel.yaml import YAML
 
 from stability.errors import StabilityError
-from stability.spec.problems import Problem, show, unknown
+from stability.spec.config import ARCHITECTURE_NAMES, IMAGE_ARCHITECTURES, POINT_ARCHITECTURES
+from stability.spec.problems import Path, Problem, show, unknown
 from stability.spec.sections import (
     Problems,
     read_dataset,
@@ -21,14 +22,14 @@ from stability.spec.sections import (
     read_space,
 )
 from stability.spec.source import Source, read_source
-from stability.spec.study import Choice, Design, Range, Recording, StudySpec, Training
+from stability.spec.study import POINT_DATASETS, Choice, Design, Range, Recording, StudySpec, Training
 from stability.spec.thresholds import Thresholds
 
 MAX_BYTES = 1_000_000
 MAX_POINTS = 100_000
 
 
-def load_study(path: Path, overrides: Sequence[str] = ()) -> StudySpec:
+def load_study(path: FilePath, overrides: Sequence[str] = ()) -> StudySpec:
     """Read and check a study file; each override is a `key.key=value` that wins over the file.
 
     Raises `StabilityError`, one line with file, line and field, for anything that is wrong.
@@ -118,6 +119,7 @@ def _relations(spec: StudySpec, source: Source) -> Problems:
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
     problems += _cross_problems(spec)
+    problems += _architecture_problems(spec)
     if spec.design.sampler == "tpe" and not problems and not spec.sampled:
         words = "tpe needs something to search: put a parameter under space that is not in cross"
         problems.append(Problem(("design", "sampler"), words))
@@ -137,6 +139,25 @@ def _cross_problems(spec: StudySpec) -> Problems:
         Problem(("design", "cross", index), f"{show(name)} is not a list under space; {allowed}")
         for index, name in enumerate(spec.design.cross or ())
         if name not in lists
+    ]
+
+
+def _architecture_problems(spec: StudySpec) -> Problems:
+    """An architecture that the data set gives no examples for: dcgan on points, dirac on images."""
+    points = spec.dataset in POINT_DATASETS
+    misfits = IMAGE_ARCHITECTURES if points else POINT_ARCHITECTURES
+    kind = "points, not images" if points else "images, not points"
+    factor = spec.space.get("architecture")
+    places: list[tuple[Path, str]] = []
+    if isinstance(factor, Choice):
+        places = [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
+    elif "architecture" in spec.fixed:
+        places = [(("fixed", "architecture"), spec.fixed["architecture"])]
+    allowed = ", ".join(name for name in ARCHITECTURE_NAMES if name not in misfits)
+    return [
+        Problem(path, f"{name} does not fit dataset {spec.dataset}, which has {kind}; allowed: {allowed}")
+        for path, name in places
+        if name in misfits
     ]
 
 

@@ -191,6 +191,9 @@ def _range(name: str, data: dict[str, Any], path: Path, problems: Problems) -> R
         words = f"must be a list, each one of {', '.join(schema['enum'])}; it has no low and high"
         problems.append(Problem(path, words))
         return None
+    if schema.get("type") == "boolean":
+        problems.append(Problem(path, "must be a list of true and false; it has no low and high"))
+        return None
     entries = _known_keys(data, path, RANGE_KEYS, problems)
     for key in NEEDED:
         if key not in entries:

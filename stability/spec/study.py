@@ -12,7 +12,9 @@ from stability.spec.thresholds import Thresholds
 
 Sampler = Literal["sobol", "random", "grid", "tpe"]
 StopOutcome = Literal["diverged", "saturated", "collapsed"]
-DATASETS = ("mnist", "fashion-mnist", "kmnist", "cifar10")
+POINT_DATASETS = ("ring", "grid", "dirac")
+"""Problems whose examples are points and not images."""
+DATASETS = ("mnist", "fashion-mnist", "kmnist", "cifar10", "digits-stacked", *POINT_DATASETS)
 ImageSize = Literal[28, 32, 64]
 IMAGE_SIZES = get_args(ImageSize)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -75,7 +77,7 @@ class Training(_Section):
     """How long each run trains."""
 
     steps: Annotated[int, Field(ge=1, le=10_000_000)] = 12_000
-    """Generator updates: the horizon."""
+    """The horizon. A step is `n_dis` discriminator updates, then `n_gen` generator updates."""
     stop_on: tuple[StopOutcome, ...] = ("diverged",)
     cohort_size: Count | None = None
     """Runs trained in lockstep; by default from a table by device and architecture."""
@@ -91,7 +93,9 @@ class Recording(_Section):
     samples: Annotated[int, Field(ge=16, le=10_000)] = 1024
     """Generated images per visit; distances of all their pairs are taken."""
     final_samples: Annotated[int, Field(ge=16, le=50_000)] = 2048
-    """Images that the last visit takes one more FID on."""
+    """Images that the last visit takes one more FID on, and what else is counted on many samples."""
+    keep_weights: bool = False
+    """Keep every run's final weights, and its latent views."""
 
 
 class StudySpec(_Section):

@@ -3,6 +3,7 @@
 from stability.store.checkpoints import DamagedCheckpoint, decode_history, encode_history
 from stability.store.cohorts import CohortData
 from stability.store.filmstrips import FilmStrip, read_filmstrip
+from stability.store.latent_views import LatentView, ViewKind, read_latent_view
 from stability.store.plan import FORMAT_VERSION, Plan, PlannedCohort
 from stability.store.store import Store
 
@@ -11,10 +12,13 @@ __all__ = [
     "CohortData",
     "DamagedCheckpoint",
     "FilmStrip",
+    "LatentView",
     "Plan",
     "PlannedCohort",
     "Store",
+    "ViewKind",
     "decode_history",
     "encode_history",
     "read_filmstrip",
+    "read_latent_view",
 ]

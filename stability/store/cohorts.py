@@ -1,17 +1,21 @@
-"""One finished cohort as a folder of tables and filmstrips. Imports records, spec and the store's parts."""
+"""One finished cohort as a folder: tables, pictures, weights. Imports records, spec and the store's parts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from stability.records import History, RunResult
 from stability.spec import Run
+from stability.store.checkpoints import encode_checkpoint
 from stability.store.files import folder_at_once, write_flushed
 from stability.store.filmstrips import FilmStrip, encode_filmstrip, read_filmstrip
+from stability.store.latent_views import LatentView, encode_latent_view
 from stability.store.tables import (
     EVALUATIONS,
     RECORDS,
@@ -28,6 +32,8 @@ from stability.store.tables import (
 )
 
 FILMSTRIPS = "filmstrips"
+LATENT = "latent"
+WEIGHTS = "weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,10 @@ class CohortData:
     """By run: its share of the cohort's training time."""
     filmstrips: Mapping[str, FilmStrip]
     """By run; a run that stopped before its first visit has none."""
+    weights: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
+    """By run: its last weights by network and parameter, as `generator.body.0.weight`; none unless asked."""
+    latent_views: Mapping[str, LatentView] = field(default_factory=dict)
+    """By run; none unless weights are kept."""
 
 
 def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> None:
@@ -73,13 +83,26 @@ def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> No
         for name, table in tables.items():
             write_flushed(folder / f"{name}.parquet", encode_table(table))
         (folder / FILMSTRIPS).mkdir()
-        for run, strip in data.filmstrips.items():
-            if strip.images.size:
-                write_flushed(folder / FILMSTRIPS / f"{run}.png", encode_filmstrip(strip))
+        for relative, content in _files_of_runs(data):
+            (folder / relative).parent.mkdir(exist_ok=True)
+            write_flushed(folder / relative, content)
+
+
+def _files_of_runs(data: CohortData) -> Iterator[tuple[Path, bytes]]:
+    """Where each file of a single run belongs in the cohort's folder, and what it holds; made one by one."""
+    for run, strip in data.filmstrips.items():
+        if strip.images.size:
+            yield Path(FILMSTRIPS, f"{run}.png"), encode_filmstrip(strip)
+    for run, weights in data.weights.items():
+        yield Path(WEIGHTS, f"{run}.safetensors"), encode_checkpoint(weights, {"run": run})
+    for run, view in data.latent_views.items():
+        yield Path(LATENT, f"{run}.png"), encode_latent_view(view)
 
 
 def read_cohort_folder(path: Path, runs: pa.Table, events: pa.Table) -> CohortData:
     """Read a cohort back; its two tables of labels are given, for newer ones may be pending elsewhere.
+
+    Weights and latent views are left where they are: `Store` reads them run by run.
 
     Raises `StabilityError`: a file is damaged; `FileNotFoundError`: a table is missing.
     """
@@ -108,5 +131,10 @@ def _check_complete(
     for what, given in (("results", results), ("histories", histories), ("seconds", data.seconds)):
         if set(given) != set(names):
             raise ValueError(f"cohort {path.name}: {what} of {sorted(given)} instead of {sorted(names)}")
-    if strangers := set(data.filmstrips) - set(names):
-        raise ValueError(f"cohort {path.name}: filmstrips of {sorted(strangers)}")
+    for what, found in (
+        ("filmstrips", data.filmstrips),
+        ("weights", data.weights),
+        ("latent views", data.latent_views),
+    ):
+        if strangers := set(found) - set(names):
+            raise ValueError(f"cohort {path.name}: {what} of {sorted(strangers)}")

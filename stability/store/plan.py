@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from stability.errors import StabilityError
 from stability.spec import Run, Thresholds
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version of the whole results folder's format, kept in its plan."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,199}")

@@ -18,7 +18,14 @@ from stability.errors import StabilityError
 from stability.records import RunResult
 from stability.spec import Run
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
-from stability.store.cohorts import FILMSTRIPS, CohortData, read_cohort_folder, write_cohort_folder
+from stability.store.cohorts import (
+    FILMSTRIPS,
+    LATENT,
+    WEIGHTS,
+    CohortData,
+    read_cohort_folder,
+    write_cohort_folder,
+)
 from stability.store.files import check_writable, replace_file, sweep, told
 from stability.store.labels import STUDY, apply_pending, commit_labels, current
 from stability.store.lock import locked
@@ -158,7 +165,7 @@ class Store:
         self.drop_checkpoint(cohort_id)
 
     def read_cohort(self, cohort_id: str) -> CohortData:
-        """All that was kept of a finished cohort.
+        """All that was kept of a finished cohort but its weights and latent views, which are read by run.
 
         Raises `StabilityError`: it is not finished, or a file is damaged.
         """
@@ -224,9 +231,38 @@ class Store:
 
         Raises `StabilityError`: no such run is planned.
         """
+        return self._cohort_folder(run) / FILMSTRIPS / f"{run}.png"
+
+    def latent_view(self, run: str) -> Path:
+        """Where a run's latent view is, if it has one.
+
+        Raises `StabilityError`: no such run is planned.
+        """
+        return self._cohort_folder(run) / LATENT / f"{run}.png"
+
+    def weights(self, run: str) -> Arrays:
+        """A finished run's last weights by network and parameter, such as `generator.body.0.weight`.
+
+        Beside `generator.*` and `discriminator.*` there is `average.*` where its ema_decay is above 0.
+        Raises `StabilityError`: no such run is planned, it has not finished, its weights were not kept, or
+        the file is damaged.
+        """
+        folder = self._cohort_folder(run)
+        path = folder / WEIGHTS / f"{run}.safetensors"
+        if not folder.is_dir():
+            raise StabilityError(f"{self.folder}: {run} has not finished yet")
+        if not path.is_file():
+            raise StabilityError(f"{self.folder}: {run} was trained without recording.keep_weights")
+        with told(path):
+            read = decode_checkpoint(path.read_bytes())
+        if isinstance(read, DamagedCheckpoint):
+            raise StabilityError(f"{path}: damaged, {read.reason}")
+        return read[0]
+
+    def _cohort_folder(self, run: str) -> Path:
         if run not in self._cohort_of:
             raise StabilityError(f"{self.folder}: no run {run!r}")
-        return self._cohort(self._cohort_of[run]) / FILMSTRIPS / f"{run}.png"
+        return self._cohort(self._cohort_of[run])
 
     def _relabelled(self, cohort_id: str, results: Mapping[str, RunResult]) -> dict[str, bytes]:
         kept = self.table(cohort_id, "runs")

@@ -38,7 +38,8 @@ ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
 
 JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
 
-FID_PREFIX = "fid_"
+SIZED_PREFIXES = ("fid_", "modes_pacgan_", "kl_pacgan_")
+"""How the metrics begin whose full names end in the number of samples."""
 CONTENTS = "contents"
 
 
@@ -59,9 +60,8 @@ def _config_schema() -> pa.Schema:
 
 RECORDS = _schema(Record)
 EVENTS = _schema(Event)
-EVALUATIONS = _schema(Evaluation, without="fid")
-"""Without the FIDs: each name has a column of its own, after these."""
-NULLABLE_INTEGERS = ("divergence_step", "first_bad_step")
+EVALUATIONS = _schema(Evaluation, without="sized")
+"""Without the metrics named by their sizes: each has a column of its own, after these."""
 RUNS = pa.schema(
     [
         pa.field("run", pa.string(), False),
@@ -88,6 +88,8 @@ RUNS = pa.schema(
         pa.field("config", pa.string(), False),
     ]
 )
+NULLABLE_INTEGERS = tuple(field.name for field in RUNS if field.nullable and field.type == pa.int64())
+"""Columns of `RUNS` that pandas would otherwise turn into floats."""
 
 SCHEMAS = {"runs": RUNS, "records": RECORDS, "evaluations": EVALUATIONS, "events": EVENTS}
 """The tables of a cohort, each in a file of its name."""
@@ -121,37 +123,37 @@ def read_records(table: pa.Table) -> list[Record]:
 
 
 def evaluations_table(evaluations: Sequence[Evaluation]) -> pa.Table:
-    """One row per visit; every name in `fid` has its own column, null where that one was not evaluated.
+    """One row per visit; every name in `sized` has its own column, null where that one was not evaluated.
 
-    Raises `ValueError`: a FID's name is not `fid_<features>_<n>`, so it would be mistaken for something
-    else.
+    Raises `ValueError`: a name does not begin with one of `SIZED_PREFIXES`, so it would be mistaken for
+    something else.
     """
-    names = sorted({name for evaluation in evaluations for name in evaluation.fid})
+    names = sorted({name for evaluation in evaluations for name in evaluation.sized})
     for name in names:
-        if not name.startswith(FID_PREFIX) or name in EVALUATIONS.names:
-            raise ValueError(f"{name!r} does not name a FID, as fid_<features>_<n> does")
+        if not name.startswith(SIZED_PREFIXES) or name in EVALUATIONS.names:
+            raise ValueError(f"{name!r} names no metric by its size, as fid_<features>_<n> does")
     table = _table(EVALUATIONS, evaluations)
     for name in names:
-        column = pa.array([_one_nan(evaluation.fid.get(name)) for evaluation in evaluations], pa.float64())
+        column = pa.array([_one_nan(evaluation.sized.get(name)) for evaluation in evaluations], pa.float64())
         table = table.append_column(pa.field(name, pa.float64(), True), column)
     return table
 
 
 def read_evaluations(table: pa.Table) -> list[Evaluation]:
     """The evaluations of a table, in its order."""
-    fids = fid_columns(table.column_names)
+    names = sized_columns(table.column_names)
     rows = table.to_pylist()
     evaluations = []
     for row in rows:
-        values = {name: row.pop(name) for name in fids}
-        fid = {name: value for name, value in values.items() if value is not None}
-        evaluations.append(Evaluation(**_tupled(row, ["class_shares"]), fid=fid))
+        values = {name: row.pop(name) for name in names}
+        sized = {name: value for name, value in values.items() if value is not None}
+        evaluations.append(Evaluation(**_tupled(row, ["class_shares"]), sized=sized))
     return evaluations
 
 
-def fid_columns(names: Iterable[str]) -> list[str]:
-    """Which columns of an evaluations table are FIDs."""
-    return [name for name in names if name.startswith(FID_PREFIX) and name not in EVALUATIONS.names]
+def sized_columns(names: Iterable[str]) -> list[str]:
+    """Which columns of an evaluations table are metrics named by their sizes."""
+    return [name for name in names if name.startswith(SIZED_PREFIXES) and name not in EVALUATIONS.names]
 
 
 def events_table(results: Sequence[RunResult]) -> pa.Table:
@@ -245,7 +247,9 @@ def encode_table(table: pa.Table) -> bytes:
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a table that `encode_table` wrote, checking its pages and columns; FIDs may follow the schema's.
+    """Read a table that `encode_table` wrote, checking its pages and columns.
+
+    Metrics named by their sizes may follow the schema's columns.
 
     Raises `StabilityError`: the file is damaged or cannot be read; `FileNotFoundError`: it is not there.
     """
@@ -261,7 +265,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
         raise StabilityError(f"{path}: damaged or unreadable ({reason})") from None
     written = (table.schema.metadata or {}).get(CONTENTS.encode())
     fields, extra = list(table.schema)[: len(schema)], table.column_names[len(schema) :]
-    if written != _contents(table).encode() or fields != list(schema) or extra != fid_columns(extra):
+    if written != _contents(table).encode() or fields != list(schema) or extra != sized_columns(extra):
         raise StabilityError(f"{path}: damaged, or written by another version (its columns differ)")
     return table.replace_schema_metadata(None)
 

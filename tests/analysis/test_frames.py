@@ -45,7 +45,7 @@ def test_every_finished_run_is_a_row(frames: StudyFrames) -> None:
 
 def test_records_evaluations_and_events_have_their_fields(frames: StudyFrames) -> None:
     assert list(frames.records) == [field.name for field in dataclasses.fields(Record)]
-    assert {field.name for field in dataclasses.fields(Evaluation)} - {"fid"} <= set(frames.evaluations)
+    assert {field.name for field in dataclasses.fields(Evaluation)} - {"sized"} <= set(frames.evaluations)
     assert list(frames.events) == [field.name for field in dataclasses.fields(Event)]
     assert (len(frames.records), len(frames.evaluations), len(frames.events)) == (32, 20, 4)
     at_end = frames.evaluations["step"] == 30

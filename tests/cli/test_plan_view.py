@@ -27,6 +27,12 @@ def test_the_plan_in_plain_values() -> None:
     assert json.loads(json.dumps(found)) == found
 
 
+def test_the_examples_may_be_points() -> None:
+    found = summary("dataset=ring")
+    assert found["dataset"] == "ring, 100,000 training points"
+    assert found["metrics"] == "features of points"
+
+
 def test_every_threshold_is_printed() -> None:
     lines = as_text(summary("outcomes.persist=7")).splitlines()
     shown = {line.split()[0]: line.split()[1] for line in lines if len(line.split()) == 2}

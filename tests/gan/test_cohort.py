@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cohorts import CPU, CPU64, PlainLoop, make_run, some_images, train
+from cohorts import CPU, CPU64, make_run, some_images, some_labels, some_points, train
+from plain_loop import PlainLoop
 
+from stability.errors import StabilityError
 from stability.gan.cohort import Cohort, structure_key
+from stability.gan.data import training_subset
 from stability.gan.losses import LOSSES
 
-LOSS_NAMES = list(LOSSES)
+LOSS_NAMES = [name for name, loss in LOSSES.items() if not loss.paired]
+"""These may share a cohort."""
 
 
 def mixed_runs(**common: object) -> list:
@@ -86,8 +90,13 @@ def relative_difference(ours: dict, theirs: dict) -> float:
     return worst
 
 
+def beside(loss: str) -> str:
+    """A loss that may share a cohort with this one."""
+    return "relativistic" if LOSSES[loss].paired else "hinge"
+
+
 @pytest.mark.parametrize("architecture", ["mlp", "dcgan"])
-@pytest.mark.parametrize("loss", LOSS_NAMES)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(
     "extra",
     [
@@ -101,7 +110,7 @@ def test_engine_equals_a_plain_loop_in_float64(architecture, loss, extra):
     images = some_images()
     runs = [
         make_run(1, architecture=architecture, loss=loss, lr=3e-4, lr_ratio=2.0, beta1=0.4, **extra),
-        make_run(2, architecture=architecture, loss="hinge", lr=1e-3, **extra),
+        make_run(2, architecture=architecture, loss=beside(loss), lr=1e-3, **extra),
     ]
     cohort = Cohort(runs, images, CPU64)
     train(cohort, 50)
@@ -206,3 +215,107 @@ def test_other_image_shapes_train(architecture, size, channels):
         names = [name for name in before if name.startswith(net)]
         assert names
         assert all(not torch.equal(before[name], after[name]) for name in names)
+
+
+# --- what conditional networks are told ---------------------------------------------------------------
+
+
+def test_a_conditional_generator_draws_what_it_is_asked_for_in_turn():
+    run = make_run(1, architecture="conditional", batchnorm="none")
+    cohort = Cohort([run], some_images(), CPU, labels=some_labels(classes=4))
+    assert cohort.asked_labels(6).tolist() == [0, 1, 2, 3, 0, 1]
+    with torch.no_grad():
+        weight = cohort.generator.leaves["body.0.weight"]  # [members, inputs, outputs]
+        weight[:, :-4] = 0  # it looks at the class alone
+    images = cohort.samples(8)[0]
+    assert torch.equal(images[:4], images[4:])
+    assert not torch.equal(images[0], images[1])
+
+
+def test_a_conditional_discriminator_reads_the_class():
+    run = make_run(1, architecture="conditional", batchnorm="none")
+    cohort = Cohort([run], some_images(), CPU, labels=some_labels())
+    images = some_images(16)
+    one, other = (cohort.real_logits(images, torch.full((16,), label)) for label in (1, 2))
+    assert not torch.equal(one, other)
+    mixed = cohort.real_logits(images, some_labels(16, 2) + 1)
+    torch.testing.assert_close(mixed[0, ::2], one[0, ::2])
+    torch.testing.assert_close(mixed[0, 1::2], other[0, 1::2])
+
+
+def test_a_conditional_pair_needs_classes():
+    with pytest.raises(StabilityError, match="conditional needs a data set with classes"):
+        Cohort([make_run(1, architecture="conditional")], some_images(), CPU)
+
+
+# --- packs, subsets, averages -------------------------------------------------------------------------
+
+
+def test_packs_are_judged_together():
+    cohort = Cohort([make_run(1, packing=2, batchnorm="none")], some_images(), CPU)
+    images = some_images(7)
+    logits = cohort.real_logits(images)
+    assert logits.shape == (1, 3)  # the seventh has nobody beside it
+    swapped = images[[2, 1, 0, 3, 4, 5, 6]]
+    changed = cohort.real_logits(swapped)[0] != logits[0]
+    assert changed.tolist() == [True, True, False]
+
+
+def test_training_sees_only_the_subset():
+    run = make_run(1, train_size=5)
+    images = some_images()
+    kept = set(training_subset(len(images), 5).tolist())
+    masked = images.clone()
+    masked[[k for k in range(len(images)) if k not in kept]] = 0
+    assert_member_equal(train(Cohort([run], images, CPU), 5), 0, train(Cohort([run], masked, CPU), 5))
+    masked[min(kept)] = 0
+    other = train(Cohort([run], masked, CPU), 5)
+    assert not torch.equal(
+        other["generator/body.0.weight"], train(Cohort([run], images, CPU), 5)["generator/body.0.weight"]
+    )
+
+
+def test_more_images_to_train_on_than_there_are():
+    with pytest.raises(StabilityError, match="65"):
+        train(Cohort([make_run(1, train_size=65)], some_images(), CPU), 1)
+
+
+def test_averages_are_what_is_sampled():
+    run = make_run(1, ema_decay=0.5)
+    cohort = Cohort([run], some_images(), CPU)
+    plain = Cohort([make_run(1)], some_images(), CPU)
+    train(cohort, 5), train(plain, 5)
+    assert torch.equal(cohort.generator.leaves["body.0.weight"], plain.generator.leaves["body.0.weight"])
+    assert not torch.equal(cohort.samples(4), plain.samples(4))
+    with torch.no_grad():
+        for leaf, mean in zip(plain.generator.parameters, cohort.average.parameters, strict=True):
+            leaf.copy_(mean)
+    assert torch.equal(cohort.samples(4), plain.samples(4))
+    assert {name.partition(".")[0] for name in cohort.member_weights(0)} == {
+        "generator",
+        "discriminator",
+        "average",
+    }
+
+
+# --- points -------------------------------------------------------------------------------------------
+
+
+def test_pictures_of_points_are_one_cloud_for_each_member():
+    runs = [make_run(k, architecture="maxout", latent_dim=2) for k in (1, 2)]
+    cohort = Cohort(runs, some_points(), CPU)
+    pictures = cohort.pictures(16)
+    assert pictures.shape == (2, 1, 64, 64, 1)
+    assert cohort.samples(50).shape == (2, 50, 2, 1, 1)
+
+
+def test_the_discriminators_range_is_reached_by_both():
+    """In 0..255, at equal weights, logits are those of the stretched images."""
+    symmetric, stretched = (
+        Cohort([make_run(1, input_range=r, batchnorm="none")], some_images(), CPU64)
+        for r in ("symmetric", "bytes")
+    )
+    images = some_images(16)
+    as_bytes = (images.double() / 127.5 - 1).add(1).mul(127.5)
+    expected = symmetric.discriminator(as_bytes.expand(2, *as_bytes.shape))[:1]
+    torch.testing.assert_close(stretched.real_logits(images), expected)

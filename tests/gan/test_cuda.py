@@ -6,8 +6,9 @@ import pytest
 import torch
 from cohorts import CPU64, make_run, some_images, train
 
-from stability.gan.cohort import Cohort, Placement
+from stability.gan.cohort import Cohort
 from stability.gan.losses import LOSSES
+from stability.gan.placement import Placement
 
 pytestmark = [
     pytest.mark.cuda,

@@ -10,7 +10,8 @@ from PIL import Image
 
 from stability.errors import StabilityError
 from stability.gan import data
-from stability.gan.data import load_dataset, to_unit
+from stability.gan.data import load_dataset, to_unit, training_subset
+from stability.spec.study import DATASETS, POINT_DATASETS
 
 CPU = torch.device("cpu")
 
@@ -59,6 +60,45 @@ def test_to_unit_maps_black_and_white_to_the_ends() -> None:
     pixels = torch.tensor([0, 51, 255], dtype=torch.uint8)
     assert to_unit(pixels, torch.float64).tolist() == pytest.approx([-1, -0.6, 1], abs=1e-15)
     assert pixels.tolist() == [0, 51, 255]
+
+
+def test_to_unit_leaves_points_where_they_are() -> None:
+    points = torch.tensor([-4.0, 0.25, 3e5])
+    assert to_unit(points).tolist() == points.tolist()
+    assert to_unit(points, torch.float64).dtype == torch.float64
+
+
+def test_every_name_of_a_study_file_is_known() -> None:
+    with pytest.raises(StabilityError) as caught:
+        load_dataset("nothing", device=CPU)
+    listed = str(caught.value).partition("allowed: ")[2].split(", ")
+    assert sorted(listed) == sorted([*DATASETS, "folder:PATH"])
+
+
+@pytest.mark.parametrize("name", POINT_DATASETS)
+def test_points_are_float_images_of_one_pixel(name: str) -> None:
+    points = load_dataset(name, device=CPU)
+    assert points.problem is not None
+    modes, dim = points.problem.centres.shape
+    assert points.train.shape == (100_000, dim, 1, 1)
+    assert points.test.shape == (10_000, dim, 1, 1)
+    assert points.train.dtype == torch.float32
+    assert (points.channels, points.image_size, points.native) == (dim, 1, True)
+    assert len(points.classes) == modes
+    assert len(points.sha256) == 64
+    assert points is load_dataset(name, device=CPU)
+    with pytest.raises(StabilityError, match=f"{name}: image_size 32 does not apply to points"):
+        load_dataset(name, device=CPU, image_size=32)
+
+
+def test_a_small_training_set_is_part_of_a_larger_one() -> None:
+    small, large = training_subset(1000, 10), training_subset(1000, 300)
+    assert torch.equal(small, large[:10])
+    assert len(set(large.tolist())) == 300
+    assert sorted(training_subset(50, 50).tolist()) == list(range(50))
+    assert small.tolist() != list(range(10))
+    with pytest.raises(StabilityError, match="train_size: 51 is more than the 50 training images"):
+        training_subset(50, 51)
 
 
 def test_torchvision_sets_are_read_from_the_data_root(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from dataclasses import fields
 
 import pytest
 import torch
-from cohorts import CPU, CPU64, PlainLoop, generator_loss, make_run, some_images
+from cohorts import CPU, CPU64, make_run, some_images
+from plain_loop import PlainLoop, generator_loss
 from torch import Tensor
 
-from stability.gan.adam import AdamSettings, stacked_adam
 from stability.gan.cohort import Cohort
 from stability.gan.diagnostics import (
     PROBABILITIES,
@@ -20,6 +20,7 @@ from stability.gan.diagnostics import (
     separation,
 )
 from stability.gan.losses import LOSSES
+from stability.gan.optimizers import OptimizerSettings, stacked_optimizer
 from stability.records import Record
 
 INF, NAN = math.inf, math.nan
@@ -98,8 +99,8 @@ def test_relative_update_by_hand() -> None:
 def test_relative_update_is_one_for_adams_first_step_at_any_scale(scale) -> None:
     leaves = [scale * normal(2, 6, 7), scale * normal(2, 7, seed=1)]
     before = [leaf.clone() for leaf in leaves]
-    settings = [AdamSettings(1e-3, 0.5, 0.999), AdamSettings(0.3, 0.0, 0.9)]
-    stacked_adam(leaves, settings).step([normal(*leaf.shape, seed=3) for leaf in leaves])
+    settings = [OptimizerSettings(1e-3, 0.5, 0.999), OptimizerSettings(0.3, 0.0, 0.9)]
+    stacked_optimizer("adam", leaves, settings).step([normal(*leaf.shape, seed=3) for leaf in leaves])
     update = relative_update(before, leaves, torch.tensor([1e-3, 0.3], dtype=torch.float64))
     torch.testing.assert_close(update, torch.ones(2).double(), rtol=1e-4, atol=0)
 
@@ -164,7 +165,7 @@ def weights_of(module: torch.nn.Module) -> list[Tensor]:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_record_says_what_autograd_says_of_plain_modules(architecture, loss) -> None:
     run = make_run(1, architecture=architecture, loss=loss, lr_ratio=3.0)
-    record = one_step([run, make_run(2, architecture=architecture)])[0]
+    record = one_step([run, make_run(2, architecture=architecture, loss=loss)])[0]
     loop = PlainLoop(run, some_images())
     before_d, before_g = weights_of(loop.d), weights_of(loop.g)
 
@@ -176,8 +177,8 @@ def test_a_record_says_what_autograd_says_of_plain_modules(architecture, loss) -
     assert record.discriminator_update == close(change(loop.d, before_d, run.config.lr_d))
 
     fake = loop.fake.detach().requires_grad_()
-    logits = loop.d(fake)
-    summed = generator_loss(loss, logits) * len(logits)
+    real_logits, logits = loop.d(loop.real), loop.d(fake)
+    summed = generator_loss(loss, real_logits, logits) * len(logits)
     to_fake, to_logits = torch.autograd.grad(summed, [fake, logits])
     assert record.loss_g == close(summed / len(logits))
     assert record.signal == close(to_logits.abs().mean())
@@ -221,7 +222,7 @@ def test_signal_of_a_linear_loss_is_one_whatever_the_batch_size() -> None:
 
 
 def test_probabilities_are_null_exactly_for_the_losses_without() -> None:
-    records = one_step([make_run(k, loss=loss) for k, loss in enumerate(LOSSES)])
+    records = [one_step([make_run(k, loss=loss)])[0] for k, loss in enumerate(LOSSES)]
     for record, loss in zip(records, LOSSES.values(), strict=True):
         for name in PROBABILITIES:
             assert (getattr(record, name) is None) == (not loss.sigmoid)

@@ -9,9 +9,10 @@ import torch
 
 from stability.errors import StabilityError
 from stability.gan import evaluation
-from stability.gan.classifier import load_classifier, measure_accuracy
-from stability.gan.data import Dataset, load_dataset, to_unit
-from stability.gan.evaluation import Evaluator, class_use, separation
+from stability.gan.classifier import measure_accuracy
+from stability.gan.data import Dataset, load_dataset, to_unit, training_subset
+from stability.gan.describers import ClassifierDescriber, load_describer
+from stability.gan.evaluation import Evaluator, separation
 from stability.records import Evaluation
 
 CPU = torch.device("cpu")
@@ -44,8 +45,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluator(mnist: Dataset, cache: Path) -> Evaluator:
-    classifier = load_classifier(mnist, device=CPU)
-    return Evaluator(cut(mnist, 4000, 2000), classifier, samples=256, final_samples=512, cache_dir=cache)
+    describer = load_describer(mnist, device=CPU)
+    return Evaluator(cut(mnist, 4000, 2000), describer, samples=256, final_samples=512, cache_dir=cache)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def evaluate(evaluator: Evaluator, images: torch.Tensor) -> Evaluation:
 def test_real_images_score_as_real(evaluator: Evaluator, unseen: torch.Tensor) -> None:
     found = evaluate(evaluator, unseen[:256])
     assert found.fid_ratio == pytest.approx(1, abs=0.8)
-    assert found.fid_ratio == found.fid["fid_mnist_cnn_256"] / found.fid_floor
+    assert found.fid_ratio == found.sized["fid_mnist_cnn_256"] / found.fid_floor
     assert (found.modes, found.n_modes) == (10, 10)
     assert found.effective_modes > 9.5
     assert found.kl < 0.05
@@ -113,7 +114,7 @@ def test_one_bad_pixel_makes_every_metric_nan(evaluator: Evaluator, unseen: torc
     images[17, 0, 3, 3] = bad
     found = evaluate(evaluator, images)
     assert [name for name in METRICS if not math.isnan(getattr(found, name))] == []
-    assert all(math.isnan(value) for value in (*found.fid.values(), *found.class_shares))
+    assert all(math.isnan(value) for value in (*found.sized.values(), *found.class_shares))
     assert found.modes == 0
     assert len(found.class_shares) == 10
     assert found.fid_floor > 0
@@ -121,12 +122,12 @@ def test_one_bad_pixel_makes_every_metric_nan(evaluator: Evaluator, unseen: torc
 
 def test_the_last_visit_has_fid_at_both_sizes(evaluator: Evaluator, unseen: torch.Tensor) -> None:
     found = evaluate(evaluator, unseen)
-    assert list(found.fid) == ["fid_mnist_cnn_256", "fid_mnist_cnn_512"]
-    assert found.fid["fid_mnist_cnn_256"] == evaluate(evaluator, unseen[:256]).fid["fid_mnist_cnn_256"]
+    assert list(found.sized) == ["fid_mnist_cnn_256", "fid_mnist_cnn_512"]
+    assert found.sized["fid_mnist_cnn_256"] == evaluate(evaluator, unseen[:256]).sized["fid_mnist_cnn_256"]
     assert found.n_samples == 256
     assert found.fid_floor == evaluator.reference(256).floor.mean > evaluator.reference(512).floor.mean
     assert found.precision == evaluate(evaluator, unseen[:256]).precision
-    assert found.fid_ratio == found.fid["fid_mnist_cnn_256"] / found.fid_floor
+    assert found.fid_ratio == found.sized["fid_mnist_cnn_256"] / found.fid_floor
 
 
 def test_the_same_samples_give_the_same_evaluation(evaluator: Evaluator, unseen: torch.Tensor) -> None:
@@ -135,7 +136,7 @@ def test_the_same_samples_give_the_same_evaluation(evaluator: Evaluator, unseen:
 
 def test_held_out_images_are_real_and_fixed(evaluator: Evaluator, cache: Path) -> None:
     assert evaluator.held_out.shape == (1024, 1, 28, 28)
-    again = Evaluator(evaluator.dataset, evaluator.classifier, samples=64, final_samples=64, cache_dir=cache)
+    again = Evaluator(evaluator.dataset, evaluator.describer, samples=64, final_samples=64, cache_dir=cache)
     assert torch.equal(again.held_out, evaluator.held_out)
 
 
@@ -147,12 +148,12 @@ def forbid(*args: object) -> None:
 def cached(evaluator: Evaluator, tmp_path: Path) -> tuple[Evaluator, Path]:
     small = cut(evaluator.dataset, 200, 60)
     folder = tmp_path / "cache"
-    first = Evaluator(small, evaluator.classifier, samples=50, final_samples=50, cache_dir=folder)
+    first = Evaluator(small, evaluator.describer, samples=50, final_samples=50, cache_dir=folder)
     return first, folder
 
 
 def again(first: Evaluator, folder: Path) -> Evaluator:
-    return Evaluator(first.dataset, first.classifier, samples=50, final_samples=50, cache_dir=folder)
+    return Evaluator(first.dataset, first.describer, samples=50, final_samples=50, cache_dir=folder)
 
 
 def test_features_and_floors_are_computed_once(
@@ -174,7 +175,7 @@ def test_a_note_tells_of_features_that_are_not_kept_yet(
     def evaluator(samples: int, folder: Path) -> None:
         Evaluator(
             first.dataset,
-            first.classifier,
+            first.describer,
             samples=samples,
             final_samples=50,
             cache_dir=folder,
@@ -192,7 +193,7 @@ def test_final_samples_cost_no_distances(
     cached: tuple[Evaluator, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, folder = cached
-    large = Evaluator(first.dataset, first.classifier, samples=20, final_samples=150, cache_dir=folder)
+    large = Evaluator(first.dataset, first.describer, samples=20, final_samples=150, cache_dir=folder)
     monkeypatch.setattr(evaluation, "manifold", forbid)
     monkeypatch.setattr(evaluation, "nearest", forbid)
     floors = large.floors()
@@ -224,7 +225,8 @@ def test_only_the_cpu_sees_float64(evaluator: Evaluator, unseen: torch.Tensor, t
             for name in ("train", "train_labels", "test", "test_labels")
         },
     )
-    classifier = evaluator.classifier
+    describer = evaluator.describer
+    assert isinstance(describer, ClassifierDescriber)
     logits = torch.linspace(0, 1, 60)
     found = []
     for dataset, images, m in (
@@ -232,10 +234,10 @@ def test_only_the_cpu_sees_float64(evaluator: Evaluator, unseen: torch.Tensor, t
         (away, unseen.as_subclass(NoFloat64), logits.as_subclass(NoFloat64)),
     ):
         one = Evaluator(
-            dataset, classifier, samples=50, final_samples=80, cache_dir=tmp_path / str(len(found))
+            dataset, describer, samples=50, final_samples=80, cache_dir=tmp_path / str(len(found))
         )
         evaluation = one.evaluate(images[:80], run="r", step=1, real_logits=m, fake_logits=m[:50])
-        found.append((evaluation, one.floors(), measure_accuracy(classifier, dataset)))
+        found.append((evaluation, one.floors(), measure_accuracy(describer.classifier, dataset)))
     assert found[0] == found[1]
 
 
@@ -263,11 +265,11 @@ def test_an_unwritable_cache_is_no_error(cached: tuple[Evaluator, Path], tmp_pat
 
 
 def test_too_few_images_are_told(evaluator: Evaluator, cache: Path) -> None:
-    classifier = evaluator.classifier
+    describer = evaluator.describer
     with pytest.raises(StabilityError, match="mnist: 40 training images are fewer than the 50 samples"):
-        Evaluator(cut(evaluator.dataset, 40, 99), classifier, samples=20, final_samples=50, cache_dir=cache)
+        Evaluator(cut(evaluator.dataset, 40, 99), describer, samples=20, final_samples=50, cache_dir=cache)
     with pytest.raises(StabilityError, match="mnist: 5 held-out images are too few"):
-        Evaluator(cut(evaluator.dataset, 99, 5), classifier, samples=20, final_samples=50, cache_dir=cache)
+        Evaluator(cut(evaluator.dataset, 99, 5), describer, samples=20, final_samples=50, cache_dir=cache)
 
 
 def test_separation_counts_pairs() -> None:
@@ -287,26 +289,78 @@ def test_separation_equals_all_pairs() -> None:
     assert separation(real, fake) == pytest.approx(pairs.mean().item(), rel=1e-12)
 
 
-def logits_for(classes: list[int], confidence: float, n_classes: int) -> torch.Tensor:
-    probabilities = torch.full((len(classes), n_classes), (1 - confidence) / (n_classes - 1))
-    probabilities[torch.arange(len(classes)), classes] = confidence
-    return probabilities.log()
+def test_asked_for_labels_are_compared_with_what_came(evaluator: Evaluator, mnist: Dataset) -> None:
+    images, labels = to_unit(mnist.test[4000:4256]), mnist.test_labels[4000:4256]
+    logits = torch.zeros(1)
+    right, wrong, none = (
+        evaluator.evaluate(images, run="r", step=1, real_logits=logits, fake_logits=logits, labels=asked)
+        for asked in (labels, (labels + 1) % 10, None)
+    )
+    assert right.class_agreement > 0.97
+    assert wrong.class_agreement < 0.02
+    assert right.diversity_within == pytest.approx(1, abs=0.1)
+    assert wrong.diversity_within == pytest.approx(1, abs=0.3)  # one digit each, though the wrong one
+    assert (none.class_agreement, none.diversity_within) == (None, None)
+    same = {"class_agreement": None, "diversity_within": None}
+    assert dataclasses.replace(right, **same) == none
 
 
-def test_class_use_by_hand() -> None:
-    even = torch.full((4,), 0.25, dtype=torch.float64)
-    found = class_use(logits_for([0, 0, 1, 1], 0.95, 4), even)
-    assert found.shares == (0.5, 0.5, 0, 0)
-    assert found.modes == 2
-    assert found.effective_modes == pytest.approx(2)
-    assert found.kl == pytest.approx(math.log(2))
-    assert found.confidence == pytest.approx(0.95, rel=1e-6)
+def test_diversity_within_sees_one_image_per_class(evaluator: Evaluator, mnist: Dataset) -> None:
+    """All ten classes are there, so that the diversity of all samples hardly tells."""
+    first = [int((mnist.test_labels == digit).nonzero()[0, 0]) for digit in range(10)]
+    images, labels = to_unit(mnist.test[first]).repeat(20, 1, 1, 1), torch.arange(10).repeat(20)
+    logits = torch.zeros(1)
+    found = evaluator.evaluate(images, run="r", step=1, real_logits=logits, fake_logits=logits, labels=labels)
+    assert found.diversity_within == pytest.approx(0, abs=1e-4)
+    assert found.diversity > 0.7
+    assert found.modes == 10
+    mixed = evaluator.evaluate(
+        images, run="r", step=1, real_logits=logits, fake_logits=logits, labels=labels.roll(1) * 0
+    )
+    assert mixed.diversity_within > 1.1  # any digit came when 0 was asked for
 
 
-def test_a_mode_needs_confidence_and_a_fiftieth_of_the_samples() -> None:
-    even = torch.full((10,), 0.1, dtype=torch.float64)
-    assert class_use(logits_for([1] * 100, 0.89, 10), even).modes == 0
-    assert class_use(logits_for([1] * 98 + [2] * 2, 0.91, 10), even).modes == 2
-    assert class_use(logits_for([1] * 99 + [2], 0.91, 10), even).modes == 1
-    even = torch.full((100,), 0.01, dtype=torch.float64)
-    assert class_use(logits_for([1] * 499 + [2], 0.91, 100), even).modes == 2
+def test_a_class_asked_for_once_has_no_diversity_within(evaluator: Evaluator, mnist: Dataset) -> None:
+    logits, labels = torch.zeros(1), torch.arange(10)
+    found = evaluator.evaluate(
+        to_unit(mnist.test[:10]), run="r", step=1, real_logits=logits, fake_logits=logits, labels=labels
+    )
+    assert math.isnan(found.diversity_within)
+    assert found.class_agreement < 0.5
+
+
+def test_copies_are_of_the_images_that_were_trained_on(evaluator: Evaluator) -> None:
+    train = evaluator.dataset.train
+    rows = training_subset(len(train), 500)
+    others = torch.tensor(sorted(set(range(len(train))) - set(rows.tolist())))
+    logits = torch.zeros(1)
+
+    def memorisation(chosen: torch.Tensor, train_size: int | None) -> float:
+        return evaluator.evaluate(
+            to_unit(train[chosen[:256]]),
+            run="r",
+            step=1,
+            real_logits=logits,
+            fake_logits=logits,
+            train_size=train_size,
+        ).memorisation
+
+    assert memorisation(rows, 500) < 0.01
+    assert memorisation(others, 500) == pytest.approx(1, abs=0.2)
+    assert memorisation(others, None) < 0.01
+    with pytest.raises(StabilityError, match="train_size: 4001 is more than the 4000 training images"):
+        memorisation(rows, 4001)
+
+
+def test_real_training_images_are_scored_as_if_generated(evaluator: Evaluator) -> None:
+    found = evaluator.real_scores(512)
+    assert found == evaluator.real_scores(512)
+    assert set(found.sized) == {"fid_mnist_cnn_256", "fid_mnist_cnn_512"}
+    assert (found.run, found.n_samples, found.modes, found.separation) == ("real", 256, 10, 0.5)
+    assert found.fid_ratio == pytest.approx(1, abs=0.3)
+    assert found.memorisation < 0.01
+    assert found.class_agreement > 0.98
+    assert found.diversity_within == pytest.approx(1, abs=0.1)
+    assert evaluator.real_scores().sized.keys() == {"fid_mnist_cnn_256"}
+    with pytest.raises(StabilityError, match="fewer than the 5000 samples"):
+        evaluator.real_scores(5000)

@@ -79,3 +79,17 @@ def test_the_floor_needs_enough_images() -> None:
     statistics = feature_statistics(features(50, 0))
     with pytest.raises(ValueError, match="100 images cannot be drawn from 50"):
         fid_floor(features(50, 0), statistics, 100, generator=torch.Generator())
+
+
+def test_one_feature() -> None:
+    """Means 0 and 2, variances 1 and 9: 2^2 + (1 - 3)^2."""
+    a, b = torch.tensor([[-1.0], [0.0], [1.0]]), torch.tensor([[-1.0], [2.0], [5.0]])
+    assert fid(feature_statistics(a), feature_statistics(b)) == pytest.approx(8)
+
+
+def test_points_that_are_all_equal() -> None:
+    at_zero, at_two = feature_statistics(torch.zeros(9, 1)), feature_statistics(torch.full((9, 1), 2.0))
+    assert fid(at_zero, at_zero) == 0
+    assert fid(at_zero, at_two) == 4
+    floor = fid_floor(torch.zeros(50, 1), at_zero, 9, generator=torch.Generator().manual_seed(0))
+    assert (floor.mean, floor.std) == (0, 0)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from stability.gan.manifold import diversity, manifold, nearest, prdc
+from stability.gan.manifold import diversity, manifold, nearest, prdc, relative, spread
 
 
 def normal(n: int, seed: int, shift: float = 0.0) -> torch.Tensor:
@@ -85,7 +85,47 @@ def test_a_copy_is_at_distance_zero_even_far_from_the_origin() -> None:
     assert nearest(references[2500:2600], references).max().item() == 0
 
 
-def test_nearest_of_nan_is_nan() -> None:
-    queries = normal(3, 0)
-    queries[1] = torch.nan
-    assert nearest(queries, normal(10, 1)).isnan().tolist() == [False, True, False]
+@pytest.mark.parametrize("features", [2, 8])
+def test_nearest_of_nan_is_nan(features: int) -> None:
+    queries = normal(3, 0)[:, :features]
+    queries[1, 0] = torch.nan
+    assert nearest(queries, normal(10, 1)[:, :features]).isnan().tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("features", [1, 2, 3])
+def test_nearest_among_many_close_points_is_exact(features: int) -> None:
+    queries, references = normal(20, 0)[:, :features] * 1e-4 + 4, normal(5000, 1)[:, :features] * 1e-4 + 4
+    expected = torch.cdist(queries.double(), references.double(), compute_mode="donot_use_mm_for_euclid_dist")
+    torch.testing.assert_close(nearest(queries, references), expected.amin(1).float(), rtol=1e-6, atol=0)
+
+
+def test_equal_points_have_the_least_radius() -> None:
+    equal = torch.zeros(10, 1)
+    assert manifold(equal, least_radius=0.5).radii.tolist() == [0.5] * 10
+    assert manifold(equal).radii.tolist() == [0] * 10
+    line = torch.arange(10.0)[:, None]
+    assert torch.equal(manifold(line, least_radius=0.5).radii, manifold(line).radii)
+    real = manifold(equal, least_radius=0.5)
+    inside, outside = (
+        prdc(real, manifold(torch.full((8, 1), at), least_radius=0.5)) for at in (0.499, 0.501)
+    )
+    assert (inside.precision, inside.recall, inside.coverage) == (1, 1, 1)
+    assert inside.density == 10 / 5  # every fake lies in all ten balls
+    assert (outside.precision, outside.recall, outside.density, outside.coverage) == (0, 0, 0, 0)
+
+
+def test_relative_to_reals_that_are_all_equal() -> None:
+    assert relative(6.0, 3.0) == relative(6.0, 3.0, unit=0.1) == 2
+    assert relative(0.0, 0.0) == relative(0.0, 0.0, unit=0.1) == 1
+    assert relative(0.3, 0.0, unit=0.1) == pytest.approx(4)
+    assert relative(0.3, 0.0) == math.inf
+    assert math.isnan(relative(math.nan, 0.0))
+    assert math.isnan(relative(math.nan, 0.0, unit=0.1))
+    equal, line = manifold(torch.zeros(6, 1)), manifold(torch.arange(6.0)[:, None])
+    assert diversity(equal, equal) == 1
+    assert diversity(equal, line, unit=0.5) == pytest.approx(1 + line.spread / 0.5)
+
+
+def test_spread_is_the_mean_distance_of_pairs() -> None:
+    assert spread(torch.tensor([[0.0], [1.0], [5.0]])) == pytest.approx((1 + 5 + 4) / 3)
+    assert math.isnan(spread(torch.zeros(1, 2)))

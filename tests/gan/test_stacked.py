@@ -10,7 +10,8 @@ from stability.gan.networks import ARCHITECTURES, ImageShape, MaskDropout, initi
 from stability.gan.stacked import StackedNetwork
 
 K, BATCH = 3, 6
-IMAGE = ImageShape(1, 28)
+SHAPES = {"conditional": ImageShape(1, 28, 10), "maxout": ImageShape(2, 1), "dirac": ImageShape(1, 1)}
+"""Of the images, where an architecture is not for those of MNIST without labels."""
 CPU = torch.device("cpu")
 
 CASES = [
@@ -32,7 +33,11 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
 
 def build(architecture: str, side: str, batchnorm: str = "none", dropout: float = 0.0) -> nn.Module:
     config = make_run(0, architecture=architecture, batchnorm=batchnorm, dropout=dropout).config
-    return getattr(ARCHITECTURES[architecture], side)(config, IMAGE)
+    return getattr(ARCHITECTURES[architecture], side)(config, shape_of(architecture))
+
+
+def shape_of(architecture: str) -> ImageShape:
+    return SHAPES.get(architecture, ImageShape(1, 28))
 
 
 def weights_of(template: nn.Module, seed: int) -> dict[str, Tensor]:
@@ -48,9 +53,24 @@ def stack(template: nn.Module, weights: list[dict[str, Tensor]], *, fused: bool)
     return StackedNetwork(template, weights, device=CPU, fused=fused)
 
 
-def some_input(side: str) -> Tensor:
-    shape = (10,) if side == "generator" else (1, 28, 28)
+def some_input(side: str, architecture: str = "mlp") -> Tensor:
+    image = shape_of(architecture)
+    shape = (10 + image.classes,) if side == "generator" else (image.channels, image.size, image.size)
     return normal(K, BATCH, *shape)
+
+
+def some_switches(template: nn.Module) -> dict[str, Tensor]:
+    """For unpooling: every value to the first place of its 2 x 2 square."""
+    return {
+        name: first_places(K, BATCH, *buffer.shape[1:])
+        for name, buffer in template.named_buffers()
+        if name.endswith("indices")
+    }
+
+
+def first_places(members: int, batch: int, maps: int, height: int, width: int) -> Tensor:
+    rows, columns = torch.arange(height)[:, None] * 2, torch.arange(width) * 2
+    return (rows * width * 2 + columns).expand(members, batch, maps, height, width).clone()
 
 
 def some_masks(template: nn.Module) -> dict[str, Tensor]:
@@ -73,20 +93,26 @@ def test_values_and_gradients_are_those_of_the_single_modules(
     template = build(architecture, side, batchnorm, dropout).double()
     members = [weights_of(template, seed) for seed in range(K)]
     network = stack(template, members, fused=fused)
-    x, masks = some_input(side).requires_grad_(), some_masks(template)
+    x = some_input(side, architecture).requires_grad_()
+    masks = some_masks(template) | some_switches(template)
     out = network(x, masks)
     slope = normal(*out.shape, seed=3)
-    gradients = torch.autograd.grad((out * slope).sum(), [x, *network.parameters])
+    gradients = torch.autograd.grad((out * slope).sum(), [x, *network.parameters], allow_unused=True)
     gradients_by_name = dict(zip(["x", *network.leaves], gradients, strict=True))
+    linear = {f"{path}.weight" for path, part in template.named_modules() if isinstance(part, nn.Linear)}
     for k, weights in enumerate(members):
         own = {name: value.clone().requires_grad_() for name, value in weights.items()}
         own_x = x[k].detach().requires_grad_()
         own_out = alone(template, own, {name: mask[k] for name, mask in masks.items()}, own_x)
         torch.testing.assert_close(out[k], own_out, rtol=1e-10, atol=1e-10)
-        wanted = torch.autograd.grad((own_out * slope[k]).sum(), [own_x, *own.values()])
+        wanted = torch.autograd.grad((own_out * slope[k]).sum(), [own_x, *own.values()], allow_unused=True)
         for name, gradient in zip(["x", *own], wanted, strict=True):
+            if gradient is None:  # dirac's generator does not look at z
+                assert (architecture, side, name) == ("dirac", "generator", "x")
+                assert gradients_by_name[name] is None
+                continue
             found = gradients_by_name[name][k]
-            found = found.t() if found.shape != gradient.shape else found
+            found = found.t() if name in linear else found
             assert gradient.abs().max() > 0, name
             scale = float(gradient.abs().max())
             torch.testing.assert_close(found, gradient, rtol=1e-10, atol=1e-10 * scale, msg=name)
@@ -132,7 +158,9 @@ def test_member_weights_come_back_as_they_were_given(architecture, side) -> None
         for name, value in weights.items():
             assert torch.equal(found[name], value)
             assert found[name].is_contiguous()
-        template.double().load_state_dict(found)
+        missing, unknown = template.double().load_state_dict(found, strict=False)
+        assert set(missing) == {name for name, _ in template.named_buffers()}
+        assert not unknown
     first = next(iter(found))
     found[first].zero_()  # a copy: the network keeps its own
     assert network.member_weights(K - 1)[first].any()

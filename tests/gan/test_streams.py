@@ -8,13 +8,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from stability.gan.streams import PURPOSES, Purpose, Streams, evaluation_noise, picture_noise, stream
+from stability.gan.streams import (
+    LATENTS,
+    PURPOSES,
+    Purpose,
+    Streams,
+    evaluation_noise,
+    picture_noise,
+    stream,
+)
+from stability.spec.config import Latent
 
 DRAWS: dict[str, Callable[[Streams], Tensor]] = {
     "data": lambda streams: streams.indices(32, 60_000),
     "z": lambda streams: streams.z(8, 10),
-    "penalty": lambda streams: streams.mix(16),
+    "penalty": lambda streams: streams.uniform((16,)),
     "dropout": lambda streams: streams.mask((16, 20), 0.5),
+    "instance-noise": lambda streams: streams.noise((4, 1, 5, 5)),
 }
 
 
@@ -88,12 +98,26 @@ def test_z_is_standard_normal() -> None:
     assert (z.abs() < 1).float().mean() == pytest.approx(0.6827, abs=0.01)
 
 
-def test_mix_is_uniform() -> None:
-    mix = Streams(1).mix(50_000)
+def test_the_penaltys_numbers_are_uniform() -> None:
+    mix = Streams(1).uniform((50_000,))
     assert mix.min() >= 0
     assert mix.max() < 1
     assert mix.mean() == pytest.approx(0.5, abs=5 * (1 / 12 / 50_000) ** 0.5)
     assert mix.var() == pytest.approx(1 / 12, abs=0.002)
+
+
+def test_uniform_latent_points_fill_the_cube() -> None:
+    for z in (Streams(1).z(1000, 50, "uniform"), evaluation_noise(3, 1000, 50, "uniform")):
+        assert z.min() == pytest.approx(-1, abs=0.001)
+        assert z.max() == pytest.approx(1, abs=0.001)
+        assert z.max() < 1
+        assert z.mean() == pytest.approx(0, abs=5 * (1 / 3 / 50_000) ** 0.5)
+        assert z.var() == pytest.approx(1 / 3, abs=0.01)
+    assert picture_noise(64, 10, "uniform").abs().max() <= 1
+
+
+def test_the_study_file_accepts_exactly_the_latents_there_are() -> None:
+    assert set(get_args(Latent)) == set(LATENTS)
 
 
 @pytest.mark.parametrize("dropout", [0.1, 0.5, 0.9])

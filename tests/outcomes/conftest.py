@@ -27,7 +27,7 @@ class Plant:
     def evaluation(self, step: int, **values: float) -> Evaluation:
         healthy: dict[str, Any] = {field.name: 0.5 for field in fields(Evaluation)}
         named = {"run": "r", "step": step, "features": "mnist_cnn", "n_samples": 1024, "n_modes": 10}
-        return Evaluation(**(healthy | {"class_shares": (0.1,) * 10, "fid": {}} | named | GOOD | values))
+        return Evaluation(**(healthy | {"class_shares": (0.1,) * 10, "sized": {}} | named | GOOD | values))
 
     def history(
         self,

@@ -15,8 +15,9 @@ from stability.analysis.frames import StudyFrames, with_event_flags, with_last_v
 from stability.records import Evaluation, Event, Record
 from stability.report import write_report
 from stability.spec import Choice, Config, Design, Range, Run, StudySpec, Training
-from stability.store import FilmStrip, Plan, PlannedCohort
+from stability.store import FilmStrip, LatentView, Plan, PlannedCohort
 from stability.store.filmstrips import encode_filmstrip
+from stability.store.latent_views import encode_latent_view
 
 HORIZON, EVERY, VISIT = 1000, 20, 100
 OUTCOMES = (
@@ -93,6 +94,7 @@ def synthetic(
     happened = happened.astype({"recovery": "Int64"})
     runs = run_rows(pairs, reason)
     write_filmstrips(folder, pairs, generator)
+    write_latent_views(folder, pairs)
     return StudyFrames(
         name,
         spec,
@@ -114,7 +116,7 @@ EVENTS = {
 
 
 def frame(kind: type, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    names = [field.name for field in dataclasses.fields(kind) if field.name != "fid"]
+    names = [field.name for field in dataclasses.fields(kind) if field.name != "sized"]
     return pd.DataFrame(rows, columns=[*names, *(["fid_mnist_cnn_1024"] if kind is Evaluation else [])])
 
 
@@ -281,3 +283,18 @@ def write_filmstrips(folder: Path, pairs: list[tuple[Run, str]], generator: np.r
             stroke = 160 * (abs(height - 6 - 2 * (image if outcome == "stable" else 3)) < 3)
             images[visit, image, :, :, 0] = np.clip(noise / (visit + 1) + stroke, 0, 255).astype(np.uint8)
         (target / f"{run.run}.png").write_bytes(encode_filmstrip(FilmStrip(steps, images)))
+
+
+def write_latent_views(folder: Path, pairs: list[tuple[Run, str]]) -> None:
+    """A bar that moves down from row to row and turns to the right from column to column."""
+    target = folder / "cohorts" / "c0" / "latent"
+    target.mkdir(parents=True, exist_ok=True)
+    height, width = np.mgrid[:28, :28]
+    for run, outcome in pairs:
+        images = np.zeros((6, 8, 28, 28, 1), dtype=np.uint8)
+        for row, column in np.ndindex(6, 8):
+            tilt = 0 if outcome == "collapsed" else 0.1 * column
+            away = np.abs(height - 4 - 3 * row - tilt * (width - 14) - run.replicate)
+            images[row, column, :, :, 0] = 220 * (away < 2.5)
+        view = LatentView("interpolation", "normal", 100, images)
+        (target / f"{run.run}.png").write_bytes(encode_latent_view(view))

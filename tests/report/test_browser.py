@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -113,6 +113,25 @@ def test_filmstrips_stay_crisp(opened: Page) -> None:
         opened.evaluate("getComputedStyle(document.querySelector('.film img')).imageRendering") == "pixelated"
     )
     assert opened.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
+def test_films_move_unless_asked_not_to(
+    opened: Page, motion: Literal["no-preference", "reduce"], moves: bool
+) -> None:
+    opened.emulate_media(reduced_motion=motion)
+    film = opened.locator(".moving img").first
+    film.scroll_into_view_if_needed()
+    source, shown = film.get_attribute("src"), film.evaluate("image => image.currentSrc")
+    assert (shown == source) == moves
+    first = film.screenshot()
+    opened.wait_for_timeout(2500)
+    assert (film.screenshot() != first) == moves
+
+
+def test_a_film_can_be_closed(opened: Page) -> None:
+    opened.locator(".moving summary").first.click()
+    assert not opened.locator(".moving img").first.is_visible()
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from stability.analysis.frames import StudyFrames
 from stability.errors import StabilityError
@@ -21,7 +22,7 @@ from stability.spec import Choice, Design, Range, Training
 
 MakeStudy = Callable[..., StudyFrames]
 FETCHING = ("src", "srcset", "action", "data", "poster", "background", "formaction", "ping")
-VOID = {"meta", "link", "img", "input", "br"}
+VOID = {"meta", "link", "img", "input", "br", "source"}
 
 
 class Page(HTMLParser):
@@ -107,7 +108,15 @@ def test_every_picture_speaks(parsed: Page) -> None:
     assert all(len(attrs["aria-label"]) > 40 for attrs in figures)
     pictures = parsed.all("img")
     assert pictures
-    assert all(re.fullmatch(r"8 generated images at step [\d,]+", attrs["alt"]) for attrs in pictures)
+    said = (
+        r"8 generated images at step [\d,]+",
+        r"Film of 8 generated images from step [\d,]+ to step [\d,]+",
+        r"Latent view of \S+: 6 rows of 8 generated images",
+    )
+    counts = [sum(bool(re.fullmatch(text, attrs["alt"])) for attrs in pictures) for text in said]
+    assert sum(counts) == len(pictures)
+    assert counts[1] == len(LOOKS)
+    assert counts[2] == 2 * len(LOOKS)  # the run and the other seed of its trial
 
 
 def test_every_outcome_has_a_card_with_its_replay_command(parsed: Page) -> None:
@@ -211,6 +220,46 @@ def test_a_run_without_filmstrip_has_its_curves(make_study: MakeStudy, tmp_path:
     for picture in frames.folder.rglob("*.png"):
         picture.unlink()
     assert "No filmstrip was kept of this run." in written(frames, tmp_path).said
+
+
+def test_a_film_stands_still_for_who_asked_for_no_motion(parsed: Page) -> None:
+    stills = parsed.all("source")
+    assert len(stills) == len(parsed.all("picture")) == len(LOOKS)
+    assert all(attrs["media"] == "(prefers-reduced-motion: reduce), print" for attrs in stills)
+    for still in stills:
+        assert n_frames(still["srcset"]) == 1
+    films = [attrs for attrs in parsed.all("img") if attrs["alt"].startswith("Film of")]
+    assert {n_frames(attrs["src"]) for attrs in films} == {4, 10}  # a run that diverged had four visits
+
+
+def n_frames(source: str) -> int:
+    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
+        return int(getattr(picture, "n_frames", 1))
+
+
+def test_latent_views_stand_with_their_coordinates_and_outcomes(parsed: Page) -> None:
+    assert "beside other seeds of the same trial: the same coordinates in each" in parsed.said
+    assert "each row goes from one fixed point to another along the great circle" in parsed.said
+
+
+def test_a_study_without_latent_views_says_nothing_of_them(make_study: MakeStudy, tmp_path: Path) -> None:
+    frames = make_study(design=Design(points=2, seeds=1, cross=()))
+    for picture in frames.folder.rglob("latent/*.png"):
+        picture.unlink()
+    parsed = written(frames, tmp_path)
+    assert "latent space" not in parsed.said
+    assert not [attrs for attrs in parsed.all("img") if attrs["alt"].startswith("Latent view")]
+
+
+def test_a_lone_seed_is_not_compared(make_study: MakeStudy, tmp_path: Path) -> None:
+    parsed = written(make_study(design=Design(points=2, seeds=1, cross=())), tmp_path)
+    assert "made of its latent space in the end. 6 walks" in parsed.said
+    assert "other seeds" not in parsed.said
+
+
+def test_the_page_stays_small(page: Path) -> None:
+    """Eight cards of noisy pictures with film and latent views; a mail takes ten times as much."""
+    assert page.stat().st_size < 2_500_000
 
 
 def test_runs_that_stop_early_are_pointed_out(make_study: MakeStudy, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from stability.gan.classifier import Classifier, load_classifier
 from stability.gan.data import Dataset, load_dataset
+from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
 from stability.records import RunResult
 from stability.runner import study
@@ -50,23 +50,23 @@ def small_mnist() -> Dataset:
 
 
 @cache
-def mnist_classifier() -> Classifier:
-    return load_classifier(load_dataset("mnist", device=CPU), device=CPU)
+def mnist_describer() -> Describer:
+    return load_describer(load_dataset("mnist", device=CPU), device=CPU)
 
 
 def _load_dataset(name: str, **options: Any) -> Dataset:
     return small_mnist() if name == "mnist" else load_dataset(name, **options)
 
 
-def _load_classifier(dataset: Dataset, **options: Any) -> Classifier:
-    return mnist_classifier() if dataset.name == "mnist" else load_classifier(dataset, **options)
+def _load_describer(dataset: Dataset, **options: Any) -> Describer:
+    return mnist_describer() if dataset.name == "mnist" else load_describer(dataset, **options)
 
 
 def make_small(patch: pytest.MonkeyPatch, cache: Path) -> None:
     """Let MNIST be small to the runner, and keep its features where tests may."""
     patch.setenv("XDG_CACHE_HOME", str(cache))
     patch.setattr(study, "load_dataset", _load_dataset)
-    patch.setattr(study, "load_classifier", _load_classifier)
+    patch.setattr(study, "load_describer", _load_describer)
 
 
 def small_spec(*overrides: str, text: str = SMALL) -> StudySpec:
@@ -74,7 +74,7 @@ def small_spec(*overrides: str, text: str = SMALL) -> StudySpec:
 
 
 def small_materials() -> Materials:
-    return Materials(small_mnist(), mnist_classifier(), CPU)
+    return Materials(small_mnist(), mnist_describer(), CPU)
 
 
 def small_evaluator(spec: StudySpec) -> Evaluator:

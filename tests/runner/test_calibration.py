@@ -8,8 +8,9 @@ import torch
 from small_studies import CPU, result_bytes, run_small, small_evaluator, small_spec
 
 from stability.analysis.frames import load
-from stability.gan.cohort import Cohort, Placement
+from stability.gan.cohort import Cohort
 from stability.gan.evaluation import Evaluator
+from stability.gan.placement import Placement
 from stability.records import Evaluation
 from stability.runner import calibration
 from stability.runner.calibration import estimate_time

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from small_studies import CPU, mnist_classifier, small_mnist
+from small_studies import CPU, mnist_describer, small_mnist
 
 from stability.errors import StabilityError
 from stability.runner.devices import LIBRARIES, choose_device, describe_environment, prepare
@@ -62,7 +62,7 @@ def test_threads_are_what_was_asked_for() -> None:
 
 
 def test_the_environment_names_what_numbers_depend_on() -> None:
-    environment = describe_environment(CPU, small_mnist(), mnist_classifier())
+    environment = describe_environment(CPU, small_mnist(), mnist_describer())
     assert environment == json.loads(json.dumps(environment))
     assert set(environment["libraries"]) == set(LIBRARIES)
     assert environment["libraries"]["torch"] == torch.__version__.partition("+")[0]

@@ -6,7 +6,7 @@ import pytest
 from small_studies import small_spec
 
 from stability.gan.cohort import structure_key
-from stability.runner.planning import COHORT_SIZES, cohort_runs, extended, make_plan
+from stability.runner.planning import COHORT_SIZES, DEFAULT_COHORT_SIZE, cohort_runs, extended, make_plan
 from stability.spec import StudySpec
 from stability.store import Plan
 
@@ -37,7 +37,7 @@ def test_a_structure_fills_its_cohorts_before_it_begins_another() -> None:
     for cohort in plan.cohorts:
         config = cohort_runs(plan, cohort)[0].config
         sizes.setdefault(structure_key(config), []).append(len(cohort.runs))
-        assert len(cohort.runs) <= COHORT_SIZES["cpu", config.architecture]
+        assert len(cohort.runs) <= COHORT_SIZES.get(("cpu", config.architecture), DEFAULT_COHORT_SIZE)
     for counts in sizes.values():
         assert len(set(counts[:-1])) <= 1
         assert counts[-1] <= counts[0]

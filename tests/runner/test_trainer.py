@@ -2,17 +2,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from small_studies import CPU, small_evaluator, small_spec
 
-from stability.gan.cohort import Placement
 from stability.gan.evaluation import Evaluator
+from stability.gan.networks import ImageShape, find_pair
+from stability.gan.placement import Placement
+from stability.gan.streams import picture_noise
 from stability.records import Outcome
 from stability.runner.planning import make_plan
 from stability.runner.trainer import PICTURES, CohortTrainer
+from stability.runner.views import first_view
 from stability.spec import Run, StudySpec, Thresholds
+from stability.store import DamagedCheckpoint
+from stability.store.checkpoints import decode_checkpoint, encode_checkpoint
 
 WILD = ("space.lr=[0.001, 1.0e30]", "space.loss=[hinge]", "design.cross=[lr]", "design.seeds=1")
 
@@ -61,16 +70,16 @@ def test_the_last_visit_takes_the_final_samples_too(evaluator: Evaluator) -> Non
         pass
     for history in trainer.data().histories:
         first, last = history.evaluations
-        assert set(first.fid) == {"fid_mnist_cnn_64"}
-        assert set(last.fid) == {"fid_mnist_cnn_64", "fid_mnist_cnn_96"}
+        assert set(first.sized) == {"fid_mnist_cnn_64"}
+        assert set(last.sized) == {"fid_mnist_cnn_64", "fid_mnist_cnn_96"}
     plain = trainer_of(small_spec("design.points=1", "design.seeds=1"), evaluator)
     for _ in plain.advance():
         pass
     for more, fewer in zip(trainer.data().histories, plain.data().histories, strict=True):
         for one, other in zip(more.evaluations, fewer.evaluations, strict=True):
             name = "fid_mnist_cnn_64"
-            assert one.fid[name] == other.fid[name]
-            assert dataclasses.replace(one, fid={}) == dataclasses.replace(other, fid={})
+            assert one.sized[name] == other.sized[name]
+            assert dataclasses.replace(one, sized={}) == dataclasses.replace(other, sized={})
 
 
 def test_every_visit_leaves_pictures_and_time(evaluator: Evaluator) -> None:
@@ -177,3 +186,104 @@ def test_a_checkpoint_is_a_copy(evaluator: Evaluator) -> None:
     before = {name: value.copy() for name, value in arrays.items()}
     next(laps)
     assert all(np.array_equal(value, arrays[name]) for name, value in before.items())
+
+
+# --- kept weights -----------------------------------------------------------------------------------------
+
+KEPT = ("recording.keep_weights=true", "design.points=1")
+STRICT = ("outcomes={persist: 1, collapsed_diversity: 1.0, progress: 1.0e9}", "training.stop_on=[collapsed]")
+
+
+def trained(spec: StudySpec, evaluator: Evaluator) -> CohortTrainer:
+    trainer = trainer_of(spec, evaluator)
+    for _ in trainer.advance():
+        pass
+    return trainer
+
+
+def test_nothing_is_kept_unless_asked_and_asking_changes_no_number(evaluator: Evaluator) -> None:
+    plain = trained(small_spec("design.points=1"), evaluator).data()
+    keeping = trained(small_spec(*KEPT), evaluator).data()
+    assert (plain.weights, plain.latent_views) == ({}, {})
+    assert repr(keeping.histories) == repr(plain.histories)
+    assert set(keeping.weights) == set(keeping.latent_views) == set(keeping.seconds)
+
+
+def test_kept_weights_make_the_last_pictures(evaluator: Evaluator) -> None:
+    spec = small_spec(*KEPT)
+    data = trained(spec, evaluator).data()
+    for run in runs_of(spec):
+        weights = data.weights[run.run]
+        assert {name.partition(".")[0] for name in weights} == {"generator", "discriminator"}
+        generator = find_pair("mlp").generator(run.config, ImageShape(1, 28))
+        own = {n.removeprefix("generator."): torch.from_numpy(v) for n, v in weights.items() if n[0] == "g"}
+        generator.load_state_dict(own)
+        with torch.no_grad():
+            images = generator(picture_noise(run.config.batch_size, run.config.latent_dim))[:PICTURES, 0]
+        last = data.filmstrips[run.run].images[-1, :, :, :, 0]
+        assert np.abs(((images + 1) * 127.5).numpy() - last).max() <= 1
+
+
+def test_the_average_is_kept_and_shown_where_there_is_one(evaluator: Evaluator) -> None:
+    spec = small_spec(*KEPT, "fixed.ema_decay=0.9", "space.loss=[hinge]")
+    data = trained(spec, evaluator).data()
+    for run, weights in data.weights.items():
+        assert {name.partition(".")[0] for name in weights} == {"generator", "discriminator", "average"}
+        own = {name: value for name, value in weights.items() if not name.startswith("average.")}
+        view = first_view(trainer_of(spec, evaluator).tracks[run].run, evaluator.dataset, own)
+        assert view is not None
+        assert not np.array_equal(view.images, data.latent_views[run].images)
+
+
+def test_a_run_that_stopped_keeps_the_weights_it_stopped_with(evaluator: Evaluator) -> None:
+    spec = small_spec(*WILD, "recording.keep_weights=true")
+    trainer = trainer_of(spec, evaluator)
+    laps = trainer.advance()
+    before = trainer.cohort.member_weights(1)
+    next(laps)
+    data = trainer.data()
+    stopped, other = (run.run for run in runs_of(spec)[1::-1])
+    assert trainer.tracks[stopped].stopped
+    assert not np.isfinite(data.weights[stopped]["generator.body.0.weight"]).all()
+    assert data.weights[stopped].keys() == before.keys()
+    for _ in laps:
+        pass
+    later = trainer.data().weights
+    assert weight_bytes(later[stopped]) == weight_bytes(data.weights[stopped])
+    assert weight_bytes(later[other]) != weight_bytes(data.weights[other])
+
+
+@pytest.mark.parametrize("overrides", [WILD, STRICT], ids=["diverging", "collapsing"])
+def test_weights_of_stopped_runs_survive_a_resume(evaluator: Evaluator, overrides: tuple[str, ...]) -> None:
+    spec = small_spec(*overrides, "recording.keep_weights=true")
+    whole = trained(spec, evaluator)
+    first, second = (trainer_of(spec, evaluator) for _ in range(2))
+    laps = first.advance()
+    while not any(track.stopped for track in first.tracks.values()):
+        next(laps)
+    arrays, note = first.checkpoint()
+    read = decode_checkpoint(encode_checkpoint(arrays, note))
+    assert not isinstance(read, DamagedCheckpoint)
+    second.resume(*read)
+    for _ in second.advance():
+        pass
+    one, other = whole.data(), second.data()
+    assert {name: weight_bytes(own) for name, own in one.weights.items()} == {
+        name: weight_bytes(own) for name, own in other.weights.items()
+    }
+    for name, view in one.latent_views.items():
+        assert np.array_equal(view.images, other.latent_views[name].images)
+
+
+def test_a_checkpoint_after_the_last_step_loses_no_weights(evaluator: Evaluator) -> None:
+    spec = small_spec(*KEPT)
+    whole, again = trained(spec, evaluator), trainer_of(spec, evaluator)
+    again.resume(*whole.checkpoint())
+    assert list(again.advance()) == []
+    for name, own in whole.data().weights.items():
+        assert weight_bytes(again.data().weights[name]) == weight_bytes(own)
+
+
+def weight_bytes(weights: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+    """Bit for bit, NaN included."""
+    return {name: value.tobytes() for name, value in weights.items()}

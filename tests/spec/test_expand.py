@@ -45,6 +45,22 @@ def test_the_two_learning_rates_have_the_given_ratio_and_mean() -> None:
 
 
 @pytest.mark.parametrize(
+    ("recipe", "values"),
+    [
+        ("dragan", {"loss": "non-saturating", "penalty": "dragan", "penalty_weight": 10.0}),
+        ("non-saturating-r1", {"loss": "non-saturating", "penalty": "r1"}),
+        ("sngan", {"loss": "hinge", "spectral_norm": True, "penalty": "none"}),
+        ("r3gan", {"loss": "relativistic", "penalty": "r1-r2"}),
+        ("wgan-gp", {"loss": "wasserstein", "penalty": "gradient-penalty", "n_dis": 5, "weight_clip": None}),
+        ("wgan-clip", {"loss": "wasserstein", "weight_clip": 0.01, "n_dis": 5, "penalty": "none"}),
+    ],
+)
+def test_what_each_recipe_stands_for(recipe: str, values: dict[str, Any]) -> None:
+    config = make_config({"loss": recipe})
+    assert {name: getattr(config, name) for name in values} == values
+
+
+@pytest.mark.parametrize(
     ("values", "words"),
     [
         ({}, []),
@@ -57,6 +73,19 @@ def test_the_two_learning_rates_have_the_given_ratio_and_mean() -> None:
         ({"loss": "wasserstein"}, ["nothing bounds"]),
         ({"loss": "wgan-gp", "penalty_weight": 0.0}, ["nothing bounds", "weight 0"]),
         ({"penalty": "gradient-penalty", "batchnorm": "both", "dropout": 0.1}, ["batchnorm", "dropout"]),
+        ({"penalty": "r1", "batchnorm": "discriminator"}, ["batchnorm in the discriminator"]),
+        ({"loss": "sngan"}, []),
+        ({"loss": "sngan", "weight_clip": 0.01}, ["spectral_norm together with weight_clip"]),
+        ({"loss": "sngan", "batchnorm": "both"}, ["batchnorm undoes the bound"]),
+        ({"loss": "wasserstein", "spectral_norm": True}, []),
+        ({"loss": "r3gan", "label_smoothing": 0.1}, ["label_smoothing has no effect"]),
+        ({"loss": "minimax", "label_smoothing": 0.1}, []),
+        ({"momentum": 0.5}, ["momentum has no effect"]),
+        ({"momentum": 0.5, "optimizer": "sgd"}, []),
+        ({"input_range": "bytes"}, ["not normalised"]),
+        ({"input_range": "unit"}, []),
+        ({"accuracy_bar": 0.8, "n_dis": 2}, ["accuracy_bar with n_dis"]),
+        ({"n_dis": 2, "n_gen": 2}, ["both above 1"]),
     ],
 )
 def test_doubtful_combinations_are_flagged(values: dict[str, Any], words: list[str]) -> None:

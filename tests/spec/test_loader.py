@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from stability.errors import StabilityError
 from stability.spec import PARAMETERS, RECIPES, Choice, Config, Range, dump_study, load_study, parse_study
+from stability.spec.config import IMAGE_ARCHITECTURES
 from stability.spec.sections import parameter_schema
 
 TEMPLATE = Path(__file__).parents[2] / "stability" / "cli" / "study.yaml"
@@ -148,16 +149,21 @@ def test_the_template_is_a_study_and_shows_every_option() -> None:
 
 def _examples(name: str) -> st.SearchStrategy[Any]:
     schema = parameter_schema(name)
+    if name == "architecture":
+        return st.sampled_from(["mlp", *IMAGE_ARCHITECTURES, "own.nets:pair"])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
-    if schema.get("type") == "integer":
-        return st.integers(max(schema["minimum"], 1), min(schema["maximum"], 4096))
-    return st.floats(1e-300, 0.999)
+    if schema.get("type") == "boolean":
+        return st.booleans()
+    [option] = [option for option in schema.get("anyOf", [schema]) if option["type"] != "null"]
+    if option["type"] == "integer":
+        return st.integers(max(option["minimum"], 1), min(option.get("maximum", 4096), 4096))
+    return st.floats(max(option.get("minimum", 0), 1e-300), 0.999)
 
 
 def _factors(name: str) -> st.SearchStrategy[Any]:
     lists = st.lists(_examples(name), min_size=1, max_size=4, unique=True)
-    if "enum" in parameter_schema(name):
+    if "enum" in parameter_schema(name) or parameter_schema(name).get("type") == "boolean":
         return lists
     ends = st.lists(_examples(name), min_size=2, max_size=2, unique=True).map(sorted)
     return lists | st.builds(

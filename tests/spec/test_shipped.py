@@ -5,16 +5,33 @@ from __future__ import annotations
 import re
 from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from ruamel.yaml import YAML
 
+from stability.gan.networks import ImageShape, check_pair
 from stability.spec import Config, StudySpec, Thresholds, load_study, parse_study
-from stability.spec.study import Design, Recording, Training
+from stability.spec.config import (
+    ARCHITECTURE_NAMES,
+    PARAMETERS,
+    RECIPES,
+    Activation,
+    BatchNorm,
+    InputRange,
+    Latent,
+    Loss,
+    Optimizer,
+    Penalty,
+)
+from stability.spec.study import DATASETS, Design, Recording, Training
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "stability" / "cli" / "study.yaml"
+README = ROOT / "README.md"
+LITERALS = (Loss, Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange)
+CHOICES = (*DATASETS, *ARCHITECTURE_NAMES, *RECIPES, *(name for kind in LITERALS for name in get_args(kind)))
+"""Every name that a study file can choose."""
 SECTIONS = {
     "": StudySpec,
     "fixed": Config,
@@ -43,11 +60,40 @@ def test_every_study_loads_under_its_own_name(path: Path) -> None:
     assert load_study(path).name == path.stem
 
 
+def readme_block(language: str) -> str:
+    """The README's only block of code in a language."""
+    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    blocks: list[str] = pattern.findall(README.read_text(encoding="utf-8"))
+    assert len(blocks) == 1
+    return blocks[0]
+
+
 def test_the_study_in_the_readme_loads() -> None:
-    [text] = re.findall(
-        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
-    )
-    assert parse_study(text).space
+    assert parse_study(readme_block("yaml")).space
+
+
+@pytest.mark.parametrize("parameters", [{}, {"dropout": 0.2}, {"packing": 2, "batchnorm": "none"}], ids=str)
+def test_the_networks_in_the_readme_can_be_trained(
+    parameters: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "readme_nets.py").write_text(readme_block("python"), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    check_pair(Config(architecture="readme_nets:pair", **parameters), ImageShape(1, 28))
+
+
+def test_the_template_names_every_choice() -> None:
+    assert set(CHOICES) - set(re.findall(r"[\w-]+", TEMPLATE.read_text(encoding="utf-8"))) == set()
+
+
+def test_the_template_has_a_line_for_every_parameter() -> None:
+    commented = {name for section, name in commented_options() if section == "fixed"}
+    assert commented | set(load_study(TEMPLATE).fixed) == set(PARAMETERS)
+
+
+def test_the_readme_explains_every_choice_and_parameter() -> None:
+    prose = re.sub(r"^```.*?^```", "", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    named = {word for code in re.findall(r"`([^`]+)`", prose) for word in re.findall(r"[\w-]+", code)}
+    assert {*CHOICES, *PARAMETERS} - named == set()
 
 
 def test_the_templates_commented_options_are_at_their_defaults() -> None:
@@ -60,7 +106,7 @@ def test_the_templates_commented_options_are_at_their_defaults() -> None:
         if key not in examples and value != SECTIONS[key[0]].model_fields[key[1]].default
     }
     assert wrong == {}
-    assert {section for section, _ in options} == {"", "fixed", "training", "outcomes"}
+    assert {section for section, _ in options} == {"", "fixed", "training", "recording", "outcomes"}
 
 
 def test_the_template_changes_no_default_of_training_recording_and_outcomes() -> None:

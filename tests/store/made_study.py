@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stability.records import (
     Divergence,
@@ -20,7 +21,16 @@ from stability.records import (
     RunResult,
 )
 from stability.spec import Config, Run
-from stability.store import FORMAT_VERSION, CohortData, FilmStrip, Plan, PlannedCohort, Store
+from stability.store import (
+    FORMAT_VERSION,
+    CohortData,
+    FilmStrip,
+    LatentView,
+    Plan,
+    PlannedCohort,
+    Store,
+    ViewKind,
+)
 
 NAN = float("nan")
 STUDY = """\
@@ -88,7 +98,7 @@ def make_evaluation(run: str, step: int, **fields: Any) -> Evaluation:
         "step": step,
         "n_samples": 1024,
         "features": "mnist_cnn",
-        "fid": {"fid_mnist_cnn_1024": step / 7},
+        "sized": {"fid_mnist_cnn_1024": step / 7},
         "class_shares": (0.25, 0.75),
         "modes": 2,
         "n_modes": 2,
@@ -104,7 +114,7 @@ def make_history(run: str, steps: int = 30, divergence: Divergence | None = None
         run=run,
         records=tuple(make_record(run, step) for step in range(10, end + 1, 10)),
         evaluations=tuple(
-            make_evaluation(run, step, **({"fid": last} if step == steps else {}))
+            make_evaluation(run, step, **({"sized": last} if step == steps else {}))
             for step in range(15, end + 1, 15)
         ),
         divergence=divergence,
@@ -145,6 +155,27 @@ def make_strip(visits: int = 2, images: int = 3, channels: int = 1) -> FilmStrip
     shape = (visits, images, 4, 5, channels)
     pixels = np.arange(np.prod(shape)) * 7 % 251
     return FilmStrip(tuple(range(15, 15 * visits + 1, 15)), pixels.reshape(shape).astype(np.uint8))
+
+
+def with_weights(data: CohortData) -> CohortData:
+    """The same cohort, its weights and latent views kept; the first run's weights are broken."""
+    names = [result.run for result in data.results]
+    weights = {name: make_weights(place) for place, name in enumerate(names)}
+    weights[names[0]]["generator.body.0.weight"] = np.full((2, 3), NAN, np.float32)
+    return dataclasses.replace(data, weights=weights, latent_views={name: make_view() for name in names})
+
+
+def make_weights(place: int = 0) -> dict[str, NDArray[Any]]:
+    """A weight of each network that may be kept."""
+    names = ("generator.body.0.weight", "discriminator.body.0.weight", "average.body.0.weight")
+    return {name: np.full((2, 3), place + k / 7, np.float32) for k, name in enumerate(names)}
+
+
+def make_view(kind: ViewKind = "interpolation", channels: int = 1) -> LatentView:
+    """Two rows of three images of 4 x 4 pixels, every pixel different from its neighbours."""
+    shape = (2, 3, 4, 4, channels)
+    pixels = (np.arange(np.prod(shape)) * 5 % 249).reshape(shape).astype(np.uint8)
+    return LatentView(kind, "normal", 8, pixels)
 
 
 def make_store(folder: Path, *, finish: int = 2, environment: Mapping[str, Any] | None = None) -> Store:

@@ -11,11 +11,30 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_study import STUDY, file_bytes, made_plan, make_cohort, make_store, plain
+from made_study import (
+    STUDY,
+    file_bytes,
+    made_plan,
+    make_cohort,
+    make_store,
+    make_view,
+    make_weights,
+    plain,
+    with_weights,
+)
 
 from stability.errors import StabilityError
 from stability.records import Outcome, RunResult
-from stability.store import DamagedCheckpoint, PlannedCohort, Store, cohorts, files, read_filmstrip
+from stability.store import (
+    FORMAT_VERSION,
+    DamagedCheckpoint,
+    PlannedCohort,
+    Store,
+    cohorts,
+    files,
+    read_filmstrip,
+    read_latent_view,
+)
 from stability.store.labels import apply_pending
 
 FIRST, SECOND = (cohort.id for cohort in made_plan().cohorts)
@@ -61,8 +80,8 @@ def test_a_write_that_fails_at_any_file_leaves_nothing(
 ) -> None:
     store = make_store(tmp_path / "r", finish=0)
     before = file_bytes(store.folder)
-    data = make_cohort(store.plan.cohorts[0].runs)
-    n_files = 4 + len(data.filmstrips)
+    data = with_weights(make_cohort(store.plan.cohorts[0].runs))
+    n_files = 4 + len(data.filmstrips) + len(data.weights) + len(data.latent_views)
     for last in range(n_files):
         count = iter(range(n_files))
 
@@ -80,6 +99,57 @@ def test_a_write_that_fails_at_any_file_leaves_nothing(
     monkeypatch.undo()
     store.write_cohort(FIRST, data)
     assert store.finished() == {FIRST}
+
+
+def test_weights_and_views_read_back_run_by_run(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r", finish=0)
+    runs = store.plan.cohorts[0].runs
+    data = with_weights(make_cohort(runs))
+    store.write_cohort(FIRST, data)
+    for place, run in enumerate(runs):
+        weights = Store.open(store.folder).weights(run)
+        assert set(weights) == set(make_weights())
+        for name, value in data.weights[run].items():
+            assert weights[name].tobytes() == value.tobytes()
+            assert weights[name].shape == value.shape
+        assert np.isnan(weights["generator.body.0.weight"]).all() == (place == 0)
+        view = read_latent_view(store.latent_view(run))
+        np.testing.assert_array_equal(view.images, make_view().images)
+
+
+def test_where_no_weights_are_it_says_why(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r", finish=1)
+    trained, waiting = (cohort.runs[0] for cohort in store.plan.cohorts)
+    with pytest.raises(StabilityError, match=f"{trained} was trained without recording.keep_weights"):
+        store.weights(trained)
+    with pytest.raises(StabilityError, match=f"{waiting} has not finished yet"):
+        store.weights(waiting)
+    for ask in (store.weights, store.latent_view):
+        with pytest.raises(StabilityError, match="no run 'x'"):
+            ask("x")
+    assert not list(store.folder.rglob("weights")) + list(store.folder.rglob("latent"))
+
+
+def test_damaged_weights_are_told(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r", finish=0)
+    run = store.plan.cohorts[0].runs[1]
+    store.write_cohort(FIRST, with_weights(make_cohort(store.plan.cohorts[0].runs)))
+    path = store.folder / "cohorts" / FIRST / "weights" / f"{run}.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(StabilityError, match=rf"{run}\.safetensors: damaged, its digest does not match"):
+        store.weights(run)
+
+
+@pytest.mark.parametrize("what", ["filmstrips", "weights", "latent_views"])
+def test_pictures_and_weights_of_strangers_are_refused(tmp_path: Path, what: str) -> None:
+    store = make_store(tmp_path / "r", finish=0)
+    data = with_weights(make_cohort(store.plan.cohorts[0].runs))
+    strange = {"stranger": next(iter(getattr(data, what).values()))}
+    with pytest.raises(ValueError, match=rf"{what.replace('_', ' ')} of \['stranger'\]"):
+        store.write_cohort(FIRST, dataclasses.replace(data, **{what: strange}))
+    assert store.finished() == set()
 
 
 KILLED = """
@@ -283,8 +353,10 @@ def test_what_is_no_study_is_not_opened(tmp_path: Path) -> None:
         Store.open(tmp_path)
     store = make_store(tmp_path / "r")
     text = (store.folder / "plan.json").read_text()
-    (store.folder / "plan.json").write_text(text.replace('"version": 1', '"version": 2'))
-    with pytest.raises(StabilityError, match="version: 2, this version of stability reads 1"):
+    (store.folder / "plan.json").write_text(text.replace(f'"version": {FORMAT_VERSION}', '"version": 99'))
+    with pytest.raises(
+        StabilityError, match=f"version: 99, this version of stability reads {FORMAT_VERSION}"
+    ):
         Store.open(store.folder)
 
 

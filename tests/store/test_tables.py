@@ -36,7 +36,9 @@ FLOATS = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True)
 TEXT = st.text(st.characters(codec="utf-8"), max_size=8)
 for kind, strategy in ((int, INTEGERS), (float, FLOATS), (str, TEXT)):
     st.register_type_strategy(kind, strategy)
-FIDS = st.dictionaries(st.sampled_from(["fid_mnist_cnn_1024", "fid_mnist_cnn_2048", "fid_other_9"]), FLOATS)
+SIZED = st.dictionaries(
+    st.sampled_from(["fid_mnist_cnn_1024", "fid_other_9", "modes_pacgan_2048", "kl_pacgan_2048"]), FLOATS
+)
 
 
 def histories_of(run: str) -> st.SearchStrategy[History]:
@@ -44,7 +46,7 @@ def histories_of(run: str) -> st.SearchStrategy[History]:
         History,
         run=st.just(run),
         records=st.lists(st.builds(Record, run=st.just(run)), max_size=2).map(tuple),
-        evaluations=st.lists(st.builds(Evaluation, run=st.just(run), fid=FIDS), max_size=2).map(tuple),
+        evaluations=st.lists(st.builds(Evaluation, run=st.just(run), sized=SIZED), max_size=2).map(tuple),
     )
 
 
@@ -116,27 +118,43 @@ def test_null_and_nan_stay_two_things(tmp_path: Path) -> None:
     assert math.isnan(third.layer_grad_norms_g[0])
 
 
-def test_each_fid_is_a_column_and_null_where_it_was_not_evaluated() -> None:
+def test_each_sized_metric_is_a_column_and_null_where_it_was_not_evaluated() -> None:
     visits = [
-        make_evaluation("r", 250, fid={"fid_mnist_cnn_1024": 3.0}),
-        make_evaluation("r", 500, fid={"fid_mnist_cnn_2048": NAN, "fid_mnist_cnn_1024": 2.0}),
+        make_evaluation("r", 250, sized={"fid_x_1024": 3.0}),
+        make_evaluation("r", 500, sized={"modes_pacgan_2048": 7.0, "kl_pacgan_2048": NAN, "fid_x_1024": 2.0}),
     ]
     table = evaluations_table(visits)
-    assert table.column_names == [*EVALUATIONS.names, "fid_mnist_cnn_1024", "fid_mnist_cnn_2048"]
-    assert table["fid_mnist_cnn_2048"].null_count == 1
+    assert table.column_names == [
+        *EVALUATIONS.names,
+        *("fid_x_1024", "kl_pacgan_2048", "modes_pacgan_2048"),
+    ]
+    assert table["kl_pacgan_2048"].null_count == 1
     assert plain(read_evaluations(table)) == plain(visits)
 
 
-@pytest.mark.parametrize("name", ["fid_ratio", "fid_floor", "modes"])
-def test_a_fid_cannot_take_another_columns_name(name: str) -> None:
+def test_what_only_conditional_networks_have_may_be_null(tmp_path: Path) -> None:
+    visits = [
+        make_evaluation("r", 1, class_agreement=None, diversity_within=None),
+        make_evaluation("r", 2, class_agreement=0.5, diversity_within=NAN),
+    ]
+    path = tmp_path / "evaluations.parquet"
+    path.write_bytes(encode_table(evaluations_table(visits)))
+    table = read_table(path, EVALUATIONS)
+    assert (table["class_agreement"].null_count, table["diversity_within"].null_count) == (1, 1)
+    assert not EVALUATIONS.field("high_quality").nullable
+    assert plain(read_evaluations(table)) == plain(visits)
+
+
+@pytest.mark.parametrize("name", ["fid_ratio", "fid_floor", "modes", "modes_covered_9"])
+def test_a_sized_metric_cannot_take_another_columns_name(name: str) -> None:
     with pytest.raises(ValueError, match=name):
-        evaluations_table([make_evaluation("r", 1, fid={name: 1.0})])
+        evaluations_table([make_evaluation("r", 1, sized={name: 1.0})])
 
 
 def test_schemas_have_every_field_with_its_type() -> None:
     assert RECORDS.names == [field.name for field in dataclasses.fields(Record)]
     assert EVENTS.names == [field.name for field in dataclasses.fields(Event)]
-    assert set(EVALUATIONS.names) | {"fid"} == {field.name for field in dataclasses.fields(Evaluation)}
+    assert set(EVALUATIONS.names) | {"sized"} == {field.name for field in dataclasses.fields(Evaluation)}
     assert set(Config.model_fields) < set(RUNS.names)
     assert RECORDS.field("penalty").nullable
     assert not RECORDS.field("loss_d").nullable

@@ -1,0 +1,137 @@
+"""Every loss against its formula: values, derivatives in both logits, label smoothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+import torch
+
+from stability.cli.selftest.bench import Bench
+from stability.cli.selftest.check import Finding, Question, at_most, largest
+from stability.gan.losses import LOSSES
+
+LOGITS = (0.5, 0.25)
+"""One real and one fake logit ..."""
+LOSS_VALUES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "minimax": (1.30001640, -0.82593942),
+        "non-saturating": (1.30001640, 0.57593942),
+        "least-squares": (0.15625, 0.28125),
+        "hinge": (1.75, -0.25),
+        "wasserstein": (-0.25, -0.25),
+        "relativistic": (0.57593942, 0.82593942),
+    }
+)
+"""... and what discriminator and generator minimise there."""
+POINTS = ((0.5, 0.25), (-1.5, 2.0), (3.0, -0.75), (-2.25, -1.25), (1.25, -4.0), (0.0, 0.0))
+"""Real and fake logits on both sides of every kink, and none on one."""
+TOLERANCE = 2e-6
+"""Of float32 numbers up to 10, whose last digit is worth 1e-6."""
+
+Slopes = Callable[[float, float], tuple[float, float, float]]
+"""(real logit, fake logit) -> value, its derivative in the real logit, and in the fake one."""
+
+
+def softplus(x: float) -> float:
+    """log(1 + e^x)."""
+    return math.log1p(math.exp(x))
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + e^-x), the derivative of softplus."""
+    return 1 / (1 + math.exp(-x))
+
+
+def _critic(r: float, f: float) -> tuple[float, float, float]:
+    return -f, 0.0, -1.0
+
+
+def _cross_entropy(r: float, f: float) -> tuple[float, float, float]:
+    return softplus(-r) + softplus(f), -sigmoid(-r), sigmoid(f)
+
+
+FORMULAS: Mapping[str, tuple[Slopes, Slopes]] = MappingProxyType(
+    {
+        "minimax": (_cross_entropy, lambda r, f: (-softplus(f), 0.0, -sigmoid(f))),
+        "non-saturating": (_cross_entropy, lambda r, f: (softplus(-f), 0.0, -sigmoid(-f))),
+        "least-squares": (
+            lambda r, f: (((r - 1) ** 2 + f**2) / 2, r - 1, f),
+            lambda r, f: ((f - 1) ** 2 / 2, 0.0, f - 1),
+        ),
+        "hinge": (
+            lambda r, f: (max(0.0, 1 - r) + max(0.0, 1 + f), -float(r < 1), float(f > -1)),
+            _critic,
+        ),
+        "wasserstein": (lambda r, f: (f - r, -1.0, 1.0), _critic),
+        "relativistic": (
+            lambda r, f: (softplus(f - r), -sigmoid(f - r), sigmoid(f - r)),
+            lambda r, f: (softplus(r - f), sigmoid(r - f), -sigmoid(r - f)),
+        ),
+    }
+)
+"""What discriminator and generator minimise, differentiated by hand."""
+SIDES = ("discriminator", "generator")
+
+SMOOTHED: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
+    {
+        "minimax": lambda r, e: (1 - e) * softplus(-r) + e * softplus(r) - softplus(-r),
+        "non-saturating": lambda r, e: (1 - e) * softplus(-r) + e * softplus(r) - softplus(-r),
+        "least-squares": lambda r, e: ((r - (1 - e)) ** 2 - (r - 1) ** 2) / 2,
+    }
+)
+"""The difference that a target of 1 - e for real images makes, for the losses that have one."""
+
+
+def known_values(bench: Bench) -> Finding:
+    """Every loss of one real and one fake logit, against values computed beforehand."""
+    real, fake = (torch.tensor([logit], device=bench.device) for logit in LOGITS)
+    differences = [
+        abs(float(getattr(LOSSES[name], side)(real, fake)) - value)
+        for name, values in LOSS_VALUES.items()
+        for side, value in zip(SIDES, values, strict=True)
+    ]
+    return at_most(largest(differences), 1e-6)
+
+
+def slopes(name: str, side: int, bench: Bench) -> Finding:
+    """Value and derivatives of one side of a loss at several points, against the formulas by hand."""
+    points = torch.tensor(POINTS, device=bench.device).T
+    real, fake = points[0].clone().requires_grad_(), points[1].clone().requires_grad_()
+    value = getattr(LOSSES[name], SIDES[side])(real, fake)
+    by_logit = torch.autograd.grad(value.sum(), (real, fake), materialize_grads=True)
+    found = torch.stack([value.detach(), *by_logit]).tolist()
+    wanted = zip(*(FORMULAS[name][side](r, f) for r, f in POINTS), strict=True)
+    differences = [
+        abs(a - b)
+        for row, by_hand in zip(found, wanted, strict=True)
+        for a, b in zip(row, by_hand, strict=True)
+    ]
+    return at_most(largest(differences), TOLERANCE)
+
+
+def smoothing(name: str, bench: Bench) -> Finding:
+    """What label smoothing adds to a discriminator's loss; nothing where a loss has no target to smooth."""
+    added, amount = LOSSES[name].smoothing, 0.1
+    if name not in SMOOTHED or added is None:
+        agrees = (name in SMOOTHED) == (added is not None)
+        return Finding(
+            "none" if name not in SMOOTHED else "some", "none" if added is None else "some", agrees
+        )
+    real = torch.tensor([r for r, _ in POINTS], device=bench.device)
+    found = added(real, torch.tensor(amount, device=bench.device)).tolist()
+    wanted = [SMOOTHED[name](r, amount) for r, _ in POINTS]
+    return at_most(largest([abs(a - b) for a, b in zip(found, wanted, strict=True)]), TOLERANCE)
+
+
+QUESTIONS = (
+    Question("losses = their formulas", known_values),
+    *(
+        Question(f"{name}: the {SIDES[side]}'s loss and derivatives", partial(slopes, name, side))
+        for name in FORMULAS
+        for side in range(len(SIDES))
+    ),
+    *(Question(f"{name}: label smoothing", partial(smoothing, name)) for name in FORMULAS),
+)

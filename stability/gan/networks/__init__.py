@@ -1,0 +1,41 @@
+"""Generators and discriminators, described once per structure and later stacked over a cohort's members.
+
+A pair of one's own is a `Pair` in a module of one's own; `check_pair` tells whether the engine can train it.
+"""
+
+from stability.gan.networks.activations import ACTIVATIONS
+from stability.gan.networks.architectures import ARCHITECTURES, find_pair, source_digest
+from stability.gan.networks.check import check_pair
+from stability.gan.networks.layers import (
+    LEAK,
+    NORM_EPS,
+    NORMS,
+    FeatureNorm,
+    MaskDropout,
+    Shaped,
+    has_batchnorm,
+)
+from stability.gan.networks.pair import ImageShape, Pair
+from stability.gan.networks.unpool import Switches, Unpool
+from stability.gan.networks.weights import INIT_STD, initial_weights
+
+__all__ = [
+    "ACTIVATIONS",
+    "ARCHITECTURES",
+    "INIT_STD",
+    "LEAK",
+    "NORMS",
+    "NORM_EPS",
+    "FeatureNorm",
+    "ImageShape",
+    "MaskDropout",
+    "Pair",
+    "Shaped",
+    "Switches",
+    "Unpool",
+    "check_pair",
+    "find_pair",
+    "has_batchnorm",
+    "initial_weights",
+    "source_digest",
+]

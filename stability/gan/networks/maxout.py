@@ -1,0 +1,62 @@
+"""PacGAN's pair for points (Lin 2018): a ReLU generator against a discriminator of maxout units.
+
+`width` and `activation` have no effect. Batchnorm in the discriminator normalises the outputs of the second
+and third maxout layer; their biases stay, since it cannot undo what differs between the pieces of a unit.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from stability.gan.networks.layers import (
+    Shaped,
+    dropout,
+    inputs,
+    norm_1d,
+    norm_in_discriminator,
+    norm_in_generator,
+    squash,
+)
+from stability.gan.networks.pair import ImageShape, Pair
+from stability.spec.config import Config
+
+GENERATOR_HIDDEN = (400, 400, 400, 400)
+DISCRIMINATOR_HIDDEN = (200, 200, 200)
+PIECES = 5
+
+
+class Maxout(nn.Module):
+    """The largest of `pieces` numbers per unit (Goodfellow 2013); unit u has columns u, u + units, ..."""
+
+    def __init__(self, pieces: int) -> None:
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, x: Float[Tensor, "batch columns"]) -> Float[Tensor, "batch units"]:
+        """Take the largest; where several are, they share the gradient."""
+        return x.reshape(x.shape[0], self.pieces, -1).amax(1)
+
+
+def _generator(config: Config, image: ImageShape) -> nn.Module:
+    norm = norm_in_generator(config)
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in pairwise([inputs(config, image), *GENERATOR_HIDDEN]):
+        layers += [nn.Linear(fan_in, fan_out, bias=not norm), *norm_1d(norm, fan_out), nn.ReLU()]
+    layers += [nn.Linear(GENERATOR_HIDDEN[-1], image.pixels), *squash(image)]
+    return Shaped(nn.Sequential(*layers), (image.channels, image.size, image.size))
+
+
+def _discriminator(config: Config, image: ImageShape) -> nn.Module:
+    norm = norm_in_discriminator(config)
+    layers: list[nn.Module] = [nn.Flatten()]
+    for depth, (fan_in, units) in enumerate(pairwise([image.pixels, *DISCRIMINATOR_HIDDEN])):
+        layers += [nn.Linear(fan_in, PIECES * units), Maxout(PIECES)]
+        layers += [*norm_1d(norm and depth > 0, units), *dropout(config, units)]
+    layers += [nn.Linear(DISCRIMINATOR_HIDDEN[-1], 1)]
+    return Shaped(nn.Sequential(*layers), ())
+
+
+MAXOUT = Pair(_generator, _discriminator)

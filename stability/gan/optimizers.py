@@ -1,0 +1,221 @@
+"""Optimisers over stacked leaves, every member by its own settings: Adam, RMSprop, SGD.
+
+Adam (Kingma & Ba 2015, algorithm 1) has two implementations, tested equal: torch's fused kernel where it is
+fast (the CPU), a few lines over the whole stack where a kernel per member would be launch-bound (GPUs).
+Every tensor of a state is `[K, ...]`, so that members can be selected and put back by rows, and nothing is
+read back from the device. Gradients are never cleaned: a NaN stays.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from stability.gan.lanes import LANE
+
+EPS = 1e-8
+RMSPROP_ALPHA = 0.99
+"""How much of the running mean of squares RMSprop keeps a step: torch's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSettings:
+    """One member's learning rate, betas (Adam's alone) and momentum (the others')."""
+
+    lr: float
+    beta1: float = 0.0
+    beta2: float = 0.0
+    momentum: float = 0.0
+
+
+@runtime_checkable
+class StackedOptimizer(Protocol):
+    """Updates stacked leaves in place, every member by its own settings."""
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Apply one update; gradients are `[K, ...]`, as the leaves."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything the next step depends on, besides the weights: copies, each `[K, ...]`."""
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state()`."""
+
+    def put_back(self, state: Mapping[str, Tensor], rows: Bool[Tensor, " members"]) -> None:
+        """Go back to an earlier `state()` for these members only; the weights are the caller's."""
+
+
+class _Stateful:
+    """The leaves, and the live tensors of the state by name: what all implementations share."""
+
+    def __init__(self, leaves: Sequence[Tensor]) -> None:
+        self._leaves = [leaf.detach() for leaf in leaves]
+        self._live: dict[str, Tensor] = {}
+
+    def _zeros(self, name: str) -> list[Tensor]:
+        """A state tensor like every leaf."""
+        made = [torch.zeros_like(leaf) for leaf in self._leaves]
+        self._live |= {f"{name}.{i}": tensor for i, tensor in enumerate(made)}
+        return made
+
+    def _counts(self) -> Tensor:
+        """A number of steps per member: float32, which holds whole numbers up to 16 million."""
+        made = torch.zeros(len(self._leaves[0]), dtype=torch.float32, device=self._leaves[0].device)
+        self._live["steps"] = made
+        return made
+
+    def _per_member(self, values: Sequence[float]) -> Tensor:
+        """One number per member, rounded once to the leaves' precision."""
+        return torch.tensor(values, dtype=self._leaves[0].dtype, device=self._leaves[0].device)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything the next step depends on, besides the weights: copies, each `[K, ...]`."""
+        return {name: tensor.clone() for name, tensor in self._live.items()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        for name, tensor in self._live.items():
+            tensor.copy_(state[name])
+
+    def put_back(self, state: Mapping[str, Tensor], rows: Bool[Tensor, " members"]) -> None:
+        """Go back to an earlier `state()` for these members only; the weights are the caller's."""
+        for name, tensor in self._live.items():
+            tensor.copy_(torch.where(_beside(rows, tensor), state[name], tensor))
+
+
+class MemberwiseAdam(_Stateful):
+    """`torch.optim.Adam(fused=True)`, one parameter group per member over row views of the leaves."""
+
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
+        super().__init__(leaves)
+        first, second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
+        groups = []
+        for k, own in enumerate(settings):
+            rows = [leaf[k] for leaf in self._leaves]
+            groups.append({"params": rows, "lr": own.lr, "betas": (own.beta1, own.beta2)})
+        self._adam = torch.optim.Adam(groups, eps=EPS, fused=True)
+        # torch counts for every parameter by itself; these counters are filled in from `_steps` each time.
+        self._counters = self._steps[:, None].repeat(1, len(first))
+        for k, group in enumerate(self._adam.param_groups):
+            for i, row in enumerate(group["params"]):
+                moments = {"exp_avg": first[i][k], "exp_avg_sq": second[i][k]}
+                self._adam.state[row] = {"step": self._counters[k, i]} | moments
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Apply one update; gradients are `[K, ...]`, as the leaves."""
+        dense = [_as_laid_out(g, leaf) for g, leaf in zip(gradients, self._leaves, strict=True)]
+        for k, group in enumerate(self._adam.param_groups):
+            for row, gradient in zip(group["params"], dense, strict=True):
+                row.grad = gradient[k]
+        self._counters.copy_(self._steps[:, None])
+        self._adam.step()
+        self._steps.add_(1)
+
+
+class WholeStackAdam(_Stateful):
+    """Adam as elementwise code over the stacked leaves, every factor a `[K, 1, ...]` tensor."""
+
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
+        super().__init__(leaves)
+        self._first, self._second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
+        self._lr = self._per_member([own.lr for own in settings])
+        betas = [[own.beta1 for own in settings], [own.beta2 for own in settings]]
+        self._beta1, self._beta2 = (self._per_member(row) for row in betas)
+        self._rest1, self._rest2 = (self._per_member([1 - beta for beta in row]) for row in betas)
+        # Whole lanes, since the CPU rounds expm1 otherwise where a tensor's tail is left to scalar code.
+        logs = [self._per_member([_log(beta) for beta in row]) for row in betas]
+        self._log_betas = torch.stack(logs)[..., None].repeat(1, 1, LANE)
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Apply one update; gradients are `[K, ...]`, as the leaves."""
+        self._steps.add_(1)
+        correction1, correction2 = self._bias_corrections()
+        rates, roots = self._lr / correction1, correction2.sqrt()
+        for i, (leaf, gradient) in enumerate(zip(self._leaves, gradients, strict=True)):
+            first, second = self._first[i], self._second[i]
+            first.mul_(_beside(self._beta1, leaf)).add_(_beside(self._rest1, leaf) * gradient)
+            second.mul_(_beside(self._beta2, leaf)).add_(_beside(self._rest2, leaf) * gradient.square())
+            denominator = second.sqrt() / _beside(roots, leaf) + EPS
+            leaf.sub_(_beside(rates, leaf) * first / denominator)
+
+    def _bias_corrections(self) -> Float[Tensor, "two members"]:
+        """1 - beta^t for both betas, as -expm1(t log beta), which is exact where beta^t is next to 1."""
+        counts = self._steps.to(self._log_betas.dtype)
+        return -torch.expm1(self._log_betas * counts[:, None])[..., 0]
+
+
+class StackedRMSprop(_Stateful):
+    """`torch.optim.RMSprop` with its default decay, not centred (Tieleman & Hinton 2012, lecture 6.5)."""
+
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
+        super().__init__(leaves)
+        self._second, self._velocity = self._zeros("second"), self._zeros("velocity")
+        self._lr = self._per_member([own.lr for own in settings])
+        self._momentum = self._per_member([own.momentum for own in settings])
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Apply one update; gradients are `[K, ...]`, as the leaves."""
+        for i, (leaf, gradient) in enumerate(zip(self._leaves, gradients, strict=True)):
+            second, velocity = self._second[i], self._velocity[i]
+            second.mul_(RMSPROP_ALPHA).add_((1 - RMSPROP_ALPHA) * gradient.square())
+            velocity.mul_(_beside(self._momentum, leaf)).add_(gradient / (second.sqrt() + EPS))
+            leaf.sub_(_beside(self._lr, leaf) * velocity)
+
+
+class StackedSGD(_Stateful):
+    """`torch.optim.SGD` with momentum, neither damped nor Nesterov's."""
+
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
+        super().__init__(leaves)
+        self._velocity = self._zeros("velocity")
+        self._lr = self._per_member([own.lr for own in settings])
+        self._momentum = self._per_member([own.momentum for own in settings])
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Apply one update; gradients are `[K, ...]`, as the leaves."""
+        for leaf, velocity, gradient in zip(self._leaves, self._velocity, gradients, strict=True):
+            velocity.mul_(_beside(self._momentum, leaf)).add_(gradient)
+            leaf.sub_(_beside(self._lr, leaf) * velocity)
+
+
+def stacked_adam(leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> StackedOptimizer:
+    """The implementation of Adam that is fast on the leaves' device."""
+    on_cpu = leaves[0].device.type == "cpu"
+    return MemberwiseAdam(leaves, settings) if on_cpu else WholeStackAdam(leaves, settings)
+
+
+OPTIMIZERS: dict[str, Callable[[Sequence[Tensor], Sequence[OptimizerSettings]], StackedOptimizer]] = {
+    "adam": stacked_adam,
+    "rmsprop": StackedRMSprop,
+    "sgd": StackedSGD,
+}
+
+
+def stacked_optimizer(
+    kind: str, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]
+) -> StackedOptimizer:
+    """One optimiser for all members' leaves; `kind` is a key of `OPTIMIZERS`."""
+    return OPTIMIZERS[kind](leaves, settings)
+
+
+def _beside(values: Tensor, leaf: Tensor) -> Tensor:
+    """One value per member `[K]`, shaped to broadcast over a leaf: `[K, 1, ...]`."""
+    return values.reshape(-1, *(1 for _ in leaf.shape[1:]))
+
+
+def _log(beta: float) -> float:
+    """Natural logarithm in double precision; a beta of 0 has -inf, of which expm1 makes -1."""
+    return math.log(beta) if beta > 0 else -math.inf
+
+
+def _as_laid_out(gradient: Tensor, leaf: Tensor) -> Tensor:
+    """The gradient in the leaf's memory layout, which the fused kernel takes for granted."""
+    if gradient.stride() == leaf.stride():
+        return gradient
+    return torch.empty_like(leaf).copy_(gradient)

@@ -1,0 +1,243 @@
+"""One GAN trained the way a textbook writes it: plain modules, torch's own optimisers, one model, same draws.
+
+Its formulas are written out here a second time, on purpose, so that the engine has something to be compared
+with. Only the random streams and the initial weights are the engine's.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from stability.gan.data import training_subset
+from stability.gan.networks import ImageShape, find_pair, initial_weights
+from stability.gan.streams import Streams, stream
+from stability.spec.config import Run
+
+
+class PlainLoop:
+    """`train(steps)`, then look at `g`, `d` and `average`."""
+
+    def __init__(self, run: Run, images: Tensor, labels: Tensor | None = None) -> None:
+        self.config = config = run.config
+        pair = find_pair(config.architecture)
+        self.labels = labels if pair.conditional else None
+        self.classes = int(labels.max()) + 1 if pair.conditional else 0
+        shape = ImageShape(images.shape[1], images.shape[3], self.classes)
+        seen = shape._replace(channels=(images.shape[1] + self.classes) * config.packing)
+        self.g, self.d = pair.generator(config, shape).double(), pair.discriminator(config, seen).double()
+        load(self.g, initial_weights(self.g, generator=stream(run.seed, "init-generator")))
+        load(self.d, initial_weights(self.d, generator=stream(run.seed, "init-discriminator")))
+        self.average = {name: p.detach().clone() for name, p in self.g.named_parameters()}
+        self.has_switches = pair.switches
+        self.opt_g = optimizer(config.optimizer, self.g, config.lr_g, config)
+        self.opt_d = optimizer(config.optimizer, self.d, config.lr_d, config)
+        self.streams = Streams(run.seed)
+        self.images = images.double() / 127.5 - 1 if images.dtype == torch.uint8 else images.double()
+        self.subset = training_subset(len(images), config.train_size) if config.train_size else None
+        self.singular = self.first_singular_vectors(run.seed) if config.spectral_norm else {}
+        self.skipped = 0
+
+    def train(self, steps: int) -> None:
+        for _ in range(steps):
+            for _ in range(self.config.n_dis):
+                self.discriminator_step()
+            for update in range(self.config.n_gen):
+                if update > 0:
+                    self.fake = self.generate()
+                self.generator_step()
+
+    def discriminator_step(self) -> None:
+        config = self.config
+        self.draw_real()
+        self.fake = self.generate()
+        real, fake = self.seen(self.real), self.seen(self.fake.detach())
+        self.iterate_singular_vectors(1)
+        real_logits, fake_logits = self.both(real, fake)
+        loss = discriminator_loss(config.loss, real_logits, fake_logits, 1 - config.label_smoothing)
+        loss = loss + config.penalty_weight * self.penalty(real, fake)
+        self.opt_d.zero_grad()
+        loss.backward()
+        if config.accuracy_bar and accuracy(config.loss, real_logits, fake_logits) > config.accuracy_bar:
+            self.skipped += 1
+            return
+        self.opt_d.step()
+        if config.weight_clip:
+            for parameter in self.d.parameters():
+                parameter.data.clamp_(-config.weight_clip, config.weight_clip)
+
+    def generator_step(self) -> None:
+        config = self.config
+        fake = self.seen(self.fake)
+        if config.loss == "relativistic":
+            real_logits, fake_logits = self.both(self.seen(self.real), fake)
+        else:
+            self.draw_masks(len(fake))
+            real_logits, fake_logits = None, self.judge(fake)
+        self.opt_g.zero_grad()
+        generator_loss(config.loss, real_logits, fake_logits).backward()
+        self.opt_g.step()
+        for name, parameter in self.g.named_parameters():
+            decay = config.ema_decay
+            self.average[name] = decay * self.average[name] + (1 - decay) * parameter.detach()
+
+    # --- images -----------------------------------------------------------------------------------------
+
+    def draw_real(self) -> None:
+        n, total = self.config.batch_size * self.config.packing, self.config.train_size or len(self.images)
+        rows = self.streams.indices(n, total)
+        rows = rows if self.subset is None else self.subset[rows]
+        self.real, self.asked = self.images[rows], None if self.labels is None else self.labels[rows]
+        if self.has_switches:
+            with torch.no_grad():
+                found = self.d.switches(self.scaled(self.real))
+            repeated = {k: v.repeat_interleave(self.config.packing, 0) for k, v in found.items()}
+            self.switches = repeated
+
+    def generate(self) -> Tensor:
+        config = self.config
+        z = self.streams.z(config.batch_size * config.packing, config.latent_dim, config.latent).double()
+        if self.asked is not None:
+            z = torch.cat([z, torch.eye(self.classes, dtype=z.dtype)[self.asked]], 1)
+        return functional_call(self.g, self.switches, (z,)) if self.has_switches else self.g(z)
+
+    def scaled(self, images: Tensor) -> Tensor:
+        """In the discriminator's range, `packing` neighbours joined as channels."""
+        factor, shift = {"symmetric": (1, 0), "unit": (0.5, 0.5), "bytes": (127.5, 127.5)}[
+            self.config.input_range
+        ]
+        scaled, packing = images * factor + shift, self.config.packing
+        return torch.stack([torch.cat(list(scaled[i : i + packing])) for i in range(0, len(images), packing)])
+
+    def seen(self, images: Tensor) -> Tensor:
+        scaled = self.scaled(images)
+        if self.config.instance_noise:
+            return scaled + self.config.instance_noise * self.streams.noise(scaled.shape).double()
+        return scaled
+
+    # --- the discriminator ------------------------------------------------------------------------------
+
+    def judge(self, inputs: Tensor) -> Tensor:
+        if self.asked is not None:
+            packing, repeats = self.config.packing, len(inputs) * self.config.packing // len(self.asked)
+            codes = torch.eye(self.classes, dtype=inputs.dtype)[self.asked].repeat(repeats, 1)
+            codes = codes.reshape(len(inputs), packing * self.classes, 1, 1)
+            inputs = torch.cat([inputs, codes.expand(-1, -1, *inputs.shape[2:])], 1)
+        return functional_call(self.d, self.normalised(), (inputs,))
+
+    def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        if self.config.batchnorm in ("discriminator", "both"):
+            self.draw_masks(len(real))
+            real_logits = self.judge(real)
+            self.draw_masks(len(real))
+            return real_logits, self.judge(fake)
+        self.draw_masks(2 * len(real))
+        return tuple(self.judge(torch.cat([real, fake])).chunk(2))
+
+    def draw_masks(self, rows: int) -> None:
+        for module in self.d.modules():
+            if hasattr(module, "mask"):
+                module.mask = self.streams.mask((rows, *module.shape), self.config.dropout).double()
+
+    def penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        kind, n = self.config.penalty, len(real)
+        if kind == "none":
+            return torch.zeros((), dtype=torch.float64)
+        if kind in ("gradient-penalty", "zero-centred-gradient-penalty"):
+            mix = self.streams.uniform((n,)).double().reshape(n, *(1 for _ in real.shape[1:]))
+            points = [mix * real + (1 - mix) * fake]
+        elif kind == "dragan":
+            points = [real + 0.5 * real.std() * self.streams.uniform(real.shape).double()]
+        else:
+            points = {"r1": [real], "r2": [fake], "r1-r2": [real, fake]}[kind]
+        self.draw_masks(n)
+        norms = [self.slopes(x).flatten(1).norm(dim=1) for x in points]
+        if kind in ("gradient-penalty", "dragan"):
+            return (norms[0] - 1).pow(2).mean()
+        if kind == "zero-centred-gradient-penalty":
+            return norms[0].pow(2).mean()
+        return sum(norm.pow(2).mean() / 2 for norm in norms)
+
+    def slopes(self, x: Tensor) -> Tensor:
+        x = x.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(self.judge(x).sum(), x, create_graph=True)
+        return slope
+
+    # --- spectral norm ------------------------------------------------------------------------------------
+
+    def matrices(self) -> dict[str, Tensor]:
+        """Weights as `[in, out]`, kernels as `[out, in * height * width]`: u is as long as the rows."""
+        return {
+            name: w.t() if w.dim() == 2 else w.flatten(1)
+            for name, w in self.d.named_parameters()
+            if w.dim() > 1
+        }
+
+    def first_singular_vectors(self, seed: int) -> dict[str, Tensor]:
+        generator = stream(seed, "spectral-norm")
+        self.singular = {
+            name: torch.randn(w.shape[0], generator=generator).double() for name, w in self.matrices().items()
+        }
+        self.iterate_singular_vectors(15)
+        return self.singular
+
+    def iterate_singular_vectors(self, times: int) -> None:
+        for name, w in self.matrices().items() if self.config.spectral_norm else ():
+            for _ in range(times):
+                v = nn.functional.normalize(w.detach().t() @ self.singular[name], dim=0)
+                self.singular[name] = nn.functional.normalize(w.detach() @ v, dim=0)
+
+    def normalised(self) -> dict[str, Tensor]:
+        weights = dict(self.d.named_parameters())
+        for name, w in self.matrices().items() if self.config.spectral_norm else ():
+            u = self.singular[name]
+            v = nn.functional.normalize(w.detach().t() @ u, dim=0)
+            weights[name] = weights[name] / (u @ w @ v)
+        return weights
+
+
+def load(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """The weights alone: buffers are filled by the loop."""
+    module.load_state_dict(weights, strict=False)
+
+
+def optimizer(kind: str, network: nn.Module, lr: float, config: object) -> torch.optim.Optimizer:
+    parameters = list(network.parameters())
+    if kind == "adam":
+        return torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, config.beta2))
+    if kind == "rmsprop":
+        return torch.optim.RMSprop(parameters, lr=lr, momentum=config.momentum)
+    return torch.optim.SGD(parameters, lr=lr, momentum=config.momentum)
+
+
+def accuracy(loss: str, real: Tensor, fake: Tensor) -> float:
+    if loss in ("wasserstein", "relativistic"):
+        return (real > fake).double().mean().item()
+    middle = 0.5 if loss == "least-squares" else 0.0
+    return ((real > middle).double().mean() + (fake < middle).double().mean()).item() / 2
+
+
+def discriminator_loss(name: str, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    """The textbook's formulas, written with probabilities where it writes probabilities."""
+    bce = nn.functional.binary_cross_entropy_with_logits
+    if name in ("minimax", "non-saturating"):
+        return bce(real, torch.full_like(real, target)) + bce(fake, torch.zeros_like(fake))
+    return {
+        "least-squares": ((real - target) ** 2).mean() / 2 + (fake**2).mean() / 2,
+        "hinge": torch.relu(1 - real).mean() + torch.relu(1 + fake).mean(),
+        "wasserstein": fake.mean() - real.mean(),
+        "relativistic": -torch.log(torch.sigmoid(real - fake)).mean(),
+    }[name]
+
+
+def generator_loss(name: str, real: Tensor | None, fake: Tensor) -> Tensor:
+    if name == "relativistic":
+        return -torch.log(torch.sigmoid(fake - real)).mean()
+    return {
+        "minimax": torch.log1p(-torch.sigmoid(fake)).mean(),
+        "non-saturating": -torch.log(torch.sigmoid(fake)).mean(),
+        "least-squares": ((fake - 1) ** 2).mean() / 2,
+        "hinge": -fake.mean(),
+        "wasserstein": -fake.mean(),
+    }[name]

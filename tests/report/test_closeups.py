@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from stability.analysis.frames import StudyFrames
+from stability.report.closeups import MOST_FRAMES, MOST_VIEWS, card_film, card_views
+from stability.spec import Design
+from stability.store import FilmStrip, LatentView, Store
+from stability.store.latent_views import encode_latent_view
+
+MakeStudy = Callable[..., StudyFrames]
+
+
+def strip(visits: int, *, images: int = 16, side: int = 28, channels: int = 1) -> FilmStrip:
+    shape = (visits, images, side, side, channels)
+    return FilmStrip(tuple(range(1, visits + 1)), np.zeros(shape, np.uint8))
+
+
+def opened(source: str) -> Any:
+    return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
+
+
+@pytest.mark.parametrize(("visits", "frames"), [(2, 2), (MOST_FRAMES, MOST_FRAMES), (99, MOST_FRAMES)])
+def test_a_film_is_as_long_as_a_page_bears(visits: int, frames: int) -> None:
+    film = card_film(strip(visits), [])
+    assert film is not None
+    with opened(film.source) as moving, opened(film.still) as still:
+        assert moving.n_frames == frames
+        assert moving.size == still.size == (film.width, film.height)
+        moving.seek(frames - 1)
+        assert np.array_equal(np.asarray(moving.convert("L")), np.asarray(still.convert("L")))
+    assert film.width == 8 * 28 * 2
+    assert film.alt == f"Film of 8 generated images from step 1 to step {visits}"
+
+
+def test_the_visits_around_an_event_are_in_the_film() -> None:
+    film = strip(99)
+    plain, moved = (card_film(film, moments) for moments in ([], [50]))
+    assert plain is not None
+    assert moved is not None
+    assert plain.source != moved.source
+
+
+def test_one_visit_is_no_film() -> None:
+    assert card_film(strip(1), []) is None
+
+
+def test_large_images_are_fewer() -> None:
+    film = card_film(strip(16, side=64, channels=3), [])
+    assert film is not None
+    assert film.width == 2 * 64
+    assert film.alt.startswith("Film of 2 generated")
+
+
+def store_of(frames: StudyFrames) -> Store:
+    return Store(frames.folder, frames.plan)
+
+
+def test_the_run_comes_first_and_at_most_two_others(make_study: MakeStudy) -> None:
+    frames = make_study(design=Design(points=1, seeds=5, cross=("loss",)))
+    views, note = card_views(store_of(frames), frames.runs, "p000-hinge-s3")
+    assert [view.run for view in views] == ["p000-hinge-s3", "p000-hinge-s0", "p000-hinge-s1"]
+    assert len(views) == MOST_VIEWS
+    assert note.startswith("6 walks through latent space")
+    outcomes = frames.runs.set_index("run")["outcome"]
+    assert [view.outcome for view in views] == [outcomes[view.run] for view in views]
+
+
+def test_a_run_without_a_view_has_none_of_its_siblings(make_study: MakeStudy) -> None:
+    frames = make_study(design=Design(points=1, seeds=2, cross=("loss",)))
+    store_of(frames).latent_view("p000-hinge-s0").unlink()
+    assert card_views(store_of(frames), frames.runs, "p000-hinge-s0") == ((), "")
+    views, _ = card_views(store_of(frames), frames.runs, "p000-hinge-s1")
+    assert [view.run for view in views] == ["p000-hinge-s1"]
+
+
+def test_a_large_manifold_keeps_its_corners(make_study: MakeStudy) -> None:
+    frames = make_study(design=Design(points=1, seeds=1, cross=()))
+    run = str(frames.runs["run"].iloc[0])
+    images = np.zeros((9, 9, 64, 64, 3), np.uint8)
+    for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        images[row, column] = 200
+    view = LatentView("manifold", "normal", 2, images)
+    store_of(frames).latent_view(run).write_bytes(encode_latent_view(view))
+    ((shown,), note) = card_views(store_of(frames), frames.runs, run)
+    with opened(shown.source) as picture:
+        sheet = np.asarray(picture)
+    assert sheet.shape == (3 * 64, 3 * 64, 3)
+    assert [sheet[y, x, 0] for y in (0, -1) for x in (0, -1)] == [200] * 4
+    assert "from -2 to 2" in note
+
+
+def test_a_large_interpolation_keeps_whole_rows(make_study: MakeStudy) -> None:
+    frames = make_study(design=Design(points=1, seeds=1, cross=()))
+    run = str(frames.runs["run"].iloc[0])
+    view = LatentView("interpolation", "normal", 9, np.zeros((6, 8, 64, 64, 3), np.uint8))
+    store_of(frames).latent_view(run).write_bytes(encode_latent_view(view))
+    ((shown,), note) = card_views(store_of(frames), frames.runs, run)
+    assert (shown.width, shown.height) == (8 * 64, 3 * 64)
+    assert note.startswith("3 walks")

@@ -1,0 +1,83 @@
+"""Whether a study's networks and sizes fit its data; and that nobody's code is imported unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_studies import small_mnist
+
+from stability.errors import StabilityError
+from stability.gan.networks import ARCHITECTURES, find_pair, source_digest
+from stability.runner.fit import check_code_allowed, check_fit, own_architectures
+from stability.spec import parse_study
+
+OWN = """\
+from pathlib import Path
+from torch import nn
+from stability.gan.networks import ARCHITECTURES, Pair, Shaped
+Path("imported").write_text("x")
+
+def discriminator(config, image):
+    return Shaped(nn.Sequential(nn.Flatten(), nn.Linear(image.pixels, 1)), ())
+
+pair = Pair(ARCHITECTURES["mlp"].generator, discriminator)
+wrong = Pair(ARCHITECTURES["mlp"].generator, lambda config, image: nn.Dropout(0.5))
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """A module that the package does not contain, in the current directory, under a name of its own."""
+    monkeypatch.chdir(tmp_path)
+    name = f"own_{abs(hash(request.node.nodeid))}"
+    (tmp_path / f"{name}.py").write_text(OWN, encoding="utf-8")
+    return name
+
+
+def study(text: str) -> object:
+    return parse_study(f"name: s\n{text}")
+
+
+def test_own_code_is_not_imported_unless_allowed(module: str) -> None:
+    for text in (
+        f"fixed: {{architecture: '{module}:pair'}}",
+        f"space: {{architecture: [mlp, '{module}:pair']}}",
+    ):
+        spec = study(text)
+        assert own_architectures(spec) == (f"{module}:pair",)
+        with pytest.raises(StabilityError, match="--allow-code"):
+            check_code_allowed(spec, allowed=False)
+        check_code_allowed(spec, allowed=True)
+    assert not Path("imported").exists()
+    check_code_allowed(study("fixed: {architecture: dcgan}"), allowed=False)
+
+
+def test_own_networks_are_tried_on_the_data(module: str) -> None:
+    check_fit(study(f"fixed: {{architecture: '{module}:pair'}}"), small_mnist())
+    assert Path("imported").read_text() == "x"
+    with pytest.raises(StabilityError, match=f"{module}:wrong: discriminator") as told:
+        check_fit(study(f"space: {{architecture: [mlp, '{module}:wrong']}}"), small_mnist())
+    assert "\n" not in str(told.value)
+
+
+def test_the_digest_is_of_the_file(module: str) -> None:
+    before = source_digest(f"{module}:pair")
+    assert len(before) == 64
+    assert find_pair(f"{module}:pair").generator is ARCHITECTURES["mlp"].generator
+    Path(f"{module}.py").write_text(OWN + "\n", encoding="utf-8")
+    assert source_digest(f"{module}:pair") != before
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("fixed: {train_size: 100000}", "100000"),
+        ("space: {train_size: [10, 99999]}", "99999"),
+        ("space: {train_size: {low: 10, high: 70000}}", "70000"),
+    ],
+)
+def test_more_training_images_than_there_are(text: str, named: str) -> None:
+    with pytest.raises(StabilityError, match=f"train_size: {named}: mnist has"):
+        check_fit(study(text), small_mnist())
+    check_fit(study("space: {train_size: [10, 20, ~]}"), small_mnist())
