@@ -44,6 +44,9 @@ FINAL_METRICS = (
 )
 """Columns of `runs`: their values at a run's last visit, missing where it had none."""
 
+PACGAN_PREFIXES = ("modes_pacgan_", "kl_pacgan_")
+"""Columns of `runs` of a study of stacked digits or points, at a run's last visit, too."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StudyFrames:
@@ -104,7 +107,8 @@ def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:
     """Add each run's metrics at its last visit, and `best_fid_ratio`, the lowest of its visits."""
     ordered = evaluations.sort_values("step", kind="stable")
-    last = ordered.drop_duplicates("run", keep="last").set_index("run")[list(FINAL_METRICS)].astype("float64")
+    names = [*FINAL_METRICS, *(name for name in evaluations if str(name).startswith(PACGAN_PREFIXES))]
+    last = ordered.drop_duplicates("run", keep="last").set_index("run")[names].astype("float64")
     best = evaluations.groupby("run")["fid_ratio"].min().rename("best_fid_ratio")
     return runs.join(last, on="run").join(best, on="run")
 

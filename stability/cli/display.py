@@ -83,7 +83,7 @@ class Display:
         self._live.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def trained(self, member_steps: int) -> None:
-        """Count generator updates; where there is no live line, say how far they are once a minute."""
+        """Count steps; where there is no live line, say how far they are once a minute."""
         self._steps += member_steps
         if self._live.disable and time.monotonic() - self._noted >= PLAIN_SECONDS:
             self.note(self._progress())

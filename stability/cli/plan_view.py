@@ -75,6 +75,9 @@ def _advice(spec: StudySpec) -> list[str]:
         advice.append(f"sobol fills space evenly at powers of two; {points} points is not one")
     if spec.design.sampler == "tpe":
         advice.append("tpe searches: its runs are shown, but no rate is estimated from them")
+    optimizers = {"optimizer": spec.fixed.get("optimizer"), **spec.space}["optimizer"]
+    if {"beta1", "beta2"} & set(spec.space) and optimizers not in (None, "adam"):
+        advice.append("beta1 and beta2 are Adam's: to rmsprop and sgd it makes no difference what was drawn")
     if spec.recording.every > spec.recording.evaluate_every:
         advice.append(
             "recording.every is larger than evaluate_every: saturation needs records at every visit"

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from stability.errors import StabilityError
-from stability.gan.data import Dataset, to_unit
+from stability.gan.data import STACKED_DIGITS, Dataset, to_unit
 
 FEATURES = 64
 _BATCH = 256
@@ -173,8 +173,11 @@ def train_classifier(
 
     AdamW under a one-cycle schedule on randomly shifted, turned, zoomed and noisy images (colour ones
     also mirrored). The same seed, device and number of threads give the same weights, and the global random
-    state stays as it is. Raises StabilityError when there are fewer training images than one batch.
+    state stays as it is. Raises StabilityError when there are fewer training images than one batch, and for
+    data sets that are evaluated without a classifier of their own.
     """
+    if dataset.problem is not None or dataset.name == STACKED_DIGITS:
+        raise StabilityError(f"{dataset.name}: needs no classifier of its own")
     if len(dataset.train) < _BATCH:
         raise StabilityError(
             f"{dataset.name}: {len(dataset.train)} training images are too few for a classifier; "

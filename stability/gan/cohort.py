@@ -324,11 +324,12 @@ class Cohort:
 
     def _switches_of_shown(self) -> Switches:
         """The switches that samples are made with: of the first training images, the same at each visit."""
-        critic, images, dtype, members = self._critic, self.images, self.placement.dtype, len(self._members)
+        critic, images, dtype = self._critic, self.images, self.placement.dtype
+        first = self._draws.first_indices(len(images))
 
         def switches(rows: Int64[Tensor, " n"]) -> Mapping[str, Tensor]:
-            shown = to_unit(images[(rows % len(images)).to(images.device)], dtype)
-            return critic.switches(shown.expand(members, *shown.shape))
+            indices = torch.stack([own[rows % len(own)] for own in first])
+            return critic.switches(to_unit(images[indices.to(images.device)], dtype))
 
         return switches
 

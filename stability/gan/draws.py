@@ -38,6 +38,11 @@ class Draws:
                 drawn.append(subset[streams.indices(rows, config.train_size)])
         return torch.stack(drawn).to(self._placement.device, non_blocking=True)
 
+    def first_indices(self, total: int) -> list[Int64[Tensor, " n"]]:
+        """The training images of each member, out of `total`, in a fixed order."""
+        sizes = [config.train_size for config in self._configs]
+        return [torch.arange(total) if size is None else self._subset(total, size) for size in sizes]
+
     def z(self, rows: int) -> Float[Tensor, "members rows latent"]:
         """The next latent points."""
         config = self._configs[0]

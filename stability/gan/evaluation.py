@@ -88,6 +88,7 @@ class Evaluator:
         self._test_statistics: Statistics = feature_statistics(self._test)
         self._class_shares = class_shares(dataset.train_labels, len(dataset.classes))
         self._floors: dict[int, FidFloor] = {}
+        self._manifolds: dict[int, Manifold] = {}
         self._unit = dataset.problem.unit if dataset.problem else 0.0
         self._references: dict[tuple[int, int | None], Reference] = {
             (samples, None): self._compute_reference(samples, None)
@@ -162,7 +163,7 @@ class Evaluator:
             step=step,
             n_samples=n,
             features=self.describer.name,
-            sized=scores | pacgan_scores(self.dataset.name, whole, n_classes),
+            sized=dict(sorted((scores | pacgan_scores(self.dataset.name, whole, n_classes)).items())),
             fid_floor=reference.floor.mean,
             fid_floor_std=reference.floor.std,
             fid_ratio=relative(score, reference.floor.mean, self._unit**2),
@@ -218,8 +219,9 @@ class Evaluator:
         drawn, trained_on = self._test[self._order[:n]], self._trained_on(train_size)
         name = f"nearest-{n}" if train_size is None else f"nearest-{n}-of-{train_size}"
         found = self._cache.get(name, lambda: _real_nearest(drawn, trained_on))
-        real = manifold(drawn, least_radius=self._unit)
-        return Reference(self._floor(n), real, found["nearest"].item())
+        if n not in self._manifolds:
+            self._manifolds[n] = manifold(drawn, least_radius=self._unit)
+        return Reference(self._floor(n), self._manifolds[n], found["nearest"].item())
 
     def _floor(self, n: int) -> FidFloor:
         if n not in self._floors:

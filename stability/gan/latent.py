@@ -187,8 +187,8 @@ def _switches(
 
 def _normed(weight: Tensor, config: Config) -> Tensor:
     """The weight that the discriminator is run with: kept are those that the optimiser steps."""
-    if not config.spectral_norm or weight.dim() < 2:
-        return weight
+    if not config.spectral_norm or weight.dim() < 2 or not weight.isfinite().all():
+        return weight  # a network that diverged has no singular values
     largest: Tensor = torch.linalg.matrix_norm(weight.flatten(1), 2)
     return weight / largest
 

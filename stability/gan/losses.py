@@ -67,7 +67,7 @@ def hinge_d(real_logits: Logits, fake_logits: Logits) -> Logits:
 
 
 def wasserstein_d(real_logits: Logits, fake_logits: Logits) -> Logits:
-    """F - r: minus the critic's estimate of the distance (Arjovsky 2017, eq. 2)."""
+    """Minimise f - r: minus the critic's estimate of the distance (Arjovsky 2017, eq. 2)."""
     return fake_logits - real_logits
 
 

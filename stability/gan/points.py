@@ -36,8 +36,6 @@ class PointProblem:
     """A sample is of high quality within this distance of a centre: 3 spreads."""
     names: tuple[str, ...]
     """Of the modes."""
-    extent: float
-    """Pictures of the problem reach from minus this to this along both axes."""
 
     @property
     def unit(self) -> float:
@@ -48,18 +46,18 @@ class PointProblem:
 def _ring() -> PointProblem:
     turn = torch.arange(8, dtype=torch.float64) * (2 * math.pi / 8)
     centres = torch.stack([turn.cos(), turn.sin()], 1)
-    return PointProblem(centres, 0.01, _SIGMAS * 0.01, tuple(f"{45 * k} deg" for k in range(8)), extent=1.5)
+    return PointProblem(centres, 0.01, _SIGMAS * 0.01, tuple(f"{45 * k} deg" for k in range(8)))
 
 
 def _grid() -> PointProblem:
     axis = torch.arange(-4, 5, 2, dtype=torch.float64)
     centres = torch.cartesian_prod(axis, axis)
     names = tuple(f"({x:g}, {y:g})" for x, y in centres.tolist())
-    return PointProblem(centres, 0.05, _SIGMAS * 0.05, names, extent=5.0)
+    return PointProblem(centres, 0.05, _SIGMAS * 0.05, names)
 
 
 def _dirac() -> PointProblem:
-    return PointProblem(torch.zeros(1, 1, dtype=torch.float64), 0.0, DIRAC_TOLERANCE, ("0",), extent=2.0)
+    return PointProblem(torch.zeros(1, 1, dtype=torch.float64), 0.0, DIRAC_TOLERANCE, ("0",))
 
 
 PROBLEMS: dict[str, PointProblem] = {"ring": _ring(), "grid": _grid(), "dirac": _dirac()}

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from stability.analysis.exemplars import filmstrip_rows, typical_runs
+from stability.analysis.frames import PACGAN_PREFIXES
 from stability.report.closeups import Film, View, card_film, card_views
 from stability.report.embed import data_uri
 from stability.report.figures import Bars, Onset, run_curves
@@ -33,6 +34,7 @@ CURVES = (
     "loss_d",
     "grad_norm_g",
     "grad_norm_d",
+    "signal",
     "generator_update",
     "discriminator_update",
 )
@@ -164,8 +166,9 @@ def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
 def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
     names = ("fid_ratio", "best_fid_ratio", "modes", "precision", "recall", "diversity", "separation", "step")
     special = ("kl", "high_quality", "class_agreement", "diversity_within", "memorisation")
-    values = [(name, row[name]) for name in (*names, *special) if name in names or pd.notna(row[name])]
-    return tuple((name, number(_plain(value))) for name, value in values)
+    pacgan = [str(name) for name in row.index if str(name).startswith(PACGAN_PREFIXES)]
+    known = [name for name in (*special, *pacgan) if pd.notna(row[name])]
+    return tuple((name, number(_plain(row[name]))) for name in (*names, *known))
 
 
 def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> str:

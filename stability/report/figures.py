@@ -138,7 +138,7 @@ def run_curves(
             _onsets(panel, onsets)
         panels[0].set_xlim(0, 1.02 * horizon)
         for panel in panels[-2:]:
-            panel.set_xlabel("step (generator updates)")
+            panel.set_xlabel("step")
             panel.xaxis.set_major_formatter(TICKS)
             panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         _margins(figure, (0.5, 0.1, 0.25, 0.45), (0.5, 0.34), (3, 2))

@@ -109,7 +109,7 @@ def facts(study: Study) -> list[Fact]:
         Fact("Sampler", SAMPLERS[spec.design.sampler]),
         Fact("Points", f"{plural(n_points, 'point')}, {plural(spec.design.seeds, 'seed')} each"),
         Fact("Crossed", f"{listed(crossed)}: every level at every point" if crossed else "nothing"),
-        Fact("Horizon", f"{plural(spec.training.steps, 'step')} (generator updates)"),
+        Fact("Horizon", plural(spec.training.steps, "step")),
         Fact(
             "Early stop", f"when {listed(spec.training.stop_on, 'or')}" if spec.training.stop_on else "never"
         ),

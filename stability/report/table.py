@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stability.analysis.frames import PACGAN_PREFIXES
 from stability.report.study import Study
 from stability.report.words import number
 
 METRICS = ("fid_ratio", "modes", "precision", "step", "seconds")
+SPECIAL = ("class_agreement", "diversity_within")
+"""Shown where any run has them, as are PacGAN's metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,12 @@ class RunTable:
 
 def run_table(study: Study) -> RunTable:
     """One row a run: its place in the design, everything that varied, how it ended."""
-    names = ["run", "outcome", "point", "replicate", *study.varied, *METRICS, "reason"]
+    special = [
+        name
+        for name in map(str, study.runs)
+        if (name in SPECIAL or name.startswith(PACGAN_PREFIXES)) and study.runs[name].notna().any()
+    ]
+    names = ["run", "outcome", "point", "replicate", *study.varied, *METRICS, *special, "reason"]
     data = study.runs[list(dict.fromkeys(names))]
     columns = tuple(Column(str(name), _is_number(data[name])) for name in data)
     cells = [_cells(data[column.name], column) for column in columns]

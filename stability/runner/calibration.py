@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+import torch
+
 from stability.gan.cohort import Cohort, structure_key
 from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
@@ -47,11 +49,12 @@ def estimate_time(plan: Plan, spec: StudySpec, evaluator: Evaluator, placement: 
         kinds[key] += 1
         examples.setdefault(key, runs)
     visits = -(-plan.horizon // spec.recording.evaluate_every)
+    longest = spec.recording.final_samples / spec.recording.samples  # the last visit, against the others
     training = evaluation = 0.0
     for key, runs in examples.items():
         step, visit = _time_kind(runs, spec, evaluator, placement)
         training += kinds[key] * step * plan.horizon
-        evaluation += kinds[key] * visit * visits
+        evaluation += kinds[key] * visit * (visits - 1 + longest)
     return Estimate(training, evaluation, len(examples))
 
 
@@ -62,10 +65,12 @@ def _time_kind(
     dataset = evaluator.dataset
     cohort = Cohort(runs, dataset.train, placement, labels=dataset.train_labels)
     _train_to(cohort, WARM_UP)
+    _wait(placement)
     start, steps = time.perf_counter(), 0
     while steps < TIMED_STEPS and time.perf_counter() - start < MAX_SECONDS:
         steps += 1
         _train_to(cohort, WARM_UP + steps)
+    _wait(placement)
     step = (time.perf_counter() - start) / steps
     start = time.perf_counter()
     seen = visit(cohort, evaluator, spec.recording.samples)
@@ -73,6 +78,12 @@ def _time_kind(
     shared, start = time.perf_counter() - start, time.perf_counter()
     seen.evaluate(0)
     return step, shared + (time.perf_counter() - start) * len(runs)
+
+
+def _wait(placement: Placement) -> None:
+    """A GPU works on after it has been told what to do."""
+    if placement.device.type == "cuda":
+        torch.cuda.synchronize(placement.device)
 
 
 def _train_to(cohort: Cohort, step: int) -> None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 from stability.errors import StabilityError
+from stability.gan.cohort import structure_key
 from stability.gan.data import Dataset
 from stability.gan.networks import ImageShape, check_pair
 from stability.gan.placement import Placement
 from stability.spec import Choice, Range, StudySpec, make_config
-from stability.spec.config import is_own_architecture
+from stability.spec.config import Config, is_own_architecture
+
+STRUCTURAL = (
+    "activation",
+    "batch_size",
+    "batchnorm",
+    "dropout",
+    "latent_dim",
+    "packing",
+    "spectral_norm",
+    "width",
+)
+"""The parameters that a builder of networks may read, or that change what it is handed."""
 
 
 def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
@@ -33,13 +47,17 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
     """
     image = ImageShape(dataset.channels, dataset.image_size, int(dataset.train_labels.max()) + 1)
     placement = Placement(dataset.train.device)
-    for name in own_architectures(spec):
-        config = make_config({**_fixed(spec), "architecture": name})
+    for config in _own_structures(spec):
         check_pair(config, image, fused=placement.fused(config))
     total = len(dataset.train)
     for size in _largest(spec, "train_size"):
         if size > total:
             raise StabilityError(f"train_size: {size}: {dataset.name} has {total:,} training examples")
+    for packing in _largest(spec, "packing"):
+        if packing > len(dataset.test):
+            raise StabilityError(
+                f"packing: {packing}: {dataset.name} has {len(dataset.test)} held-out examples"
+            )
 
 
 def own_architectures(spec: StudySpec) -> tuple[str, ...]:
@@ -61,7 +79,17 @@ def _largest(spec: StudySpec, parameter: str) -> Iterator[int]:
     return (size for size in sizes if size is not None)
 
 
-def _fixed(spec: StudySpec) -> dict[str, Any]:
-    """The fixed parameters, and of every list its first value."""
-    first = {name: factor.values[0] for name, factor in spec.space.items() if isinstance(factor, Choice)}
-    return {**spec.fixed, **first}
+def _own_structures(spec: StudySpec) -> list[Config]:
+    """A configuration of every structure that the user's own networks are asked to have.
+
+    Ranges count with both ends, since what a builder makes of them may differ (dropout of 0, or more).
+    """
+    factors = {name: spec.space[name] for name in sorted(spec.space) if name in STRUCTURAL}
+    ends = [f.values if isinstance(f, Choice) else (f.grid()[0], f.grid()[-1]) for f in factors.values()]
+    found: dict[Hashable, Config] = {}
+    for own in own_architectures(spec):
+        for values in itertools.product(*ends):
+            sampled = dict(zip(factors, values, strict=True))
+            config = make_config({**spec.fixed, **sampled, "architecture": own})
+            found.setdefault(structure_key(config), config)
+    return list(found.values())

@@ -62,7 +62,7 @@ class Reporter(Protocol):
         """Something worth a line."""
 
     def trained(self, member_steps: int) -> None:
-        """So many more generator updates, counted over the cohort's runs."""
+        """So many more steps, counted over the cohort's runs."""
 
     def skipped(self, member_steps: int) -> None:
         """So many planned updates need no training: done by an earlier call, or of runs that stopped."""

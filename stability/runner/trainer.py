@@ -100,7 +100,7 @@ class CohortTrainer:
 
     @property
     def step(self) -> int:
-        """The generator updates that every active run has had."""
+        """The steps that every active run has had."""
         return self.cohort.step
 
     @property

@@ -67,6 +67,10 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "momentum has no effect on adam, which has beta1": lambda config: (
         config.momentum > 0 and config.optimizer == "adam"
     ),
+    "sgd's updates have no scale of their own: "
+    "set outcomes.saturated_update for it, or saturated only says that separation is high": lambda config: (
+        config.optimizer == "sgd"
+    ),
     "images of 0 to 255 are not normalised: the discriminator's inputs are 100 times too large": (
         lambda config: config.input_range == "bytes"
     ),

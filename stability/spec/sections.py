@@ -204,7 +204,7 @@ def _range(name: str, data: dict[str, Any], path: Path, problems: Problems) -> R
         read_model(Range, {"low": 0, "high": 1, key: entries[key]}, path, problems)
     if problems:
         return None
-    factor = Range(**entries, integer=schema.get("type") == "integer")
+    factor = Range(**entries, integer=field_schema(Config, name).get("type") == "integer")
     if factor.low >= factor.high:
         words = f"{show(entries['low'])} must be below high, {show(entries['high'])}"
         problems.append(Problem((*path, "low"), words))

@@ -184,3 +184,10 @@ def test_an_unwritable_place_is_told(trained: TrainedClassifier, tmp_path: Path)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StabilityError, match="cannot be written"):
         save_classifier(trained, tmp_path / "file" / "small_cnn.safetensors")
+
+
+@pytest.mark.parametrize("name", ["ring", "dirac"])
+def test_points_need_no_classifier(name: str) -> None:
+    points = load_dataset(name, device=torch.device("cpu"))
+    with pytest.raises(StabilityError, match=f"{name}: needs no classifier of its own"):
+        train_classifier(points, seed=0, epochs=1, device=torch.device("cpu"))

@@ -228,3 +228,11 @@ def test_broken_weights_are_drawn_black() -> None:
 def test_points_have_no_view() -> None:
     with pytest.raises(StabilityError, match=r"^points have no latent view: [^\n]*$"):
         latent_view(config_of(), ImageShape(2, 1), {}, interpolation(3, "normal", 1, 3))
+
+
+def test_a_network_that_diverged_still_has_a_view() -> None:
+    config = Config(architecture="unpool", spectral_norm=True, width=8, batch_size=16, latent_dim=5)
+    weights = {name: np.full_like(value, np.nan) for name, value in weights_of(config).items()}
+    z = interpolation(config.latent_dim, config.latent, 2, 3)
+    view = latent_view(config, SHAPE, weights, z, real=torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
+    assert view.shape == (2, 3, 28, 28, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,14 @@ Path("imported").write_text("x")
 def discriminator(config, image):
     return Shaped(nn.Sequential(nn.Flatten(), nn.Linear(image.pixels, 1)), ())
 
+def sometimes(config, image):
+    hidden = [nn.Dropout(config.dropout)] if config.dropout > 0 else []
+    hidden += [nn.BatchNorm1d(image.pixels)] if config.batchnorm == "both" else []
+    hidden += [nn.Linear(image.pixels if config.packing < 3 else 784, 1)]
+    return Shaped(nn.Sequential(nn.Flatten(), *hidden), ())
+
 pair = Pair(ARCHITECTURES["mlp"].generator, discriminator)
+late = Pair(ARCHITECTURES["mlp"].generator, sometimes)
 wrong = Pair(ARCHITECTURES["mlp"].generator, lambda config, image: nn.Dropout(0.5))
 """
 
@@ -59,6 +67,30 @@ def test_own_networks_are_tried_on_the_data(module: str) -> None:
     with pytest.raises(StabilityError, match=f"{module}:wrong: discriminator") as told:
         check_fit(study(f"space: {{architecture: [mlp, '{module}:wrong']}}"), small_mnist())
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "sampled",
+    [
+        "dropout: [0.0, 0.3]",
+        "dropout: {low: 0.0, high: 0.4}",
+        "batchnorm: [none, both]",
+        "packing: [1, 3]",
+        "packing: {low: 1, high: 3}",
+    ],
+)
+def test_every_structure_that_is_sampled_is_tried(module: str, sampled: str) -> None:
+    check_fit(study(f"fixed: {{architecture: '{module}:late'}}"), small_mnist())
+    with pytest.raises(StabilityError, match=f"{module}:late: discriminator"):
+        check_fit(study(f"space: {{{sampled}}}\nfixed: {{architecture: '{module}:late'}}"), small_mnist())
+
+
+def test_packs_larger_than_all_that_is_held_out() -> None:
+    data = small_mnist()
+    few = replace(data, test=data.test[:6], test_labels=data.test_labels[:6])
+    check_fit(study("fixed: {packing: 6}"), few)
+    with pytest.raises(StabilityError, match="packing: 7: mnist has 6 held-out"):
+        check_fit(study("space: {packing: {low: 2, high: 7}}"), few)
 
 
 def test_the_digest_is_of_the_file(module: str) -> None:

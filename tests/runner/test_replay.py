@@ -56,6 +56,20 @@ def test_a_run_of_a_mixed_cohort_comes_again_bit_for_bit(mixed: Path, run: str) 
     assert "bit for bit" in again.in_words()
 
 
+@pytest.mark.usefixtures("_small_world")
+@pytest.mark.parametrize(
+    ("dataset", "samples"), [("ring", (64, 200)), ("dirac", (64, 64)), ("mnist", (64, 128))]
+)
+def test_metrics_of_several_names_and_sizes_come_again(
+    tmp_path: Path, dataset: str, samples: tuple[int, int]
+) -> None:
+    sizes = [f"recording.samples={samples[0]}", f"recording.final_samples={samples[1]}"]
+    spec = small_spec(*MIXED, "space.architecture=[mlp]", f"dataset={dataset}", *sizes)
+    assert run_small(spec, tmp_path / "s")
+    again = replayed(tmp_path / "s", "p000-mlp-minimax-s0")
+    assert (again.difference, again.environment_changes) == (None, ())
+
+
 @pytest.mark.parametrize(
     ("table", "column", "step"),
     [("records", "loss_d", 10), ("records", "signal", 20), ("evaluations", "kl", 20)],

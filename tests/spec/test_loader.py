@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stability.design import draw_points, plan_runs
 from stability.errors import StabilityError
 from stability.spec import PARAMETERS, RECIPES, Choice, Config, Range, dump_study, load_study, parse_study
 from stability.spec.config import IMAGE_ARCHITECTURES
@@ -55,6 +56,13 @@ def test_the_image_size_is_the_whole_studys(size: int) -> None:
     assert parse_study(dump_study(spec)) == spec
     assert parse_study("name: s").image_size is None
     assert "image_size" not in dump_study(parse_study("name: s"))
+
+
+def test_a_range_of_whole_numbers_that_may_be_null_is_of_whole_numbers() -> None:
+    spec = parse_study("name: s\nspace: {train_size: {low: 100, high: 1000}}")
+    assert spec.space["train_size"] == Range(low=100, high=1000, integer=True)
+    assert parse_study(dump_study(spec)) == spec
+    assert all(isinstance(run.config.train_size, int) for run in plan_runs(spec, draw_points(spec)))
 
 
 def test_the_smallest_file() -> None:

@@ -41,3 +41,12 @@ def test_the_reference_configuration_ends_stable_with_every_seed(train: Train) -
 def test_minimax_without_batchnorm_saturates_with_every_seed(train: Train) -> None:
     runs = train("saturation")
     assert list(runs["outcome"]) == ["saturated"] * 3, list(runs["reason"])
+
+
+@pytest.mark.slow
+def test_the_one_parameter_gan_arrives_with_r1_and_circles_under_minimax_without(train: Train) -> None:
+    runs = train("dirac").set_index(["loss", "penalty"])
+    assert (runs["outcome"].xs("r1", level="penalty") == "stable").all()
+    assert (runs["fid_ratio"].xs("r1", level="penalty") < 1.001).all()
+    assert runs["outcome"]["minimax", "none"] != "stable"
+    assert runs["fid_ratio"]["minimax", "none"] > 100  # 1 + (theta / .1)^2
