@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.gan.cohort import structure_key
 from stability.gan.data import Dataset
 from stability.gan.networks import ImageShape, check_pair
 from stability.gan.placement import Placement
@@ -16,15 +15,13 @@ from stability.spec.config import Config, is_own_architecture
 
 STRUCTURAL = (
     "activation",
-    "batch_size",
     "batchnorm",
     "dropout",
     "latent_dim",
     "packing",
-    "spectral_norm",
     "width",
 )
-"""The parameters that a builder of networks may read, or that change what it is handed."""
+"""The parameters that a builder of networks reads, or that change the shapes it is handed."""
 
 
 def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
@@ -82,14 +79,22 @@ def _largest(spec: StudySpec, parameter: str) -> Iterator[int]:
 def _own_structures(spec: StudySpec) -> list[Config]:
     """A configuration of every structure that the user's own networks are asked to have.
 
-    Ranges count with both ends, since what a builder makes of them may differ (dropout of 0, or more).
+    Of numbers the smallest and the largest: what a builder makes of them may differ (dropout of 0, or more),
+    and a long list would take as long to try as to train.
     """
     factors = {name: spec.space[name] for name in sorted(spec.space) if name in STRUCTURAL}
-    ends = [f.values if isinstance(f, Choice) else (f.grid()[0], f.grid()[-1]) for f in factors.values()]
-    found: dict[Hashable, Config] = {}
-    for own in own_architectures(spec):
-        for values in itertools.product(*ends):
-            sampled = dict(zip(factors, values, strict=True))
-            config = make_config({**spec.fixed, **sampled, "architecture": own})
-            found.setdefault(structure_key(config), config)
-    return list(found.values())
+    return [
+        make_config({**spec.fixed, **dict(zip(factors, values, strict=True)), "architecture": own})
+        for own in own_architectures(spec)
+        for values in itertools.product(*map(_extremes, factors.values()))
+    ]
+
+
+def _extremes(factor: Range | Choice) -> tuple[Any, ...]:
+    """The words of a list, or the smallest and the largest of its numbers or of a range."""
+    values = factor.values if isinstance(factor, Choice) else (factor.low, factor.high)
+    if all(isinstance(value, str) for value in values):
+        return values
+    ends = {min(values), max(values)}
+    is_whole = isinstance(factor, Range) and factor.integer
+    return tuple(round(end) if is_whole else end for end in sorted(ends))

@@ -10,6 +10,7 @@ from small_studies import small_mnist
 
 from stability.errors import StabilityError
 from stability.gan.networks import ARCHITECTURES, find_pair, source_digest
+from stability.runner import fit
 from stability.runner.fit import check_code_allowed, check_fit, own_architectures
 from stability.spec import parse_study
 
@@ -77,12 +78,23 @@ def test_own_networks_are_tried_on_the_data(module: str) -> None:
         "batchnorm: [none, both]",
         "packing: [1, 3]",
         "packing: {low: 1, high: 3}",
+        "packing: [3, 2, 1]",
     ],
 )
 def test_every_structure_that_is_sampled_is_tried(module: str, sampled: str) -> None:
     check_fit(study(f"fixed: {{architecture: '{module}:late'}}"), small_mnist())
     with pytest.raises(StabilityError, match=f"{module}:late: discriminator"):
         check_fit(study(f"space: {{{sampled}}}\nfixed: {{architecture: '{module}:late'}}"), small_mnist())
+
+
+def test_a_long_list_is_tried_at_its_ends(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        fit, "check_pair", lambda config, image, fused: tried.append((config.width, config.latent_dim))
+    )
+    lists = f"width: {list(range(8, 500))}, latent_dim: {list(range(400, 2, -1))}, batch_size: [4, 5, 6]"
+    check_fit(study(f"space: {{{lists}}}\nfixed: {{architecture: '{module}:pair'}}"), small_mnist())
+    assert sorted(tried) == [(8, 3), (8, 400), (499, 3), (499, 400)]
 
 
 def test_packs_larger_than_all_that_is_held_out() -> None:
