@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +48,14 @@ AllowCode = Annotated[
     bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
+
+
+class ReportFormat(StrEnum):
+    """What `stability report` writes."""
+
+    HTML = "html"
+    JSON = "json"
+    CSV = "csv"
 
 
 def main() -> None:
@@ -120,29 +129,41 @@ def run(
     classifier: ClassifierFile = None,
     threads: Threads = None,
     allow_code: AllowCode = False,
+    fork: Annotated[
+        Path | None,
+        typer.Option(metavar="NEW", help="Begin an edited study anew in this folder; nothing is copied."),
+    ] = None,
 ) -> None:
-    """Train every run of a study that is not finished yet, and keep everything."""
+    """Train every run of a study that is not finished yet, and keep everything.
+
+    A study file may be edited: more points, seeds or levels of a crossed list are trained besides.
+    """
     from rich.console import Console
 
     from stability.cli.display import Display
     from stability.cli.interrupt import Interrupt
-    from stability.runner.status import study_status
     from stability.runner.study import StudyRunner
-    from stability.store import Store
 
     spec = _load(study, set_)
-    folder = out or Path("results") / spec.name
-    resources = _resources(device, data_root, download, classifier, threads, allow_code)
-    if Store.holds_study(folder) and study_status(folder)["complete"]:
-        StudyRunner(spec, folder, resources, Display(Console(quiet=True))).run()
+    original = out or Path("results") / spec.name
+    folder = fork or original
+    runner = StudyRunner(
+        spec,
+        folder,
+        _resources(device, data_root, download, classifier, threads, allow_code),
+        Display(Console(quiet=True)),
+        where=_dataset_place(study, set_),
+        forked_from=original if fork else None,
+    )
+    if runner.is_finished():
+        runner.run()
         typer.echo(f"{folder} is finished; next: stability report {folder}")
         return
     interrupt = Interrupt()
     try:
         with Display(Console()) as display, interrupt:
-            complete = StudyRunner(
-                spec, folder, resources, display, interrupt, where=_dataset_place(study, set_)
-            ).run()
+            runner.reporter, runner.should_stop = display, interrupt
+            complete = runner.run()
     except KeyboardInterrupt:
         typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
         raise typer.Exit(interrupt.exit_code) from None
@@ -154,28 +175,46 @@ def run(
 
 @app.command()
 def report(
-    results: Results,
+    results: Annotated[
+        list[Path], typer.Argument(metavar="RESULTS...", help="A study's results folder, or two to compare.")
+    ],
     out: Annotated[
-        Path | None, typer.Option(help="The page; by default reports/<folder's name>.html.")
+        Path | None,
+        typer.Option(help="The page or JSON file, or the folder for CSV; by default below reports/."),
     ] = None,
+    format_: Annotated[
+        ReportFormat, typer.Option("--format", help="html: the page; json, csv: its estimates.")
+    ] = ReportFormat.HTML,
 ) -> None:
-    """Write a study's offline HTML page."""
-    from stability.analysis.frames import load
-    from stability.report import write_report
+    """Write a study's offline HTML page, or two studies side by side."""
+    from stability.report.write import write
 
-    page = write_report(load(results), out or Path("reports") / f"{results.resolve().name}.html")
-    typer.echo(f"wrote {page}")
+    if len(results) > 2:
+        raise StabilityError(f"{results[2]}: a report takes one results folder, or two to compare")
+    typer.echo(f"wrote {write(results, format_.value, out)}")
 
 
 @app.command()
 def status(
     results: Results,
     runs: Annotated[bool, typer.Option("--runs", metavar="", help="List every planned run.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option("--check", metavar="", help="Examine every file; exit 1 if anything is wrong."),
+    ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", metavar="", help="Check, and repair what can be; nothing is thrown away."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how far a study is."""
+    """Say how far a study is, or whether its files are whole."""
     from stability.cli.status_view import as_text
     from stability.runner.status import run_states, study_status
+
+    if check or repair:
+        _check(results, repair=repair, as_json=as_json)
+        return
 
     state = study_status(results)
     if runs:
@@ -296,6 +335,20 @@ def selftest(device: Device = "auto", as_json: AsJson = False) -> None:
     rows: list[dict[str, Any]] = [check.as_row() for check in checks]
     typer.echo(json.dumps(rows, indent=1) if as_json else as_text(checks))
     if not all(check.passed for check in checks):
+        raise typer.Exit(1)
+
+
+def _check(results: Path, *, repair: bool, as_json: bool) -> None:
+    """Examine a results folder, repaired first if asked; exit 1 if anything is wrong with it."""
+    from stability.cli.status_view import check_as_text, check_summary
+    from stability.runner.check import check_study, repair_study
+
+    done, found = repair_study(results) if repair else ((), check_study(results))
+    if as_json:
+        typer.echo(json.dumps(check_summary(results, found, done), indent=1))
+    else:
+        typer.echo(check_as_text(results, found, done))
+    if found.faults:
         raise typer.Exit(1)
 
 

@@ -1,11 +1,16 @@
-"""A study's state as text."""
+"""A study's state, and what was found in its folder, as text."""
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from stability.cli.display import outcome_counts
+from stability.store.check import Examination, Fault, Remedy
 
 
 def as_text(state: dict[str, Any]) -> str:
@@ -23,3 +28,36 @@ def as_text(state: dict[str, Any]) -> str:
     if state["complete"]:
         lines.append(f"next      stability report {state['folder']}")
     return "\n".join(lines)
+
+
+def check_as_text(folder: Path, found: Examination, done: Sequence[str]) -> str:
+    """What a repair did, then every fault with what is lost by it, then what to do next."""
+    lines = [f"repaired  {words}" for words in done]
+    for fault in found.faults:
+        lines += _fault_lines(fault)
+    lines += [f"note      {note}" for note in found.notes]
+    files = "1 file" if found.files == 1 else f"{found.files} files"
+    count = len(found.faults)
+    verdict = (
+        "all is well" if not count else "1 thing is wrong" if count == 1 else f"{count} things are wrong"
+    )
+    lines.append(f"{folder}: {files} examined, {verdict}")
+    if any(fault.remedy is not Remedy.NONE for fault in found.faults):
+        lines.append(f"next      stability status {shlex.quote(str(folder))} --repair")
+    return "\n".join(lines)
+
+
+def check_summary(folder: Path, found: Examination, done: Sequence[str]) -> dict[str, Any]:
+    """The same for machines."""
+    return {
+        "folder": str(folder),
+        "whole": not found.faults,
+        "files": found.files,
+        "faults": [asdict(fault) for fault in found.faults],
+        "notes": list(found.notes),
+        "repaired": list(done),
+    }
+
+
+def _fault_lines(fault: Fault) -> list[str]:
+    return [f"{fault.file}: {fault.wrong}", f"  lost    {fault.lost}", f"  repair  {fault.repair}"]

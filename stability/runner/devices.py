@@ -7,6 +7,7 @@ import platform
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,11 @@ from stability.gan.data import Dataset
 from stability.gan.describers import Describer
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")
+
+VARIABLES = re.compile(
+    r"(MKL_(?!CBWR$|NUM_THREADS$)|ATEN_CPU_CAPABILITY$|DNNL_|ONEDNN_|NVIDIA_TF32_OVERRIDE$|CUBLAS_WORKSPACE_CONFIG$)"
+)
+"""Environment variables by which the libraries choose their code; `MKL_CBWR` is told by itself."""
 
 DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,4})?")
 
@@ -50,9 +56,17 @@ def prepare(threads: int) -> None:
 
 
 def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """By name: what `describe_environment` said then and what it says now, where the two differ."""
+    """By dotted name: what `describe_environment` said then and says now, where the two differ.
+
+    What an older version did not write down is not compared.
+    """
+    both = then.keys() & now.keys()
+    was, current = (_flat({name: side[name] for name in side if name in both}) for side in (then, now))
+    names = [*current, *(name for name in was if name not in current)]
     return {
-        name: {"was": then.get(name), "is": value} for name, value in now.items() if then.get(name) != value
+        name: {"was": was.get(name), "is": current.get(name)}
+        for name in names
+        if was.get(name) != current.get(name)
     }
 
 
@@ -63,11 +77,51 @@ def describe_environment(device: torch.device, dataset: Dataset, describer: Desc
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": torch.backends.cpu.get_cpu_capability(),
+        "processor_name": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "mkl_cbwr": os.environ.get("MKL_CBWR", ""),
+        "variables": {name: os.environ[name] for name in sorted(os.environ) if VARIABLES.match(name)},
+        "arithmetic": _arithmetic(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "libraries": {name: version(name) for name in LIBRARIES},
+        "builds": {
+            "torch": torch.__version__,
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,  # type: ignore[no-untyped-call]
+        },
         "dataset": {"name": dataset.name, "sha256": dataset.sha256},
         "classifier": {"name": describer.name, "sha256": describer.sha256},
     }
+
+
+def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's model, by which MKL chooses its code; empty where the system does not say."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _arithmetic() -> dict[str, Any]:
+    """How torch has been told to round and to choose among algorithms."""
+    tiny = torch.tensor(2.0**-140)  # below float32's normal numbers
+    return {
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "float32_matmul": torch.get_float32_matmul_precision(),
+        "default_dtype": str(torch.get_default_dtype()),
+        "denormals": bool((tiny * 0.5) > 0),
+        "mkldnn": torch.backends.mkldnn.enabled,
+        "cudnn_deterministic": torch.backends.cudnn.deterministic,
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return flat

@@ -8,12 +8,15 @@ are stable, so it is always finite, however they ended.
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from optuna.distributions import BaseDistribution
@@ -22,6 +25,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy import event
 
 from stability.design.space import native_distributions, quiet_optuna
+from stability.errors import StabilityError
 from stability.records import Outcome
 from stability.spec import Run, StudySpec
 from stability.spec.loader import parse_study
@@ -29,6 +33,9 @@ from stability.store import Store
 from stability.store.files import file_at_once
 
 STUDY_DB = "study.db"
+BEHIND = "not what the finished cohorts say"
+COMPARED = ("studies", "study_directions", "trials", "trial_values", "trial_params", "trial_user_attributes")
+"""Its tables that are derived; a dashboard may keep notes in others."""
 
 
 def rebuild_study_db(folder: Path) -> Path:
@@ -38,14 +45,48 @@ def rebuild_study_db(folder: Path) -> Path:
 
     Raises `StabilityError`: the folder holds no study, is damaged or cannot be written.
     """
-    store = Store.open(folder)
+    path = Path(folder) / STUDY_DB
+    with file_at_once(path) as temporary:
+        _write(Store.open(folder), temporary)
+    return path
+
+
+def study_db_fault(folder: Path) -> str | None:
+    """What is wrong with study.db: unreadable, or not what the finished cohorts say; None if nothing is.
+
+    Takes as long as writing it. Raises `StabilityError`: there is none, or the cohorts cannot be read.
+    """
+    path = Path(folder) / STUDY_DB
+    if not path.is_file():
+        raise StabilityError(f"{path}: not found")
+    with TemporaryDirectory() as place:
+        expected = Path(place) / STUDY_DB
+        _write(Store.open(folder), expected)
+        try:
+            with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as stored:
+                verdict = stored.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                if verdict != "ok":
+                    return f"damaged ({verdict.splitlines()[-1]})"
+                found = [_rows(stored, table) for table in COMPARED]
+        except sqlite3.Error as error:
+            return f"damaged ({error})"
+        with closing(sqlite3.connect(expected)) as written:
+            return None if found == [_rows(written, table) for table in COMPARED] else BEHIND
+
+
+def _rows(database: sqlite3.Connection, table: str) -> list[tuple[Any, ...]]:
+    """A table's rows without what depends on the time of writing."""
+    columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+    names = ", ".join(f'"{name}"' for name in columns if not name.startswith("datetime"))
+    return sorted(database.execute(f"SELECT {names or 0} FROM {table}").fetchall(), key=repr)
+
+
+def _write(store: Store, path: Path) -> None:
     spec = parse_study(store.study_yaml, source=str(store.folder / "study.yaml"))
     trials = _trials(store, spec)
-    path = store.folder / STUDY_DB
-    with quiet_optuna(), file_at_once(path) as temporary, _storage(temporary) as storage:
+    with quiet_optuna(), _storage(path) as storage:
         study = optuna.create_study(storage=storage, study_name=spec.name, direction="maximize")
         study.add_trials(trials)
-    return path
 
 
 def _trials(store: Store, spec: StudySpec) -> list[FrozenTrial]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
@@ -24,6 +25,7 @@ COHORT_SIZES = {
 }
 """By device and architecture, never by timing: it would make records depend on the machine's mood."""
 DEFAULT_COHORT_SIZE = 8
+NUMBERED = re.compile(r"c[0-9]{4,9}")
 
 
 def make_plan(spec: StudySpec, *, device: str, threads: int) -> Plan:
@@ -48,13 +50,20 @@ def extended(plan: Plan, spec: StudySpec, runs: Sequence[Run]) -> Plan:
     groups: dict[tuple[Hashable, ...], list[Run]] = {}
     for run in runs:
         groups.setdefault(structure_key(run.config), []).append(run)
-    cohorts = list(plan.cohorts)
+    cohorts, number = list(plan.cohorts), _next_number(plan)
     for group in groups.values():
         size = cohort_size(spec, kind, group[0])
         for start in range(0, len(group), size):
             names = tuple(run.run for run in group[start : start + size])
-            cohorts.append(PlannedCohort(f"c{len(cohorts):04d}", names))
+            cohorts.append(PlannedCohort(f"c{number:04d}", names))
+            number += 1
     return replace(plan, cohorts=tuple(cohorts), runs=(*plan.runs, *runs))
+
+
+def _next_number(plan: Plan) -> int:
+    """After the highest number that a cohort has; some in between may be missing from a rebuilt plan."""
+    numbers = [int(cohort.id[1:]) for cohort in plan.cohorts if NUMBERED.fullmatch(cohort.id)]
+    return max(numbers, default=-1) + 1
 
 
 def cohort_size(spec: StudySpec, kind: str, run: Run) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Replay:
     difference: str | None
     """The first number that differs, in words; None where all are equal bit for bit."""
     environment_changes: tuple[str, ...]
-    """What differs from the environment the study was started in."""
+    """What differs from the environment the study was started in, and what had changed as it went on."""
 
     def summary(self) -> dict[str, Any]:
         """For machines."""
@@ -84,11 +85,24 @@ def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter
         result=data.results[0],
         stored=stored_result,
         difference=first_difference(stored_history, data.histories[0]) if stored_history else None,
-        environment_changes=tuple(
-            f"{name}: {change['was']} -> {change['is']}"
-            for name, change in environment_changes(store.environment, materials.describe()).items()
-        ),
+        environment_changes=_environment_changes(store.environment, materials.describe()),
     )
+
+
+def _environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """In words: a run's records may be of any environment that its study was resumed in."""
+    here = [_in_words(name, change) for name, change in environment_changes(then, now).items()]
+    resumed = [
+        f"the study was resumed with {_in_words(name, change)}"
+        for changes in then.get("resumed", ())
+        for name, change in changes.items()
+    ]
+    migrated = [f"trained under format {then['migrated_from']}"] if "migrated_from" in then else []
+    return (*here, *dict.fromkeys(resumed), *migrated)
+
+
+def _in_words(name: str, change: Mapping[str, Any]) -> str:
+    return f"{name}: {change['was']} -> {change['is']}"
 
 
 def _stored(store: Store, run_name: str) -> tuple[RunResult | None, History | None]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import shlex
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from stability.gan.placement import Placement
 from stability.outcomes import label
 from stability.records import Outcome, RunResult
 from stability.runner.devices import choose_device, describe_environment, environment_changes, prepare
+from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
 from stability.runner.fit import check_code_allowed, check_fit, own_architectures
 from stability.runner.optuna_db import STUDY_DB, rebuild_study_db
 from stability.runner.planning import cohort_runs, extended, make_plan
@@ -134,9 +135,21 @@ class StudyRunner:
     should_stop: Callable[[], bool] = field(default=lambda: False)
     where: str = DATASET
     """Where the data set is named, for errors."""
+    forked_from: Path | None = None
+    """The results folder whose edited study this one begins anew; nothing of it is used."""
 
     def __post_init__(self) -> None:
         self.spec = with_absolute_folder(self.spec)
+
+    def is_finished(self) -> bool:
+        """Whether the folder holds this very study, and all of it is trained.
+
+        Raises StabilityError for a folder that is damaged or of another version.
+        """
+        if not Store.holds_study(self.folder):
+            return False
+        store = Store.open(self.folder)
+        return self._kept(store) == self.spec and is_complete(store, self.spec)
 
     def run(self) -> bool:
         """Train everything that is not finished; return whether the study is complete.
@@ -145,19 +158,24 @@ class StudyRunner:
         Raises StabilityError for bad input, missing data, or a folder that another study or writer holds.
         """
         if Store.holds_study(self.folder):
-            store = Store.open(self.folder)
-            self._check_same_study(store)
-            if is_complete(store, self.spec):
-                self.reporter.planned(store.plan, stored_results(store))
-                self._complete_study_db(store)
-                return True
-            return self._go_on(store)
+            return self._begun()
         Store.check_creatable(self.folder, dump_study(self.spec))
+        forked = self._forked()
         materials = self._materials(self.resources.device, self.resources.threads)
         evaluator = materials.evaluator(self.spec, self.reporter.note)
-        store = self._create(materials)
-        with store.lock():
+        if Store.holds_study(self.folder):  # by another process that began at the same time
+            return self._begun()
+        with self._created(materials, forked) as store:
             return self._train_all(store, evaluator, Placement(materials.device))
+
+    def _begun(self) -> bool:
+        store = Store.open(self.folder)
+        changes = check_extension(self._kept(store), self.spec, self.folder)
+        if not changes and is_complete(store, self.spec):
+            self.reporter.planned(store.plan, stored_results(store))
+            self._complete_study_db(store)
+            return True
+        return self._go_on(store)
 
     def _go_on(self, store: Store) -> bool:
         """The lock comes first, so that a folder in use is told before anything is loaded."""
@@ -167,6 +185,7 @@ class StudyRunner:
             self._check_same_materials(store, materials)
             evaluator = materials.evaluator(self.spec, self.reporter.note)
             self._record_changes(store, materials)
+            self._extend(store)
             return self._train_all(store, evaluator, Placement(materials.device))
 
     def _materials(self, device: str, threads: int | None) -> Materials:
@@ -174,29 +193,40 @@ class StudyRunner:
         prepare(threads or torch.get_num_threads())
         return Materials.load(self.spec, self.resources, place, where=self.where)
 
-    def _create(self, materials: Materials) -> Store:
+    def _created(self, materials: Materials, forked: Mapping[str, Any]) -> AbstractContextManager[Store]:
         plan = make_plan(self.spec, device=str(materials.device), threads=torch.get_num_threads())
-        return Store.create(
+        planned = {
+            "device": plan.device,
+            "threads": plan.threads,
+            "stop_thresholds": plan.stop_thresholds.model_dump(),
+        }
+        return Store.created(
             self.folder,
             study_yaml=dump_study(self.spec),
             plan=plan,
-            environment=materials.describe(),
+            environment={**materials.describe(), **forked, "planned": planned},
         )
 
-    def _check_same_study(self, store: Store) -> None:
-        kept = parse_study(store.study_yaml, source=str(self.folder / "study.yaml")).model_dump()
-        asked = self.spec.model_dump()
-        changed = sorted(name for name in asked if asked[name] != kept[name])
-        if changed == ["outcomes"]:
-            raise StabilityError(
-                f"{self.folder}: was labelled with other thresholds; apply new ones with `stability relabel`"
-            )
-        if changed:
-            raise StabilityError(
-                f"{self.folder}: holds another study (it differs in {', '.join(changed)}); "
-                "give this one another name, or another folder with --out; or, if the one there is no longer "
-                f"needed, remove it: rm -r {shlex.quote(str(self.folder))}"
-            )
+    def _forked(self) -> dict[str, Any]:
+        """What the environment keeps of the study that this one was made from."""
+        if self.forked_from is None:
+            return {}
+        changes = changed_fields(self._kept(Store.open(self.forked_from)), self.spec)
+        return {"forked": {"from": str(self.forked_from.resolve()), "changes": as_fields(changes)}}
+
+    def _kept(self, store: Store) -> StudySpec:
+        return parse_study(store.study_yaml, source=str(store.folder / "study.yaml"))
+
+    def _extend(self, store: Store) -> None:
+        """Plan what the study file asks for besides, now that nobody else writes."""
+        changes = check_extension(self._kept(store), self.spec, self.folder)
+        if not changes:
+            return
+        plan = extended_plan(store.plan, self.spec)
+        environment = store.environment
+        kept = [*environment.get("extended", ()), as_fields(changes)]
+        store.extend(plan, study_yaml=dump_study(self.spec), environment=environment | {"extended": kept})
+        self.reporter.note(f"extended: {_in_words(changes)}")
 
     def _check_same_machinery(self, plan: Plan) -> None:
         """What is asked for must be what the study was planned with: its records depend on it."""
@@ -223,6 +253,8 @@ class StudyRunner:
 
     def _record_changes(self, store: Store, materials: Materials) -> None:
         """Keep and tell what has changed since the study was started; the old values stay beside it."""
+        if "dataset" not in store.environment:  # its file was lost
+            store.replace_environment(store.environment | materials.describe())
         changes = environment_changes(store.environment, materials.describe())
         if changes:
             resumed = [*store.environment.get("resumed", ()), changes]
@@ -295,6 +327,10 @@ class StudyRunner:
                 return False
         self.reporter.skipped(self.spec.training.steps * len(trainer.tracks) - steps)
         return True
+
+
+def _in_words(changes: Sequence[Change]) -> str:
+    return ", ".join(change.in_words() for change in changes)
 
 
 def with_absolute_folder(spec: StudySpec) -> StudySpec:

@@ -26,6 +26,7 @@ POINT_ARCHITECTURES = ("maxout", "dirac")
 """... and these only on points; mlp takes both."""
 OWN_ARCHITECTURE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 """A pair of networks of the user's own, `package.module:pair`; naming one imports code."""
+MAX_OWN_NAME = 120
 
 Loss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
 Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
@@ -35,8 +36,11 @@ Latent = Literal["normal", "uniform"]
 Activation = Literal["leaky-relu", "relu", "elu", "gelu", "tanh"]
 InputRange = Literal["symmetric", "unit", "bytes"]
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+MAX_NUMBER = 1e30
+"""So that what is made of two such numbers, such as a learning rate and a ratio, is finite."""
+Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
+Quotient = Annotated[float, Field(ge=1e-30, le=MAX_NUMBER, allow_inf_nan=False)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=100)]
@@ -44,7 +48,7 @@ Steps = Annotated[int, Field(ge=1, le=100)]
 
 def is_own_architecture(name: str) -> bool:
     """Whether an architecture is the user's own code, `package.module:pair`."""
-    return OWN_ARCHITECTURE.fullmatch(name) is not None
+    return len(name) <= MAX_OWN_NAME and OWN_ARCHITECTURE.fullmatch(name) is not None
 
 
 def _known_architecture(name: str) -> str:
@@ -70,7 +74,7 @@ class Config(BaseModel):
     recipe: str | None = None
     """The recipe that `loss` was named by, if it was."""
     lr: Positive = 2e-4
-    lr_ratio: Positive = 1.0
+    lr_ratio: Quotient = 1.0
     """lr_d / lr_g."""
     beta1: Momentum = 0.5
     beta2: Momentum = 0.999
@@ -113,7 +117,7 @@ class Config(BaseModel):
     input_range: InputRange = "symmetric"
     """The range of the images, real and generated, that the discriminator sees:
     -1..1, 0..1 or 0..255. The generator's output is stretched to it."""
-    train_size: Annotated[int, Field(ge=2)] | None = None
+    train_size: Annotated[int, Field(ge=2, le=1_000_000_000)] | None = None
     """Train on this many of the training images: the same ones in every run."""
 
     @property

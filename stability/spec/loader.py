@@ -10,8 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from stability.errors import StabilityError
-from stability.spec.config import ARCHITECTURE_NAMES, IMAGE_ARCHITECTURES, POINT_ARCHITECTURES
-from stability.spec.problems import Path, Problem, show, unknown
+from stability.spec.problems import Problem, one_line, unknown
+from stability.spec.relations import relations
 from stability.spec.sections import (
     Problems,
     read_dataset,
@@ -22,11 +22,12 @@ from stability.spec.sections import (
     read_space,
 )
 from stability.spec.source import Source, read_source
-from stability.spec.study import POINT_DATASETS, Choice, Design, Range, Recording, StudySpec, Training
+from stability.spec.study import Choice, Design, Range, Recording, StudySpec, Training
 from stability.spec.thresholds import Thresholds
 
-MAX_BYTES = 1_000_000
-MAX_POINTS = 100_000
+MAX_BYTES = 250_000
+MAX_PATH = 1_000
+"""Of a file's own name in an error, which is cut beyond."""
 
 
 def load_study(path: FilePath, overrides: Sequence[str] = ()) -> StudySpec:
@@ -34,17 +35,18 @@ def load_study(path: FilePath, overrides: Sequence[str] = ()) -> StudySpec:
 
     Raises `StabilityError`, one line with file, line and field, for anything that is wrong.
     """
-    if path.is_dir():
-        raise StabilityError(f"{path}: is a directory, not a study file")
+    where = one_line(str(path), MAX_PATH)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise StabilityError(f"{path}: no such file; `stability init` writes one to start from") from None
+        raise StabilityError(f"{where}: no such file; `stability init` writes one to start from") from None
+    except IsADirectoryError:
+        raise StabilityError(f"{where}: is a directory, not a study file") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise StabilityError(f"{path}: cannot be read: {reason}") from None
-    return parse_study(_decode(content, str(path)), str(path), overrides)
+        raise StabilityError(f"{where}: cannot be read: {reason}") from None
+    return parse_study(_decode(content, where), where, overrides)
 
 
 def parse_study(text: str, source: str = "study.yaml", overrides: Sequence[str] = ()) -> StudySpec:
@@ -59,7 +61,7 @@ def parse_study(text: str, source: str = "study.yaml", overrides: Sequence[str] 
     spec = _read(written, problems)
     if problems:
         raise written.error(problems)
-    problems = _relations(spec, written)
+    problems = relations(spec, has_points="points" in written.data.get("design", {}))
     if problems:
         raise written.error(problems)
     return _resolve(spec)
@@ -85,15 +87,15 @@ def _decode(content: bytes, source: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = content[error.start]
+        line = error.object.count(b"\n", 0, error.start) + 1  # of its object: content may begin with a mark
+        byte = error.object[error.start]
         raise StabilityError(
             f"{source}:{line}: not UTF-8: byte 0x{byte:02x}; save the file as UTF-8"
         ) from None
 
 
 def _too_large(source: str) -> StabilityError:
-    return StabilityError(f"{source}: is larger than 1 MB; a study file is a few lines")
+    return StabilityError(f"{source}: is larger than 250 kB; a study file is a few lines")
 
 
 def _read(source: Source, problems: Problems) -> StudySpec:
@@ -112,72 +114,6 @@ def _read(source: Source, problems: Problems) -> StudySpec:
         recording=read_model(Recording, data.get("recording", {}), ("recording",), problems) or Recording(),
         outcomes=read_model(Thresholds, data.get("outcomes", {}), ("outcomes",), problems) or Thresholds(),
     )
-
-
-def _relations(spec: StudySpec, source: Source) -> Problems:
-    """What is wrong between sections that are each right by themselves."""
-    both = [name for name in spec.fixed if name in spec.space]
-    problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
-    problems += _cross_problems(spec)
-    problems += _architecture_problems(spec)
-    if spec.design.sampler == "tpe" and not problems and not spec.sampled:
-        words = "tpe needs something to search: put a parameter under space that is not in cross"
-        problems.append(Problem(("design", "sampler"), words))
-    if spec.design.sampler == "grid":
-        problems += _grid_problems(spec, is_given="points" in source.data.get("design", {}))
-    if spec.recording.final_samples < spec.recording.samples:
-        last = spec.recording.final_samples
-        words = f"{spec.recording.samples} must be at most final_samples, {last}"
-        problems.append(Problem(("recording", "samples"), words))
-    return problems
-
-
-def _cross_problems(spec: StudySpec) -> Problems:
-    lists = [name for name, factor in spec.space.items() if isinstance(factor, Choice)]
-    allowed = f"allowed: {', '.join(lists) or 'nothing, space holds no list'}"
-    return [
-        Problem(("design", "cross", index), f"{show(name)} is not a list under space; {allowed}")
-        for index, name in enumerate(spec.design.cross or ())
-        if name not in lists
-    ]
-
-
-def _architecture_problems(spec: StudySpec) -> Problems:
-    """An architecture that the data set gives no examples for: dcgan on points, dirac on images."""
-    points = spec.dataset in POINT_DATASETS
-    misfits = IMAGE_ARCHITECTURES if points else POINT_ARCHITECTURES
-    kind = "points, not images" if points else "images, not points"
-    factor = spec.space.get("architecture")
-    places: list[tuple[Path, str]] = []
-    if isinstance(factor, Choice):
-        places = [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
-    elif "architecture" in spec.fixed:
-        places = [(("fixed", "architecture"), spec.fixed["architecture"])]
-    allowed = ", ".join(name for name in ARCHITECTURE_NAMES if name not in misfits)
-    return [
-        Problem(path, f"{name} does not fit dataset {spec.dataset}, which has {kind}; allowed: {allowed}")
-        for path, name in places
-        if name in misfits
-    ]
-
-
-def _grid_problems(spec: StudySpec, *, is_given: bool) -> Problems:
-    problems = []
-    for name, factor in spec.sampled.items():
-        if isinstance(factor, Range) and factor.levels is None:
-            words = "levels is missing; the grid sampler needs to know how many values to take"
-            problems.append(Problem(("space", name), words))
-        elif isinstance(factor, Range) and len(set(factor.grid())) < len(factor.grid()):
-            words = f"{factor.levels} is more than there are values between low and high"
-            problems.append(Problem(("space", name, "levels"), words))
-    if problems:
-        return problems
-    if spec.grid_size > MAX_POINTS:
-        return [Problem(("space",), f"the grid has {spec.grid_size} points, more than {MAX_POINTS}")]
-    if is_given and spec.design.points != spec.grid_size:
-        words = f"{spec.design.points} is not the size of the grid, {spec.grid_size}; leave it out"
-        return [Problem(("design", "points"), words)]
-    return []
 
 
 def _resolve(spec: StudySpec) -> StudySpec:

@@ -23,13 +23,13 @@ class Problem:
 
 def dotted(path: Path) -> str:
     """`space.lr.low`; a position in a list is told by its line and value instead."""
-    return ".".join(one_line(part) for part in path if isinstance(part, str))
+    return one_line(".".join(one_line(part) for part in path if isinstance(part, str)), 180)
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, length: int = 60) -> str:
     """The text with what cannot be printed escaped, cut where it is long."""
     text = text if text.isprintable() else ascii(text)[1:-1]
-    return text if len(text) <= 60 else text[:57] + "..."
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def show(value: Any) -> str:
@@ -46,7 +46,8 @@ def show(value: Any) -> str:
 def nearest(word: Any, allowed: Iterable[Any]) -> str:
     """`; did you mean "sampler"?` where a name is near, else nothing; numbers have no near names."""
     names = [name for name in allowed if isinstance(name, str)]
-    matches = get_close_matches(word.lower(), names, n=1) if isinstance(word, str) else []
+    is_short = isinstance(word, str) and len(word) <= 60
+    matches = get_close_matches(word.lower(), names, n=1) if is_short else []
     return f"; did you mean {show(matches[0])}?" if matches else ""
 
 

@@ -10,12 +10,15 @@ from pydantic import BaseModel, ValidationError
 
 from stability.spec.config import PARAMETERS, RECIPES, Config
 from stability.spec.problems import Path, Problem, must_be, show, unknown
-from stability.spec.study import DATASETS, IMAGE_SIZES, NAME, Choice, ImageSize, Range
+from stability.spec.study import DATASETS, IMAGE_SIZES, NAME, RESERVED, Choice, ImageSize, Range
 
 Model = TypeVar("Model", bound=BaseModel)
 Problems = list[Problem]
 RANGE_KEYS = ("low", "high", "log", "levels")
 NEEDED = ("low", "high")
+FOLDER = "folder:"
+MAX_FOLDER, MAX_PART = 1_000, 255
+"""Characters of a path, and bytes between two of its slashes."""
 
 
 def read_mapping(data: Any, path: Path, problems: Problems) -> dict[str, Any]:
@@ -52,16 +55,22 @@ def read_name(data: Mapping[str, Any], problems: Problems) -> str:
     elif not isinstance(name, str) or not NAME.fullmatch(name):
         allowed = "1 to 64 letters, digits, - and _, beginning with a letter or digit"
         problems.append(Problem(("name",), f"must be text of {allowed}, not {show(name)}"))
+    elif RESERVED.fullmatch(name):
+        problems.append(Problem(("name",), f"{show(name)} is reserved on some systems; give another name"))
     return str(name)
 
 
 def read_dataset(data: Mapping[str, Any], problems: Problems) -> str:
     """A data set by name, or `folder:PATH`."""
     dataset = data.get("dataset", DATASETS[0])
-    folder = dataset[len("folder:") :] if isinstance(dataset, str) and dataset.startswith("folder:") else ""
+    folder = dataset[len(FOLDER) :] if isinstance(dataset, str) and dataset.startswith(FOLDER) else ""
     if dataset not in DATASETS and not (folder.strip() and folder.isprintable()):
         schema = {"enum": [*DATASETS, "folder:PATH"]}
         problems.append(Problem(("dataset",), must_be(schema, dataset)))
+    elif max(len(part.encode()) for part in folder.split("/")) > MAX_PART or len(folder) > MAX_FOLDER:
+        problems.append(Problem(("dataset",), f"{show(dataset)} is longer than a path can be"))
+    elif folder.startswith("~") and folder.split("/")[0] != "~":
+        problems.append(Problem(("dataset",), f"{show(dataset)}: of folders of users only ~/ is known"))
     return str(dataset)
 
 

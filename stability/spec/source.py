@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ruamel.yaml.reader import ReaderError
 
 from stability.errors import StabilityError
+from stability.spec.nodes import Refused, compose
 from stability.spec.problems import Path, Problem, dotted, one_line, show
 
-MAX_DEPTH = 16
 MAX_INTEGER = 2**63 - 1
 TAG = "tag:yaml.org,2002:"
 
@@ -120,29 +117,14 @@ class _Reader:
         self._lines: dict[Path, int] = {} if lines is None else lines
 
     def read(self, text: str) -> Any:
-        yaml = YAML(typ="safe", pure=True)
         try:
-            node = yaml.compose(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            words = error.problem or error.context
-            raise self._error(mark.line if mark else 0, (), f"not valid YAML: {words}") from None
-        except ReaderError as error:
-            line = text.count("\n", 0, error.position)
-            words = f"character {show(text[error.position : error.position + 1])} is not allowed"
-            raise self._error(line, (), f"not valid YAML: {words}") from None
-        except RecursionError:
-            raise self._error(0, (), "nested too deeply") from None
-        except (YAMLError, ValueError) as error:
-            raise self._error(0, (), f"not valid YAML: {error}") from None
+            node = compose(text)
+        except Refused as refused:
+            raise self._error(refused.line, refused.path, refused.message) from None
         return None if node is None else self._value(node, ())
 
     def _value(self, node: Node, path: Path) -> Any:
         line = node.start_mark.line
-        if node.anchor is not None:
-            raise self._error(line, path, "anchors and aliases (&, *) are not supported; write the value out")
-        if len(path) > MAX_DEPTH:
-            raise self._error(line, path, "nested too deeply")
         if isinstance(node, MappingNode) and node.tag == TAG + "map":
             return self._mapping(node, path)
         if isinstance(node, SequenceNode) and node.tag == TAG + "seq":
@@ -157,7 +139,8 @@ class _Reader:
             line = key_node.start_mark.line
             if not isinstance(key_node, ScalarNode):
                 raise self._error(line, path, "a key must be a word")
-            inner = (*path, key_node.value)
+            inner = (*path, str(key_node.value))
+            self._scalar(key_node, inner)
             if key_node.value in values:
                 raise self._error(line, inner, f"given twice, first on line {self._lines[inner]}")
             self._lines[inner] = line + 1
@@ -184,6 +167,6 @@ class _Reader:
             raise self._error(node.start_mark.line, path, words) from None
 
     def _error(self, line: int, path: Path, message: str) -> StabilityError:
-        words = f": {dotted(path)}" if path else ""
+        words = f": {dotted(path)}" if dotted(path) else ""
         where = f"{self._where}:{line + 1}" if self._counts_lines else self._where
         return StabilityError(" ".join(f"{where}{words}: {message}".split()))

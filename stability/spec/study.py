@@ -18,6 +18,8 @@ DATASETS = ("mnist", "fashion-mnist", "kmnist", "cifar10", "digits-stacked", *PO
 ImageSize = Literal[28, 32, 64]
 IMAGE_SIZES = get_args(ImageSize)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
+"""Names that no folder can have where a results folder may be taken to: Windows."""
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -31,7 +33,7 @@ class Range(_Section):
     low: float
     high: float
     log: bool = False
-    levels: Annotated[int, Field(ge=2)] | None = None
+    levels: Annotated[int, Field(ge=2, le=10_000)] | None = None
     """How many evenly spaced values the grid sampler takes."""
     integer: bool = False
     """Set from the parameter's own type, not by the study file."""

@@ -19,6 +19,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from stability.records import Divergence, Evaluation, History, Record
+from stability.spec.problems import one_line
 
 NOTE = ".note"
 DIGEST = ".digest"
@@ -51,7 +52,7 @@ def decode_checkpoint(content: bytes) -> tuple[Arrays, dict[str, Any]] | Damaged
     try:
         arrays = safetensors.numpy.load(content)
     except (safetensors.SafetensorError, ValueError, TypeError, KeyError) as error:
-        return DamagedCheckpoint(f"no safetensors file ({error})")
+        return DamagedCheckpoint(f"no safetensors file ({one_line(str(error), 200)})")
     digest = arrays.pop(DIGEST, None)
     if digest is None or not np.array_equal(digest, _digest(arrays)):
         return DamagedCheckpoint("its digest does not match its content")

@@ -16,9 +16,8 @@ from stability.store.checkpoints import encode_checkpoint
 from stability.store.files import folder_at_once, write_flushed
 from stability.store.filmstrips import FilmStrip, encode_filmstrip, read_filmstrip
 from stability.store.latent_views import LatentView, encode_latent_view
+from stability.store.seals import DIGESTS, encode_digests, sha256
 from stability.store.tables import (
-    EVALUATIONS,
-    RECORDS,
     RunRow,
     encode_table,
     evaluations_table,
@@ -26,7 +25,6 @@ from stability.store.tables import (
     read_events,
     read_histories,
     read_results,
-    read_table,
     records_table,
     runs_table,
 )
@@ -80,16 +78,19 @@ def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> No
         "events": events_table([results[name] for name in names]),
     }
     with folder_at_once(path) as folder:
-        for name, table in tables.items():
-            write_flushed(folder / f"{name}.parquet", encode_table(table))
         (folder / FILMSTRIPS).mkdir()
-        for relative, content in _files_of_runs(data):
+        digests: dict[str, str] = {}
+        for relative, content in _files(tables, data):
             (folder / relative).parent.mkdir(exist_ok=True)
             write_flushed(folder / relative, content)
+            digests[relative.as_posix()] = sha256(content)
+        write_flushed(folder / DIGESTS, encode_digests(digests))
 
 
-def _files_of_runs(data: CohortData) -> Iterator[tuple[Path, bytes]]:
-    """Where each file of a single run belongs in the cohort's folder, and what it holds; made one by one."""
+def _files(tables: Mapping[str, pa.Table], data: CohortData) -> Iterator[tuple[Path, bytes]]:
+    """Where each file belongs in the cohort's folder, and what it holds; made one by one."""
+    for name, table in tables.items():
+        yield Path(f"{name}.parquet"), encode_table(table)
     for run, strip in data.filmstrips.items():
         if strip.images.size:
             yield Path(FILMSTRIPS, f"{run}.png"), encode_filmstrip(strip)
@@ -99,22 +100,19 @@ def _files_of_runs(data: CohortData) -> Iterator[tuple[Path, bytes]]:
         yield Path(LATENT, f"{run}.png"), encode_latent_view(view)
 
 
-def read_cohort_folder(path: Path, runs: pa.Table, events: pa.Table) -> CohortData:
-    """Read a cohort back; its two tables of labels are given, for newer ones may be pending elsewhere.
+def read_cohort_folder(path: Path, tables: Mapping[str, pa.Table]) -> CohortData:
+    """Read a cohort back; its tables are given by name, for newer ones may be pending elsewhere.
 
     Weights and latent views are left where they are: `Store` reads them run by run.
 
-    Raises `StabilityError`: a file is damaged; `FileNotFoundError`: a table is missing.
+    Raises `StabilityError`: a filmstrip is damaged.
     """
-    histories = read_histories(
-        runs,
-        read_table(path / "records.parquet", RECORDS),
-        read_table(path / "evaluations.parquet", EVALUATIONS),
-    )
+    runs = tables["runs"]
+    histories = read_histories(runs, tables["records"], tables["evaluations"])
     names: list[str] = runs["run"].to_pylist()
     pictures = {name: path / FILMSTRIPS / f"{name}.png" for name in names}
     return CohortData(
-        results=tuple(read_results(runs, read_events(events))),
+        results=tuple(read_results(runs, read_events(tables["events"]))),
         histories=tuple(histories),
         seconds=dict(zip(names, runs["seconds"].to_pylist(), strict=True)),
         filmstrips={name: read_filmstrip(picture) for name, picture in pictures.items() if picture.is_file()},

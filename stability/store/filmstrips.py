@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stability.errors import StabilityError
+from stability.spec.problems import one_line
 from stability.store.sheets import DAMAGE, check_pictures, encode_sheet, read_sheet
 
 WHAT = "filmstrip"
@@ -44,6 +45,6 @@ def read_filmstrip(path: Path) -> FilmStrip:
     """
     try:
         images, note = read_sheet(path, WHAT)
-        return FilmStrip(tuple(note["steps"]), images)
+        return FilmStrip(tuple(int(step) for step in note["steps"]), images)
     except DAMAGE as error:
-        raise StabilityError(f"{path}: damaged, this is not a {WHAT} ({error})") from None
+        raise StabilityError(f"{path}: damaged, this is not a {WHAT} ({one_line(str(error), 200)})") from None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stability.errors import StabilityError
 from stability.spec.config import Latent
+from stability.spec.problems import one_line
 from stability.store.sheets import DAMAGE, check_pictures, encode_sheet, read_sheet
 
 WHAT = "latent view"
@@ -55,4 +56,4 @@ def read_latent_view(path: Path) -> LatentView:
         images, note = read_sheet(path, WHAT)
         return LatentView(note["kind"], note["latent"], int(note["latent_dim"]), images)
     except DAMAGE as error:
-        raise StabilityError(f"{path}: damaged, this is no {WHAT} ({error})") from None
+        raise StabilityError(f"{path}: damaged, this is no {WHAT} ({one_line(str(error), 200)})") from None

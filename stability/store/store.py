@@ -6,10 +6,10 @@ The only file I/O for runs. Imports records, spec and errors; never torch, optun
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stability.errors import StabilityError
 from stability.records import RunResult
 from stability.spec import Run
+from stability.store.changes import COHORTS, apply_pending, commit_changes, current, read_current
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
 from stability.store.cohorts import (
     FILMSTRIPS,
@@ -27,13 +28,24 @@ from stability.store.cohorts import (
     write_cohort_folder,
 )
 from stability.store.files import check_writable, replace_file, sweep, told
-from stability.store.labels import STUDY, apply_pending, commit_labels, current
 from stability.store.lock import locked
 from stability.store.plan import Plan
+from stability.store.seals import (
+    DIGESTS,
+    SEAL,
+    decode_digests,
+    encode_digests,
+    is_whole,
+    json_lines,
+    seal_text,
+    sha256,
+    unsealed_text,
+)
 from stability.store.tables import (
     SCHEMAS,
     encode_table,
     events_table,
+    planned_fields,
     read_events,
     read_results,
     read_table,
@@ -42,9 +54,9 @@ from stability.store.tables import (
 )
 
 PLAN = "plan.json"
+STUDY = "study.yaml"
 ENVIRONMENT = "environment.json"
 LOCK = ".lock"
-COHORTS = "cohorts"
 CHECKPOINTS = "checkpoints"
 
 TableName = Literal["runs", "records", "evaluations", "events"]
@@ -59,12 +71,22 @@ class Store:
     def __init__(self, folder: Path, plan: Plan) -> None:
         """Use `create` or `open`."""
         self.folder = folder
-        self._plan = plan
-        self._cohort_of = _cohort_of(plan)
+        self._set_plan(plan)
 
     @classmethod
     def create(cls, folder: Path, *, study_yaml: str, plan: Plan, environment: Mapping[str, Any]) -> Store:
+        """Lay a new results folder, as `created` does, and let go of its lock."""
+        with cls.created(folder, study_yaml=study_yaml, plan=plan, environment=environment) as store:
+            return store
+
+    @classmethod
+    @contextmanager
+    def created(
+        cls, folder: Path, *, study_yaml: str, plan: Plan, environment: Mapping[str, Any]
+    ) -> Iterator[Store]:
         """Lay a new results folder: study, environment and, last, the plan, which makes it a study.
+
+        For the block its lock is held without a gap, so that of several that begin at once one goes on.
 
         Raises `StabilityError`: the folder cannot be written, holds a study or something else, or is in
         use.
@@ -72,27 +94,30 @@ class Store:
         folder = Path(folder)
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
-        _check_free(folder, study_yaml)
+        if not cls.holds_study(folder):  # else its owner, if it is in use, is told by the lock
+            _check_free(folder, study_yaml, but={PLAN})
         with locked(folder / LOCK):
             _check_free(folder, study_yaml)
-            replace_file(folder / STUDY, study_yaml.encode())
-            replace_file(folder / ENVIRONMENT, _json(environment))
+            replace_file(folder / STUDY, seal_text(study_yaml))
+            replace_file(folder / ENVIRONMENT, json_lines(environment))
             with told(folder):
                 (folder / COHORTS).mkdir(exist_ok=True)
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
             replace_file(folder / PLAN, plan.to_json().encode())
-        return cls(folder, plan)
+            yield cls(folder, plan)
 
     @staticmethod
     def check_creatable(folder: Path, study_yaml: str) -> None:
-        """Find out, without writing anything, what `create` would refuse.
+        """Find out, without writing anything, what `created` would refuse.
 
-        Raises `StabilityError`: the folder cannot be written, or holds a study or something else.
+        A plan that has just been laid there is no reason: its writer holds the lock.
+
+        Raises `StabilityError`: the folder cannot be written, or holds something else.
         """
         folder = Path(folder)
         check_writable(folder)
         if folder.is_dir():
-            _check_free(folder, study_yaml)
+            _check_free(folder, study_yaml, but={PLAN})
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -121,6 +146,8 @@ class Store:
                     sweep(folder)
             apply_pending(self.folder)
             self._set_plan(_read_plan(self.folder))
+            for cohort in self.finished():
+                self.drop_checkpoint(cohort)
             yield
 
     @property
@@ -133,23 +160,46 @@ class Store:
         replace_file(self.folder / PLAN, plan.to_json().encode())
         self._set_plan(plan)
 
+    def extend(self, plan: Plan, *, study_yaml: str, environment: Mapping[str, Any]) -> None:
+        """Put a longer plan in force together with the study file that asks for it, all at once.
+
+        Raises `StabilityError`: they cannot be written; the old ones then hold.
+        """
+        files = {
+            Path(PLAN): plan.to_json().encode(),
+            Path(STUDY): seal_text(study_yaml),
+            Path(ENVIRONMENT): json_lines(environment),
+        }
+        commit_changes(self.folder, files)
+        self._set_plan(plan)
+
     @property
     def study_yaml(self) -> str:
-        """The text of the resolved study file, with the thresholds that the labels were made with."""
-        return self._read_text(Path(STUDY))
+        """The text of the resolved study file, with the thresholds that the labels were made with.
+
+        Raises `StabilityError`: it is missing, or has been changed since it was written.
+        """
+        path, content = self.folder / STUDY, self._read(Path(STUDY))
+        try:
+            text = unsealed_text(content).decode()
+        except UnicodeDecodeError:
+            raise StabilityError(f"{path}: damaged, this is no text") from None
+        if is_whole(content) is False:
+            raise StabilityError(f"{path}: damaged or edited, its last line is not its digest")
+        return text
 
     @property
     def environment(self) -> dict[str, Any]:
         """What the study was started with: versions, threads, device, hashes."""
         try:
-            environment: dict[str, Any] = json.loads(self._read_text(Path(ENVIRONMENT)))
-        except ValueError:
+            environment: dict[str, Any] = json.loads(self._read(Path(ENVIRONMENT)))
+            return {name: value for name, value in environment.items() if name != SEAL}
+        except (ValueError, AttributeError, RecursionError):
             raise StabilityError(f"{self.folder / ENVIRONMENT}: damaged, this is no JSON") from None
-        return environment
 
     def replace_environment(self, environment: Mapping[str, Any]) -> None:
         """Write another environment, such as one that lists where the study was resumed."""
-        replace_file(self.folder / ENVIRONMENT, _json(environment))
+        replace_file(self.folder / ENVIRONMENT, json_lines(environment))
 
     def finished(self) -> set[str]:
         """The planned cohorts that are complete."""
@@ -169,9 +219,9 @@ class Store:
 
         Raises `StabilityError`: it is not finished, or a file is damaged.
         """
-        folder = self._cohort(cohort_id)
+        folder, names = self._cohort(cohort_id), get_args(TableName)
         with told(folder):
-            return read_cohort_folder(folder, self.table(cohort_id, "runs"), self.table(cohort_id, "events"))
+            return read_cohort_folder(folder, {name: self.table(cohort_id, name) for name in names})
 
     def read_results(self, cohort_id: str) -> list[RunResult]:
         """How the runs of a finished cohort ended; reads neither records nor pictures.
@@ -183,13 +233,16 @@ class Store:
     def table(self, cohort_id: str, name: TableName) -> pa.Table:
         """One table of a finished cohort, typed as `stability.store.tables` says.
 
-        Raises `StabilityError`: the cohort is not finished, or the file is damaged.
+        Raises `StabilityError`: the cohort is not finished, or the file is damaged or not of the plan's runs.
         """
         with told(self._cohort(cohort_id)):
             try:
-                return read_table(self._table_path(cohort_id, name), SCHEMAS[name])
+                table = read_table(self._table_path(cohort_id, name), SCHEMAS[name])
             except FileNotFoundError:  # pending labels have just moved to their place
-                return read_table(self._table_path(cohort_id, name), SCHEMAS[name])
+                table = read_table(self._table_path(cohort_id, name), SCHEMAS[name])
+        if name == "runs":
+            self._check_planned(cohort_id, table)
+        return table
 
     def write_checkpoint(
         self, cohort_id: str, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]
@@ -223,8 +276,10 @@ class Store:
         Raises `ValueError`: a finished run has no new result; `StabilityError`: they cannot be written;
         the old labels then hold.
         """
-        tables = {cohort: self._relabelled(cohort, results) for cohort in sorted(self.finished())}
-        commit_labels(self.folder, tables, study_yaml.encode())
+        files = {Path(STUDY): seal_text(study_yaml)}
+        for cohort in sorted(self.finished()):
+            files |= self._relabelled(cohort, results)
+        commit_changes(self.folder, files)
 
     def picture(self, run: str) -> Path:
         """Where a run's filmstrip is, if it has one.
@@ -264,19 +319,47 @@ class Store:
             raise StabilityError(f"{self.folder}: no run {run!r}")
         return self._cohort(self._cohort_of[run])
 
-    def _relabelled(self, cohort_id: str, results: Mapping[str, RunResult]) -> dict[str, bytes]:
+    def _relabelled(self, cohort_id: str, results: Mapping[str, RunResult]) -> dict[Path, bytes]:
         kept = self.table(cohort_id, "runs")
         if missing := [run for run in kept["run"].to_pylist() if run not in results]:
             raise ValueError(f"no new result for {missing[0]}")
         rows = relabelled_rows(kept, {run.run: run for run in self._runs(cohort_id)}, results)
-        return {
-            "runs": encode_table(runs_table(rows)),
-            "events": encode_table(events_table([row.result for row in rows])),
+        files = {
+            "runs.parquet": encode_table(runs_table(rows)),
+            "events.parquet": encode_table(events_table([row.result for row in rows])),
         }
+        digests = self.digests(cohort_id)
+        if digests is not None:
+            files[DIGESTS] = encode_digests(
+                digests | {name: sha256(content) for name, content in files.items()}
+            )
+        return {Path(COHORTS, cohort_id, name): content for name, content in files.items()}
+
+    def digests(self, cohort_id: str) -> dict[str, str] | None:
+        """The SHA-256 of a finished cohort's files by name; None where it was written without them.
+
+        Raises `StabilityError`: they are damaged.
+        """
+        relative = Path(COHORTS, cohort_id, DIGESTS)
+        if not current(self.folder, relative).is_file():
+            return None
+        digests = decode_digests(self._read(relative))
+        if digests is None:
+            raise StabilityError(f"{self.folder / relative}: damaged, these are no digests")
+        return digests
+
+    def _check_planned(self, cohort_id: str, runs: pa.Table) -> None:
+        """Everything is joined by what a runs table says of the design, so it must be the plan's."""
+        path = self._table_path(cohort_id, "runs")
+        planned = [planned_fields(run, cohort_id) for run in self._runs(cohort_id)]
+        if runs["run"].to_pylist() != [fields["run"] for fields in planned]:
+            raise StabilityError(f"{path}: does not hold the planned runs")
+        for found, fields in zip(runs.to_pylist(), planned, strict=True):
+            if any(found[name] != value for name, value in fields.items()):
+                raise StabilityError(f"{path}: {fields['run']} was trained otherwise than planned")
 
     def _runs(self, cohort_id: str) -> list[Run]:
-        runs = {run.run: run for run in self._plan.runs}
-        return [runs[name] for cohort in self._plan.cohorts if cohort.id == cohort_id for name in cohort.runs]
+        return self._runs_of.get(cohort_id, [])
 
     def _cohort(self, cohort_id: str) -> Path:
         return self.folder / COHORTS / cohort_id
@@ -287,21 +370,15 @@ class Store:
     def _table_path(self, cohort_id: str, name: str) -> Path:
         return current(self.folder, Path(COHORTS, cohort_id, f"{name}.parquet"))
 
-    def _read_text(self, relative: Path) -> str:
-        path = current(self.folder, relative)
-        with told(path):
-            try:
-                return path.read_text(encoding="utf-8")
-            except UnicodeDecodeError:
-                raise StabilityError(f"{path}: damaged, this is no text") from None
+    def _read(self, relative: Path) -> bytes:
+        with told(self.folder / relative):
+            return read_current(self.folder, relative)
 
     def _set_plan(self, plan: Plan) -> None:
         self._plan = plan
-        self._cohort_of = _cohort_of(plan)
-
-
-def _cohort_of(plan: Plan) -> dict[str, str]:
-    return {run: cohort.id for cohort in plan.cohorts for run in cohort.runs}
+        self._cohort_of = {run: cohort.id for cohort in plan.cohorts for run in cohort.runs}
+        runs = {run.run: run for run in plan.runs}
+        self._runs_of = {cohort.id: [runs[name] for name in cohort.runs] for cohort in plan.cohorts}
 
 
 def _read_plan(folder: Path) -> Plan:
@@ -311,26 +388,21 @@ def _read_plan(folder: Path) -> Plan:
     if not path.is_file():
         raise StabilityError(f"{folder}: not a study's results, it has no {PLAN}")
     with told(path):
-        return Plan.from_json(path.read_bytes(), source=str(path))
+        return Plan.from_json(read_current(folder, Path(PLAN)), source=str(path))
 
 
-def _check_free(folder: Path, study_yaml: str) -> None:
-    """Refuse a folder with anything in it but what a killed `create` of the same study may have left.
+def _check_free(folder: Path, study_yaml: str, *, but: Collection[str] = ()) -> None:
+    """Refuse a folder with anything in it but what a killed `created` of the same study may have left.
 
-    A study file that says anything else is its owner's, and must not be written over.
+    A study file that says anything else is its owner's, and must not be written over. What is named in
+    `but` may be there all the same: another process may be laying it.
     """
-    if (folder / PLAN).exists():
-        raise StabilityError(f"{folder}: already holds a study")
     with told(folder):
+        names = {entry.name for entry in folder.iterdir() if entry.name[0] != "."}
+        if PLAN in names - set(but):
+            raise StabilityError(f"{folder}: already holds a study")
         study = folder / STUDY
-        ours = study.is_file() and study.read_bytes() == study_yaml.encode()
-        own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS} if ours else set()
-        others = sorted(
-            entry.name for entry in folder.iterdir() if entry.name not in own and entry.name[0] != "."
-        )
-    if others:
+        ours = study.is_file() and unsealed_text(study.read_bytes()) == study_yaml.encode()
+    own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS, *but} if ours else {*but}
+    if others := sorted(names - own):
         raise StabilityError(f"{folder}: not empty and not a study's results, it holds {others[0]!r}")
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(dict(value), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()

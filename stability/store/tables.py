@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from stability.errors import StabilityError
 from stability.records import Divergence, Evaluation, Event, EventKind, History, Outcome, Record, RunResult
 from stability.spec import Config, Run
+from stability.spec.problems import one_line
 
 ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
     bool: (pa.bool_(), False),
@@ -35,6 +36,9 @@ ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
     tuple[str, ...]: (pa.list_(pa.string()), False),
 }
 """How each type that a record's field may have is stored, and whether it can be null."""
+
+WORDS: dict[str, set[str]] = {"outcome": set(Outcome), "kind": set(EventKind)}
+"""Columns that hold words of a list."""
 
 JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
 
@@ -261,13 +265,21 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0] if str(error) else "unreadable"
-        raise StabilityError(f"{path}: damaged or unreadable ({reason})") from None
+        raise StabilityError(f"{path}: damaged or unreadable ({one_line(str(error), 200)})") from None
     written = (table.schema.metadata or {}).get(CONTENTS.encode())
     fields, extra = list(table.schema)[: len(schema)], table.column_names[len(schema) :]
     if written != _contents(table).encode() or fields != list(schema) or extra != sized_columns(extra):
         raise StabilityError(f"{path}: damaged, or written by another version (its columns differ)")
+    _check_words(table, path)
     return table.replace_schema_metadata(None)
+
+
+def _check_words(table: pa.Table, path: Path) -> None:
+    """Refuse an outcome or a kind of event that there is none of; its readers would take it for a bug."""
+    for name, words in WORDS.items():
+        found = set(table[name].unique().to_pylist()) if name in table.column_names else set()
+        if strangers := sorted(found - words):
+            raise StabilityError(f"{path}: damaged, its {name} holds {one_line(repr(strangers[0]))}")
 
 
 def _contents(table: pa.Table) -> str:
@@ -299,8 +311,9 @@ def _divergence_fields(divergence: Divergence | None, step: str, tensor: str) ->
     return {step: divergence and divergence.step, tensor: divergence and divergence.tensor}
 
 
-def _run_fields(row: RunRow) -> dict[str, Any]:
-    run, config, result = row.run, row.run.config, row.result
+def planned_fields(run: Run, cohort: str) -> dict[str, Any]:
+    """What a runs table says of a run before it is trained."""
+    config = run.config
     parameters = config.model_dump()
     return parameters | {
         "run": run.run,
@@ -309,11 +322,18 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
         "replicate": run.replicate,
         "seed": run.seed,
         "adaptive": run.adaptive,
-        "cohort": row.cohort,
+        "cohort": cohort,
         "loss": config.recipe or config.loss,
         "base_loss": config.loss,
         "lr_d": config.lr_d,
         "lr_g": config.lr_g,
+        "config": json.dumps(parameters),
+    }
+
+
+def _run_fields(row: RunRow) -> dict[str, Any]:
+    result = row.result
+    return planned_fields(row.run, row.cohort) | {
         "outcome": result.outcome.value,
         "step": result.step,
         "last_step": row.last_step,
@@ -322,5 +342,4 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
         **_divergence_fields(result.divergence, "divergence_step", "divergence_tensor"),
         **_divergence_fields(row.divergence, "first_bad_step", "first_bad_tensor"),
         "seconds": row.seconds,
-        "config": json.dumps(parameters),
     }

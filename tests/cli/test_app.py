@@ -154,8 +154,10 @@ def test_another_study_or_other_thresholds_in_the_folder(
     stability: Command, workplace: Path, finished: Path
 ) -> None:
     answer = stability("run", "study.yaml", "--out", finished, "--set", "training.steps=50")
-    refused(answer, "holds another study (it differs in training)", workplace)
-    assert answer.err.endswith(f"remove it: rm -r {finished}\n")
+    refused(
+        answer, "was begun otherwise, and its runs would not compare: training.steps: 40 -> 50", workplace
+    )
+    assert answer.err.endswith("begin the new study in a folder of its own with --fork FOLDER\n")
     answer = stability("run", "study.yaml", "--out", finished, "--set", "outcomes.persist=2")
     refused(answer, "apply new ones with `stability relabel`", workplace)
 

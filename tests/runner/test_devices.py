@@ -1,13 +1,23 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from small_studies import CPU, mnist_describer, small_mnist
 
 from stability.errors import StabilityError
-from stability.runner.devices import LIBRARIES, choose_device, describe_environment, prepare
+from stability.runner.devices import (
+    LIBRARIES,
+    choose_device,
+    describe_environment,
+    environment_changes,
+    prepare,
+    processor_name,
+)
 
 
 @pytest.fixture
@@ -71,3 +81,59 @@ def test_the_environment_names_what_numbers_depend_on() -> None:
     assert environment["dataset"] == {"name": "mnist", "sha256": small_mnist().sha256}
     assert environment["classifier"]["name"] == "mnist_cnn"
     assert len(environment["classifier"]["sha256"]) == 64
+
+
+def described() -> dict[str, Any]:
+    return json.loads(json.dumps(describe_environment(CPU, small_mnist(), mnist_describer())))
+
+
+def test_equal_environments_have_no_change() -> None:
+    assert environment_changes(described(), described()) == {}
+
+
+def test_how_torch_rounds_is_part_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = described()
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True)
+    try:
+        monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+        changes = environment_changes(before, described())
+    finally:
+        torch.set_flush_denormal(False)
+        torch.use_deterministic_algorithms(False)
+    assert changes == {
+        "arithmetic.denormals": {"was": True, "is": False},
+        "arithmetic.deterministic_algorithms": {"was": False, "is": True},
+        "arithmetic.cudnn_benchmark": {"was": False, "is": True},
+    }
+
+
+def test_variables_that_choose_code_are_part_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = described()
+    monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
+    monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")
+    monkeypatch.setenv("MKL_NUM_THREADS", "5")  # torch's own number wins
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    now = described()
+    assert environment_changes(before, now) == {
+        "mkl_cbwr": {"was": "AUTO,STRICT", "is": "COMPATIBLE"},
+        "variables.ATEN_CPU_CAPABILITY": {"was": None, "is": "default"},
+        "variables.MKL_ENABLE_INSTRUCTIONS": {"was": None, "is": "AVX2"},
+    }
+    assert environment_changes(now, before)["variables.ATEN_CPU_CAPABILITY"] == {"was": "default", "is": None}
+
+
+def test_a_library_is_named_by_itself_and_what_was_not_written_down_is_not_compared() -> None:
+    then, now = described(), described()
+    then["libraries"]["torch"] = "1.0"
+    del then["arithmetic"], then["processor_name"]
+    changes = environment_changes(then | {"fid_floors": {}, "resumed": []}, now)
+    assert changes == {"libraries.torch": {"was": "1.0", "is": now["libraries"]["torch"]}}
+
+
+def test_the_processor_has_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text("processor\t: 0\nmodel name\t: Some CPU: 3\nprocessor\t: 1\nmodel name\t: Other\n")
+    assert processor_name(path) == "Some CPU: 3"
+    assert isinstance(processor_name(tmp_path / "none"), str)
+    assert described()["cores"] == os.cpu_count()

@@ -111,6 +111,18 @@ def test_a_run_of_another_environment_says_what_changed(mixed: Path, tmp_path: P
     assert "environment changed: python" in again.in_words()
 
 
+def test_what_had_changed_while_the_study_ran_is_told(mixed: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(mixed, tmp_path / "r"))
+    store = Store.open(folder)
+    change = {"libraries.torch": {"was": "1.0", "is": "2.0"}}
+    store.replace_environment(store.environment | {"resumed": [change, change], "migrated_from": 1})
+    again = replayed(folder, "p000-mlp-minimax-s0")
+    assert again.environment_changes == (
+        "the study was resumed with libraries.torch: 1.0 -> 2.0",
+        "trained under format 1",
+    )
+
+
 def test_an_unfinished_run_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     run_small(small_spec(), tmp_path / "r", stop=StopAfter(1))
     again = replayed(tmp_path / "r", "p000-minimax-s0")

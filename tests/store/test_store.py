@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -35,7 +36,7 @@ from stability.store import (
     read_filmstrip,
     read_latent_view,
 )
-from stability.store.labels import apply_pending
+from stability.store.changes import apply_pending
 
 FIRST, SECOND = (cohort.id for cohort in made_plan().cohorts)
 NEW_STUDY = STUDY + "outcomes: {stable_fid_ratio: 2.0}\n"
@@ -61,7 +62,7 @@ def test_equal_plans_give_equal_bytes(tmp_path: Path) -> None:
     ones, twos = file_bytes(one.folder), file_bytes(two.folder)
     assert set(ones) == set(twos)
     differing = {Path(name).name for name in ones if ones[name] != twos[name]}
-    assert differing - {".lock"} == {"runs.parquet"}
+    assert differing - {".lock"} == {"runs.parquet", "digests.json"}
 
 
 def test_a_cohort_reads_back(tmp_path: Path) -> None:
@@ -233,7 +234,8 @@ def test_relabelling_changes_labels_and_nothing_else(tmp_path: Path) -> None:
     store.relabel(results, study_yaml=NEW_STUDY)
     after = file_bytes(store.folder)
     changed = {Path(name).name for name in before if before[name] != after[name]}
-    assert (set(after), changed) == (set(before), {"runs.parquet", "events.parquet", "study.yaml"})
+    labels = {"runs.parquet", "events.parquet", "digests.json"}
+    assert (set(after), changed) == (set(before), {*labels, "study.yaml"})
     new = tuple(results[result.run] for result in data.results)
     assert plain(store.read_cohort(FIRST)) == plain(dataclasses.replace(data, results=new))
     assert store.study_yaml == NEW_STUDY
@@ -352,8 +354,8 @@ def test_what_is_no_study_is_not_opened(tmp_path: Path) -> None:
     with pytest.raises(StabilityError, match=r"no plan\.json"):
         Store.open(tmp_path)
     store = make_store(tmp_path / "r")
-    text = (store.folder / "plan.json").read_text()
-    (store.folder / "plan.json").write_text(text.replace(f'"version": {FORMAT_VERSION}', '"version": 99'))
+    fields = json.loads((store.folder / "plan.json").read_text()) | {"version": 99}
+    (store.folder / "plan.json").write_text(json.dumps(fields))
     with pytest.raises(
         StabilityError, match=f"version: 99, this version of stability reads {FORMAT_VERSION}"
     ):

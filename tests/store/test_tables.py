@@ -23,6 +23,7 @@ from stability.store.tables import (
     EVENTS,
     RECORDS,
     RUNS,
+    SCHEMAS,
     encode_table,
     evaluations_table,
     read_evaluations,
@@ -56,8 +57,9 @@ def results_of(run: str) -> st.SearchStrategy[RunResult]:
 
 
 def read_back(path: Path) -> CohortData:
-    runs, events = read_table(path / "runs.parquet", RUNS), read_table(path / "events.parquet", EVENTS)
-    return read_cohort_folder(path, runs, events)
+    return read_cohort_folder(
+        path, {name: read_table(path / f"{name}.parquet", schema) for name, schema in SCHEMAS.items()}
+    )
 
 
 RUNS_USED = made_plan().runs[:2]

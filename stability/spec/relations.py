@@ -1,0 +1,118 @@
+"""What is wrong between sections that are each right by themselves, and a study too large to plan."""
+
+from __future__ import annotations
+
+import math
+
+from stability.spec.config import ARCHITECTURE_NAMES, IMAGE_ARCHITECTURES, POINT_ARCHITECTURES
+from stability.spec.problems import Path, Problem, show
+from stability.spec.study import POINT_DATASETS, Choice, Range, StudySpec
+
+MAX_POINTS = 100_000
+MAX_RUNS = 100_000
+MAX_VALUES = 4_000
+"""Of all lists together: well below what may stand in a file, since a study is kept with its defaults written
+out."""
+MAX_NAME = 200
+"""Characters of a run's name, made of its point, its level of every crossed factor and its seed, which
+names its files."""
+
+
+def relations(spec: StudySpec, *, has_points: bool) -> list[Problem]:
+    """The problems of a study whose sections have none; `has_points` where its file says how many."""
+    both = [name for name in spec.fixed if name in spec.space]
+    problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
+    problems += _cross_problems(spec)
+    problems += _architecture_problems(spec)
+    problems += _own_name_problems(spec)
+    if spec.design.sampler == "tpe" and not problems and not spec.sampled:
+        words = "tpe needs something to search: put a parameter under space that is not in cross"
+        problems.append(Problem(("design", "sampler"), words))
+    if spec.design.sampler == "grid":
+        problems += _grid_problems(spec, is_given=has_points)
+    if spec.recording.final_samples < spec.recording.samples:
+        last = spec.recording.final_samples
+        words = f"{spec.recording.samples} must be at most final_samples, {last}"
+        problems.append(Problem(("recording", "samples"), words))
+    if spec.image_size is not None and spec.dataset in POINT_DATASETS:
+        problems.append(Problem(("image_size",), f"does not apply to {spec.dataset}, which has points"))
+    return problems or _plan_problems(spec)
+
+
+def _plan_problems(spec: StudySpec) -> list[Problem]:
+    """More runs than can be planned, or names of runs that cannot name files."""
+    factors = [factor.values for name in spec.crossed if isinstance(factor := spec.space[name], Choice)]
+    points = spec.grid_size if spec.design.sampler == "grid" else spec.design.points
+    n_runs = points * math.prod(map(len, factors)) * spec.design.seeds
+    problems = []
+    n_values = sum(len(factor.values) for factor in spec.space.values() if isinstance(factor, Choice))
+    if n_values > MAX_VALUES:
+        problems.append(Problem(("space",), f"its lists hold {n_values} values, more than {MAX_VALUES}"))
+    if n_runs > MAX_RUNS:
+        words = f"{n_runs} runs (points x crossed levels x seeds), more than {MAX_RUNS}"
+        problems.append(Problem(("design",), words))
+    length = len(f"p{points}-s{spec.design.seeds}")
+    length += sum(1 + max(len(str(value)) for value in values) for values in factors)
+    if length > MAX_NAME:
+        words = f"a run named by its levels would have {length} characters, more than {MAX_NAME}"
+        problems.append(Problem(("design", "cross"), f"{words}; cross fewer factors"))
+    return problems
+
+
+def _cross_problems(spec: StudySpec) -> list[Problem]:
+    lists = [name for name, factor in spec.space.items() if isinstance(factor, Choice)]
+    allowed = f"allowed: {', '.join(lists) or 'nothing, space holds no list'}"
+    return [
+        Problem(("design", "cross", index), f"{show(name)} is not a list under space; {allowed}")
+        for index, name in enumerate(spec.design.cross or ())
+        if name not in lists
+    ]
+
+
+def _architecture_problems(spec: StudySpec) -> list[Problem]:
+    """An architecture that the data set gives no examples for: dcgan on points, dirac on images."""
+    points = spec.dataset in POINT_DATASETS
+    misfits = IMAGE_ARCHITECTURES if points else POINT_ARCHITECTURES
+    kind = "points, not images" if points else "images, not points"
+    factor = spec.space.get("architecture")
+    places: list[tuple[Path, str]] = []
+    if isinstance(factor, Choice):
+        places = [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
+    elif "architecture" in spec.fixed:
+        places = [(("fixed", "architecture"), spec.fixed["architecture"])]
+    allowed = ", ".join(name for name in ARCHITECTURE_NAMES if name not in misfits)
+    return [
+        Problem(path, f"{name} does not fit dataset {spec.dataset}, which has {kind}; allowed: {allowed}")
+        for path, name in places
+        if name in misfits
+    ]
+
+
+def _own_name_problems(spec: StudySpec) -> list[Problem]:
+    """Two architectures whose names differ by case alone: files are named by a crossed one in lower case."""
+    factor = spec.space.get("architecture")
+    names = [name.lower() for name in factor.values] if isinstance(factor, Choice) else []
+    return [
+        Problem(("space", "architecture", index), f"{name} is in the list before, in another case")
+        for index, name in enumerate(names)
+        if name in names[:index]
+    ]
+
+
+def _grid_problems(spec: StudySpec, *, is_given: bool) -> list[Problem]:
+    problems = []
+    for name, factor in spec.sampled.items():
+        if isinstance(factor, Range) and factor.levels is None:
+            words = "levels is missing; the grid sampler needs to know how many values to take"
+            problems.append(Problem(("space", name), words))
+        elif isinstance(factor, Range) and len(set(factor.grid())) < len(factor.grid()):
+            words = f"{factor.levels} is more than there are values between low and high"
+            problems.append(Problem(("space", name, "levels"), words))
+    if problems:
+        return problems
+    if spec.grid_size > MAX_POINTS:
+        return [Problem(("space",), f"the grid has {spec.grid_size} points, more than {MAX_POINTS}")]
+    if is_given and spec.design.points != spec.grid_size:
+        words = f"{spec.design.points} is not the size of the grid, {spec.grid_size}; leave it out"
+        return [Problem(("design", "points"), words)]
+    return []

@@ -1,0 +1,306 @@
+"""Every file of a results folder examined: what is wrong, what is lost by it, what can be done.
+
+Imports records, spec and the store's parts. What needs the engine or Optuna is examined by the runner.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import get_args
+
+from stability.errors import StabilityError
+from stability.store.changes import COHORTS, PENDING, current, read_current
+from stability.store.checkpoints import DamagedCheckpoint, decode_checkpoint
+from stability.store.cohorts import FILMSTRIPS, LATENT, WEIGHTS
+from stability.store.filmstrips import read_filmstrip
+from stability.store.latent_views import read_latent_view
+from stability.store.plan import PlannedCohort
+from stability.store.seals import DIGESTS, is_whole, sha256
+from stability.store.store import CHECKPOINTS, ENVIRONMENT, STUDY, Store, TableName
+
+NOTHING = "nothing"
+TABLES: tuple[TableName, ...] = get_args(TableName)
+
+
+class Remedy(StrEnum):
+    """What a repair does about a fault."""
+
+    NONE = "by hand"
+    ASIDE = "move aside"
+    REMOVE = "remove"
+    SETTLE = "settle"
+    RENEW = "renew"
+    SEAL = "seal"
+    REBUILD = "rebuild"
+    MIGRATE = "migrate"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One file that is not as it should be."""
+
+    file: str
+    """Relative to the results folder."""
+    wrong: str
+    lost: str
+    repair: str
+    """What `--repair` does about it, or what else can be done."""
+    remedy: Remedy
+    part: str = ""
+    """What a repair moves, removes or writes anew, if that is not the file itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What was found in a results folder."""
+
+    faults: tuple[Fault, ...]
+    notes: tuple[str, ...]
+    """What is not wrong, but less than it could be."""
+    files: int
+    """How many files were looked at."""
+
+
+def examine_files(store: Store) -> Examination:
+    """Look at every file of a study whose plan can be read.
+
+    A folder that is being written to may be looked at; what its writer is doing just then is no fault.
+    """
+    faults = [
+        *_leftovers(store.folder),
+        *_pending(store.folder),
+        *_texts(store),
+        *_strangers(store),
+        *_checkpoints(store),
+    ]
+    notes = _unsealed(store)
+    for cohort in store.plan.cohorts:
+        if (store.folder / COHORTS / cohort.id).is_dir():
+            found, sealed = _cohort(store, cohort)
+            faults += found
+            if not sealed:
+                notes.append(f"{COHORTS}/{cohort.id}: written without digests, so only decoded")
+    files = sum(path.is_file() for path in store.folder.rglob("*"))
+    return Examination(tuple(faults), tuple(notes), files)
+
+
+def _leftovers(folder: Path) -> Iterator[Fault]:
+    """Temporary names whose writer is dead; a living one may be at work on them."""
+    for place in (folder, folder / COHORTS, folder / CHECKPOINTS):
+        for path in sorted(place.glob(".*.tmp-*")):
+            pid = path.name.rpartition("-")[2]
+            if not (pid.isdigit() and _is_alive(int(pid))):
+                yield Fault(
+                    str(path.relative_to(folder)),
+                    "left by a writer that was killed",
+                    NOTHING,
+                    "removes it",
+                    Remedy.REMOVE,
+                )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def _pending(folder: Path) -> Iterator[Fault]:
+    if (folder / PENDING).is_dir():
+        wrong = "changes that hold, but have not all moved to their places"
+        yield Fault(PENDING, wrong, NOTHING, "moves them, as `run` would", Remedy.SETTLE)
+
+
+def _texts(store: Store) -> Iterator[Fault]:
+    """The study file and the environment; the plan was read before."""
+    try:
+        store.study_yaml  # noqa: B018
+    except StabilityError as error:
+        yield Fault(
+            STUDY,
+            _reason(error, store.folder),
+            "how the study samples, records and labels; no run",
+            "none; put the study's own file in its place and check again: it is held against the plan",
+            Remedy.NONE,
+        )
+    try:
+        store.environment  # noqa: B018
+        if is_whole(read_current(store.folder, Path(ENVIRONMENT))) is not False:
+            return
+        wrong = "damaged or edited, its last line is not its digest"
+    except StabilityError as error:
+        wrong = _reason(error, store.folder)
+    yield Fault(
+        ENVIRONMENT,
+        wrong,
+        "what the study was started with: versions, device, data; no run",
+        "moves it aside; `run` writes down what it finds then",
+        Remedy.RENEW,
+    )
+
+
+def _unsealed(store: Store) -> list[str]:
+    names = [
+        name for name in ("plan.json", STUDY, ENVIRONMENT) if current(store.folder, Path(name)).is_file()
+    ]
+    return [
+        f"{name}: written without a digest, so only decoded"
+        for name in names
+        if is_whole(read_current(store.folder, Path(name))) is None
+    ]
+
+
+def _strangers(store: Store) -> Iterator[Fault]:
+    """What lies among cohorts and checkpoints and is none."""
+    planned = {cohort.id for cohort in store.plan.cohorts}
+    for place, names in ((COHORTS, planned), (CHECKPOINTS, {f"{name}.safetensors" for name in planned})):
+        folder = store.folder / place
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            is_kind = path.is_dir() if place == COHORTS else path.is_file()
+            if not path.name.startswith(".") and not (path.name in names and is_kind):
+                yield Fault(f"{place}/{path.name}", "is not planned", NOTHING, "moves it aside", Remedy.ASIDE)
+
+
+def _checkpoints(store: Store) -> Iterator[Fault]:
+    finished = store.finished()
+    for cohort in store.plan.cohorts:
+        file = f"{CHECKPOINTS}/{cohort.id}.safetensors"
+        if cohort.id in finished:
+            if (store.folder / file).exists():
+                yield Fault(file, "its cohort is finished", NOTHING, "removes it", Remedy.REMOVE)
+            continue
+        read = store.read_checkpoint(cohort.id)
+        if isinstance(read, DamagedCheckpoint):
+            reason = read.reason.removeprefix(f"{store.folder / file}: ")
+            lost = f"how far {len(cohort.runs)} runs were"
+            yield Fault(file, reason, lost, "moves it aside; `run` starts them over", Remedy.ASIDE)
+
+
+def _cohort(store: Store, cohort: PlannedCohort) -> tuple[list[Fault], bool]:
+    """The faults of a finished cohort, and whether it has digests that can be believed."""
+    part = f"{COHORTS}/{cohort.id}"
+    bad_digests = False
+    try:
+        digests = store.digests(cohort.id)
+    except StabilityError:
+        digests, bad_digests = None, True
+    wrong = _cohort_wrongs(store, cohort, digests)
+    faults = [
+        Fault(
+            f"{part}/{file}",
+            reason,
+            _loss(file, cohort),
+            f"moves {part} aside; `run` trains its {len(cohort.runs)} runs again",
+            Remedy.ASIDE,
+            part,
+        )
+        for file, reason in wrong.items()
+    ]
+    if bad_digests and not faults:
+        words = "writes them anew, since all that they are of can be decoded"
+        faults = [
+            Fault(f"{part}/{DIGESTS}", "damaged, these are no digests", NOTHING, words, Remedy.SEAL, part)
+        ]
+    return faults, digests is not None
+
+
+def _loss(file: str, cohort: PlannedCohort) -> str:
+    if "/" not in file:
+        return f"what is told of its {len(cohort.runs)} runs"
+    kind, _, name = file.partition("/")
+    words = {FILMSTRIPS: "the film", WEIGHTS: "the weights", LATENT: "the latent view"}
+    return f"{words.get(kind, 'a file')} of {name.rpartition('.')[0]}"
+
+
+def _cohort_wrongs(store: Store, cohort: PlannedCohort, digests: dict[str, str] | None) -> dict[str, str]:
+    """By file: what is wrong with it."""
+    wrong: dict[str, str] = {}
+    folder = store.folder / COHORTS / cohort.id
+    for name, digest in (digests or {}).items():
+        if not _has_digest(store, cohort.id, name, digest):
+            present = current(store.folder, Path(COHORTS, cohort.id, name)).is_file()
+            wrong[name] = "its digest is not the one it was written with" if present else "is missing"
+    for table in TABLES:
+        file = f"{table}.parquet"
+        if file not in wrong and (reason := _table_wrong(store, cohort, table)):
+            wrong[file] = reason
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        file = path.relative_to(folder).as_posix()
+        if file in wrong or file == DIGESTS or file in {f"{table}.parquet" for table in TABLES}:
+            continue
+        if reason := _file_wrong(path, file, cohort, digests):
+            wrong[file] = reason
+    return wrong
+
+
+def _has_digest(store: Store, cohort_id: str, name: str, digest: str) -> bool:
+    """Whether a file is as it was written; once more where labels change in between."""
+    for _ in range(2):
+        try:
+            content = read_current(store.folder, Path(COHORTS, cohort_id, name))
+        except OSError:
+            return False
+        if sha256(content) == digest:
+            return True
+        digest = (store.digests(cohort_id) or {}).get(name, "")
+    return False
+
+
+def _table_wrong(store: Store, cohort: PlannedCohort, name: TableName) -> str | None:
+    try:
+        table = store.table(cohort.id, name)
+    except StabilityError as error:
+        return _reason(error, store.folder / COHORTS / cohort.id)
+    strangers = set(table["run"].to_pylist()) - set(cohort.runs)
+    return f"{sorted(strangers)[0]!r} is no run of this cohort" if strangers else None
+
+
+def _file_wrong(path: Path, file: str, cohort: PlannedCohort, digests: dict[str, str] | None) -> str | None:
+    """What is wrong with a file of a single run; one with a digest has been looked at by that."""
+    kind, _, name = file.partition("/")
+    read = READERS.get(kind)
+    if read is None or name.rpartition(".")[0] not in cohort.runs:
+        return "does not belong here"
+    if digests is not None:
+        return None if file in digests else "does not belong here"
+    try:
+        return read(path)
+    except StabilityError as error:
+        return _reason(error, path.parents[1])
+    except OSError as error:
+        return str(error.strerror)
+
+
+def _read_film(path: Path) -> None:
+    read_filmstrip(path)
+
+
+def _read_view(path: Path) -> None:
+    read_latent_view(path)
+
+
+def _read_weights(path: Path) -> str | None:
+    read = decode_checkpoint(path.read_bytes())
+    return read.reason if isinstance(read, DamagedCheckpoint) else None
+
+
+READERS: dict[str, Callable[[Path], str | None]] = {
+    FILMSTRIPS: _read_film,
+    LATENT: _read_view,
+    WEIGHTS: _read_weights,
+}
+"""By folder of a cohort: reads a file of it and says what is wrong, or raises `StabilityError`."""
+
+
+def _reason(error: StabilityError, folder: Path) -> str:
+    """What an error says, without the file that it names first."""
+    text = str(error)
+    return text.partition(": ")[2] if text.startswith(str(folder)) else text

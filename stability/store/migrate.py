@@ -1,0 +1,164 @@
+"""Results folders of older format versions, brought up to the present one. Imports the store's parts.
+
+Format 1 had fewer parameters, which all have the values now that were built in then, and fewer metrics: those
+that its records do not tell are NaN or null afterwards. Everything else stays to the last bit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from stability.errors import StabilityError
+from stability.spec.loader import parse_study
+from stability.store.aside import move_aside
+from stability.store.changes import COHORTS, apply_pending, commit_changes, read_current
+from stability.store.files import replace_file, sweep, told
+from stability.store.lock import locked
+from stability.store.plan import FORMAT_VERSION, OLDER_VERSIONS, Plan, version_of
+from stability.store.seals import DIGESTS, encode_digests, json_lines, sha256
+from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
+from stability.store.tables import (
+    EVALUATIONS,
+    EVENTS,
+    RECORDS,
+    RUNS,
+    encode_table,
+    read_events,
+    read_results,
+    read_table,
+    relabelled_rows,
+    runs_table,
+)
+
+NEW_PARAMETERS = (
+    "optimizer",
+    "momentum",
+    "spectral_norm",
+    "n_gen",
+    "accuracy_bar",
+    "packing",
+    "latent",
+    "activation",
+    "instance_noise",
+    "label_smoothing",
+    "ema_decay",
+    "input_range",
+    "train_size",
+)
+"""Columns of runs that format 1 did not have."""
+NEW_METRICS = ("high_quality", "class_agreement", "diversity_within")
+"""Columns of evaluations that format 1 did not have."""
+RUNS_1 = pa.schema([field for field in RUNS if field.name not in NEW_PARAMETERS])
+EVALUATIONS_1 = pa.schema([field for field in EVALUATIONS if field.name not in NEW_METRICS])
+
+
+def older_version(folder: Path) -> int | None:
+    """The format version of a results folder that can be migrated; None for any other folder."""
+    with told(folder / PLAN):
+        try:
+            version = version_of(read_current(folder, Path(PLAN)))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+    return version if version in OLDER_VERSIONS else None
+
+
+def migrate(folder: Path) -> list[str]:
+    """Bring a folder of format 1 up to the present format; return what was done, a line each.
+
+    The old plan is kept beside the new one as plan.json.v1. Plan and tables change in one moment; whoever is
+    killed before it may begin again. Checkpoints hold the state of an older engine, so they are moved aside;
+    so are cohorts that cannot be read.
+
+    Raises `StabilityError`: the folder is in use, cannot be written, or its plan or study file is damaged.
+    """
+    with locked(folder / LOCK):
+        with told(folder):
+            for place in (folder, folder / COHORTS, folder / CHECKPOINTS):
+                place.mkdir(exist_ok=True)
+                sweep(place)
+        apply_pending(folder)
+        version = older_version(folder)
+        if version is None:
+            return []
+        return _migrate(folder, version)
+
+
+def _migrate(folder: Path, version: int) -> list[str]:
+    with told(folder / PLAN):
+        old = (folder / PLAN).read_bytes()
+    plan = _plan(folder, old)
+    replace_file(folder / f"{PLAN}.v{version}", old)
+    done = [f"kept the old plan as {PLAN}.v{version}"]
+    for checkpoint in sorted((folder / CHECKPOINTS).iterdir()):
+        done.append(f"{move_aside(folder, checkpoint)}: the state of an older engine")
+    files: dict[Path, bytes] = {}
+    for cohort in plan.cohorts:
+        path = folder / COHORTS / cohort.id
+        if not path.is_dir():
+            continue
+        try:
+            files |= _cohort_files(path, plan)
+        except (StabilityError, FileNotFoundError) as error:
+            done.append(f"{move_aside(folder, path)}: {error}")
+    environment = _environment(folder) | {"migrated_from": version}
+    top = {Path(PLAN): plan.to_json().encode(), Path(ENVIRONMENT): json_lines(environment)}
+    commit_changes(folder, {**files, **top})
+    return [*done, f"migrated from format {version} to {FORMAT_VERSION}"]
+
+
+def _plan(folder: Path, old: bytes) -> Plan:
+    """The plan in the present format; the first plans left the rules of stopping to the study file."""
+    fields: dict[str, Any] = json.loads(old) | {"version": FORMAT_VERSION}
+    if "stop_thresholds" not in fields:
+        with told(folder / STUDY):
+            text = (folder / STUDY).read_text(encoding="utf-8")
+        fields["stop_thresholds"] = parse_study(text, source=str(folder / STUDY)).outcomes.model_dump()
+    return Plan.from_json(json.dumps(fields), source=str(folder / PLAN))
+
+
+def _environment(folder: Path) -> dict[str, Any]:
+    try:
+        environment: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_bytes())
+        return dict(environment)
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+
+
+def _cohort_files(path: Path, plan: Plan) -> dict[Path, bytes]:
+    """The cohort's two tables that change, and the digests of all its files."""
+    runs, events = read_table(path / "runs.parquet", RUNS_1), read_table(path / "events.parquet", EVENTS)
+    read_table(path / "records.parquet", RECORDS)
+    evaluations = read_table(path / "evaluations.parquet", EVALUATIONS_1)
+    results = {result.run: result for result in read_results(runs, read_events(events))}
+    planned = {run.run: run for run in plan.runs}
+    if strangers := set(results) - set(planned):
+        raise StabilityError(f"{path}: {sorted(strangers)[0]!r} is not planned")
+    changed = {
+        "runs.parquet": encode_table(runs_table(relabelled_rows(runs, planned, results))),
+        "evaluations.parquet": encode_table(_with_new_metrics(evaluations)),
+    }
+    kept = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    digests = {name: sha256(file.read_bytes()) for name, file in kept.items() if name not in changed}
+    digests |= {name: sha256(content) for name, content in changed.items()}
+    digests.pop(DIGESTS, None)
+    changed[DIGESTS] = encode_digests(digests)
+    return {Path(COHORTS, path.name, name): content for name, content in changed.items()}
+
+
+def _with_new_metrics(table: pa.Table) -> pa.Table:
+    """Unknown numbers are NaN; what does not apply, since there were no conditional networks, is null."""
+    columns = [
+        table[field.name]
+        if field.name in table.column_names
+        else pa.array([None if field.nullable else math.nan] * table.num_rows, field.type)
+        for field in EVALUATIONS
+    ]
+    sized = [field for field in table.schema if field.name not in EVALUATIONS.names]
+    return pa.Table.from_arrays(
+        [*columns, *(table[field.name] for field in sized)], schema=pa.schema([*EVALUATIONS, *sized])
+    )

@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_study import file_bytes, make_cohort, make_store, with_weights
+
+from stability.records import Outcome
+from stability.store import Store
+from stability.store.check import Examination, Fault, Remedy, examine_files
+from stability.store.seals import encode_digests, is_whole
+
+FIRST, SECOND = "c000-mlp", "c001-mlp"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """One cohort finished with weights, the other under way."""
+    store = make_store(tmp_path / "r", finish=0, environment={"threads": 2})
+    store.write_cohort(FIRST, with_weights(make_cohort(store.plan.cohorts[0].runs)))
+    store.write_checkpoint(SECOND, {"w": np.ones(3)}, {})
+    return store
+
+
+def examined(store: Store) -> Examination:
+    before = file_bytes(store.folder)
+    found = examine_files(Store.open(store.folder))
+    assert file_bytes(store.folder) == before
+    return found
+
+
+def the_fault(store: Store) -> Fault:
+    (fault,) = examined(store).faults
+    assert all((fault.wrong, fault.lost, fault.repair))
+    assert str(store.folder) not in fault.wrong
+    return fault
+
+
+def flip(path: Path, place: float) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(place * (len(content) - 1))] ^= 1
+    path.write_bytes(content)
+
+
+def without_digests(store: Store) -> None:
+    (store.folder / "cohorts" / FIRST / "digests.json").unlink()
+
+
+def files_of(store: Store) -> list[Path]:
+    return sorted(path for path in (store.folder / "cohorts" / FIRST).rglob("*") if path.is_file())
+
+
+def test_a_whole_folder_has_no_fault(store: Store) -> None:
+    found = examined(store)
+    assert (found.faults, found.notes) == ((), ())
+    assert found.files == len(file_bytes(store.folder))
+
+
+def test_a_relabelled_study_is_whole(store: Store) -> None:
+    results = {
+        result.run: dataclasses.replace(result, outcome=Outcome.DEGRADED)
+        for result in store.read_cohort(FIRST).results
+    }
+    store.relabel(results, study_yaml="name: made\n")
+    assert examined(store).faults == ()
+    assert {result.outcome for result in store.read_results(FIRST)} == {Outcome.DEGRADED}
+
+
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9, 1.0])
+def test_a_flipped_bit_anywhere_in_a_cohort_is_found(store: Store, place: float) -> None:
+    for path in files_of(store):
+        whole = path.read_bytes()
+        flip(path, place)
+        fault = the_fault(store)
+        assert fault.file == str(path.relative_to(store.folder))
+        assert fault.part == f"cohorts/{FIRST}"
+        assert fault.remedy is (Remedy.SEAL if path.name == "digests.json" else Remedy.ASIDE)
+        path.write_bytes(whole)
+    assert len(files_of(store)) == 4 + 1 + 4 + 5 + 5
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-20])])
+def test_a_missing_or_cut_file_is_found(store: Store, damage: Callable[[Path], None]) -> None:
+    for path in files_of(store):
+        if path.name != "digests.json":
+            whole = path.read_bytes()
+            damage(path)
+            assert the_fault(store).file == str(path.relative_to(store.folder))
+            path.write_bytes(whole)
+    assert examined(store).faults == ()
+
+
+def test_an_older_cohort_is_decoded_and_that_is_said(store: Store) -> None:
+    without_digests(store)
+    found = examined(store)
+    assert found.faults == ()
+    assert found.notes == (f"cohorts/{FIRST}: written without digests, so only decoded",)
+    for path in files_of(store):
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        assert the_fault(store).file == str(path.relative_to(store.folder))
+        path.write_bytes(whole)
+
+
+def test_a_loss_is_told_by_the_kind_of_file(store: Store) -> None:
+    folder = store.folder / "cohorts" / FIRST
+    words = {
+        "records.parquet": "what is told of its 5 runs",
+        "filmstrips/p0-minimax-s1.png": "the film of p0-minimax-s1",
+        "weights/p0-hinge-s0.safetensors": "the weights of p0-hinge-s0",
+        "latent/p0-hinge-s0.png": "the latent view of p0-hinge-s0",
+    }
+    for name, lost in words.items():
+        whole = (folder / name).read_bytes()
+        (folder / name).unlink()
+        assert the_fault(store).lost == lost
+        (folder / name).write_bytes(whole)
+
+
+def test_a_cohort_of_other_runs_than_planned_is_found(store: Store) -> None:
+    """Every file of it is whole, but the plan is another."""
+    other = dataclasses.replace(store.plan.runs[0], seed=7)
+    store.replace_plan(dataclasses.replace(store.plan, runs=(other, *store.plan.runs[1:])))
+    fault = the_fault(store)
+    assert (fault.file, fault.wrong) == (
+        f"cohorts/{FIRST}/runs.parquet",
+        f"{other.run} was trained otherwise than planned",
+    )
+    first, second = store.plan.cohorts
+    swapped = (
+        dataclasses.replace(first, runs=second.runs),
+        dataclasses.replace(second, runs=first.runs),
+    )
+    store.replace_plan(dataclasses.replace(store.plan, cohorts=swapped))
+    wrong = {fault.file.rpartition("/")[2]: fault.wrong for fault in examined(store).faults}
+    assert wrong["runs.parquet"] == "does not hold the planned runs"
+    assert "is no run of this cohort" in wrong["records.parquet"]
+
+
+def test_files_that_do_not_belong_there_are_found(store: Store) -> None:
+    (store.folder / "cohorts" / FIRST / "notes.txt").write_text("dear")
+    assert the_fault(store).wrong == "does not belong here"
+    (store.folder / "cohorts" / FIRST / "notes.txt").unlink()
+    (store.folder / "cohorts" / "c7").mkdir()
+    (store.folder / "checkpoints" / "c7.safetensors").touch()
+    files = {(fault.file, fault.remedy) for fault in examined(store).faults}
+    assert files == {("cohorts/c7", Remedy.ASIDE), ("checkpoints/c7.safetensors", Remedy.ASIDE)}
+
+
+def test_a_file_in_a_cohorts_place_is_found(store: Store) -> None:
+    (store.folder / "checkpoints" / f"{SECOND}.safetensors").unlink()
+    (store.folder / "cohorts" / SECOND).write_text("no folder")
+    assert the_fault(store).file == f"cohorts/{SECOND}"
+
+
+@pytest.mark.parametrize("place", [0.0, 0.4, 1.0])
+def test_a_damaged_checkpoint_is_found(store: Store, place: float) -> None:
+    flip(store.folder / "checkpoints" / f"{SECOND}.safetensors", place)
+    fault = the_fault(store)
+    assert (fault.file, fault.remedy) == (f"checkpoints/{SECOND}.safetensors", Remedy.ASIDE)
+    assert fault.lost == "how far 7 runs were"
+
+
+def test_a_checkpoint_of_a_finished_cohort_is_left_over_and_cleared_by_the_next_writer(store: Store) -> None:
+    """A writer may be killed between keeping a cohort and dropping its checkpoint."""
+    store.write_checkpoint(FIRST, {"w": np.ones(3)}, {})
+    assert the_fault(store).wrong == "its cohort is finished"
+    with store.lock():
+        assert examined(store).faults == ()
+    assert store.read_checkpoint(SECOND) is not None
+
+
+def test_what_a_killed_writer_left_is_told_and_what_a_living_one_prepares_is_not(store: Store) -> None:
+    dead = 2**22 + 1  # above the largest pid there is
+    (store.folder / "cohorts" / f".c9.tmp-{dead}").mkdir()
+    (store.folder / f".plan.json.tmp-{dead}").touch()
+    (store.folder / f".study.yaml.tmp-{os.getpid()}").touch()
+    found = {(fault.file, fault.remedy) for fault in examined(store).faults}
+    assert found == {
+        (f"cohorts/.c9.tmp-{dead}", Remedy.REMOVE),
+        (f".plan.json.tmp-{dead}", Remedy.REMOVE),
+    }
+
+
+def test_changes_that_have_not_moved_are_told_and_read_all_the_same(store: Store) -> None:
+    (store.folder / "labels").mkdir()
+    (store.folder / "study.yaml").rename(store.folder / "labels" / "study.yaml")
+    fault = the_fault(store)
+    assert (fault.file, fault.lost, fault.remedy) == ("labels", "nothing", Remedy.SETTLE)
+
+
+@pytest.mark.parametrize("name", ["study.yaml", "environment.json"])
+def test_a_flip_in_a_text_is_found(store: Store, name: str) -> None:
+    store.replace_environment({"python": "3.12", "threads": 2})
+    flip(store.folder / name, 0.1)
+    assert the_fault(store).file == name
+    (store.folder / name).unlink()
+    assert the_fault(store).wrong == "No such file or directory"
+
+
+def test_texts_of_before_there_were_digests_are_said_to_be_only_decoded(store: Store) -> None:
+    (store.folder / "study.yaml").write_text(store.study_yaml)
+    assert is_whole((store.folder / "study.yaml").read_bytes()) is None
+    found = examined(store)
+    assert found.faults == ()
+    assert "study.yaml: written without a digest, so only decoded" in found.notes
+
+
+def test_a_digest_of_a_file_that_is_not_there_is_a_missing_file(store: Store) -> None:
+    path = store.folder / "cohorts" / FIRST / "digests.json"
+    path.write_bytes(encode_digests({**(store.digests(FIRST) or {}), "films/x.png": "0" * 64}))
+    assert (the_fault(store).file, the_fault(store).wrong) == (f"cohorts/{FIRST}/films/x.png", "is missing")
