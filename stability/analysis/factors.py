@@ -28,9 +28,7 @@ def numeric(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
 
 def crossed_factors(spec: StudySpec) -> tuple[str, ...]:
     """The factors of which every point trains all levels; the loss by default, where it is a list."""
-    if spec.design.cross is not None:
-        return spec.design.cross
-    return ("loss",) if isinstance(spec.space.get("loss"), Choice) else ()
+    return spec.crossed
 
 
 def is_log(spec: StudySpec, name: str) -> bool:
@@ -45,7 +43,9 @@ def level_text(level: Any) -> str:
         return "none"
     if isinstance(level, bool):
         return str(level).lower()
-    return f"{level:g}" if isinstance(level, float) else str(level)
+    if isinstance(level, float) and not level.is_integer():
+        return f"{level:g}"
+    return str(int(level)) if isinstance(level, float) else str(level)
 
 
 def with_text_levels(runs: pd.DataFrame, factors: tuple[str, ...]) -> pd.DataFrame:

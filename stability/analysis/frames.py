@@ -5,18 +5,21 @@ In a frame a null ("does not apply") and a NaN are both missing; the store itsel
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from stability.records import EventKind
+from stability.analysis.recorded import RecordSource, StoredRecords, records_before, select_records
+from stability.records import EventKind, Outcome
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Plan, Store
 from stability.store.store import TableName
-from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RECORDS, RUNS
+from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RUNS
 
 EVENT_FLAGS: dict[str, EventKind] = {
     "collapse_ever": EventKind.COLLAPSE,
@@ -48,7 +51,7 @@ PACGAN_PREFIXES = ("modes_pacgan_", "kl_pacgan_")
 """Columns of `runs` of a study of stacked digits or points, at a run's last visit, too."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class StudyFrames:
     """The finished cohorts of a study; every frame may be empty, and is typed all the same."""
 
@@ -60,13 +63,42 @@ class StudyFrames:
     runs: pd.DataFrame
     """One row per run: its place in the design, its configuration, outcome, events and last visit.
     `loss` is the level that the study named (a recipe by its own name), `base_loss` the plain loss."""
-    records: pd.DataFrame
-    """One row per record, the fields of `Record`."""
+    source: RecordSource
+    """Where the records are: on the disk until asked for, or a frame."""
     evaluations: pd.DataFrame
     """One row per visit, the fields of `Evaluation`, each FID as a column by its full name."""
     events: pd.DataFrame
     """One row per event, the fields of `Event`."""
     folder: Path
+
+    @cached_property
+    def records(self) -> pd.DataFrame:
+        """One row per record, the fields of `Record`; read whole when first asked for, then kept.
+
+        Ten thousand runs take gigabytes: `records_of` and `records_at_visits` read what is needed.
+        """
+        return select_records(self.source, None, None)
+
+    def records_of(
+        self, runs: Collection[str] | None = None, columns: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """The records of some runs (None: of all), `run` and `step` first, then these columns (None: all).
+
+        Reads only the cohorts and columns that hold them; nothing is kept.
+
+        Raises `KeyError`: a record has no such field.
+        """
+        return select_records(self.source, runs, columns)
+
+    def records_at_visits(self, columns: Sequence[str]) -> pd.DataFrame:
+        """For every visit, the run's last record at or before it, in one pass over the cohorts.
+
+        Returns `run`, `step` (the visit's), `record_step` and the columns. Where no record was made by then
+        the row stays, with missing values; runs without any record have no row.
+
+        Raises `KeyError`: a record has no such field.
+        """
+        return records_before(self.source, self.evaluations[["run", "step"]], columns)
 
 
 def load(path: str | Path) -> StudyFrames:
@@ -78,7 +110,7 @@ def load(path: str | Path) -> StudyFrames:
     store = Store.open(folder)
     spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
     finished = store.finished()
-    cohorts = [cohort.id for cohort in store.plan.cohorts if cohort.id in finished]
+    cohorts = tuple(cohort.id for cohort in store.plan.cohorts if cohort.id in finished)
     events = _frame(store, cohorts, "events", EVENTS).astype({"recovery": "Int64"})
     evaluations = _frame(store, cohorts, "evaluations", EVALUATIONS)
     runs = _frame(store, cohorts, "runs", RUNS).astype(dict.fromkeys(NULLABLE_INTEGERS, "Int64"))
@@ -87,7 +119,7 @@ def load(path: str | Path) -> StudyFrames:
         spec=spec,
         plan=store.plan,
         runs=with_last_visit(with_event_flags(runs, events), evaluations),
-        records=_frame(store, cohorts, "records", RECORDS),
+        source=StoredRecords(store, cohorts),
         evaluations=evaluations,
         events=events,
         folder=folder,
@@ -95,13 +127,18 @@ def load(path: str | Path) -> StudyFrames:
 
 
 def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """Add a boolean column for each rate of events; `collapse_at_horizon` is a collapse without recovery."""
+    """Add a boolean column for each rate of events.
+
+    `collapse_at_horizon` is a collapse without recovery in a run that did not diverge: one that did is past
+    any state of its samples by then. A run that was stopped early counts as it was.
+    """
     flags = {
         column: runs["run"].isin(events.loc[events["kind"] == kind.value, "run"])
         for column, kind in EVENT_FLAGS.items()
     }
     lasting = events.loc[(events["kind"] == EventKind.COLLAPSE.value) & events["recovery"].isna(), "run"]
-    return runs.assign(**flags, collapse_at_horizon=runs["run"].isin(lasting))
+    at_horizon = runs["run"].isin(lasting) & runs["outcome"].ne(Outcome.DIVERGED)
+    return runs.assign(**flags, collapse_at_horizon=at_horizon)
 
 
 def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +150,7 @@ def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFra
     return runs.join(last, on="run").join(best, on="run")
 
 
-def _frame(store: Store, cohorts: list[str], name: TableName, schema: pa.Schema) -> pd.DataFrame:
+def _frame(store: Store, cohorts: tuple[str, ...], name: TableName, schema: pa.Schema) -> pd.DataFrame:
     tables = [schema.empty_table(), *(store.table(cohort, name) for cohort in cohorts)]
     frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
     return frame if len(frame) else _with_joinable_text(frame, schema)

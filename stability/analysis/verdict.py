@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from stability.analysis.comparisons import Comparison
 from stability.analysis.rates import rate, rates_by
 from stability.records import Outcome
+
+ALPHA = 0.05
 
 FAILURES = (
     Outcome.DIVERGED,
@@ -33,9 +36,12 @@ class Verdict:
     stable: pd.DataFrame
     """The rate of `stable` by level (`factor`'s column and those of `rate`), the highest first."""
     overlapping: tuple[str, ...]
-    """Levels below the best whose interval overlaps with that of the best."""
+    """Levels that cannot be ranked below the best."""
     separated: tuple[str, ...]
-    """Levels whose whole interval lies below the best one's."""
+    """Levels that are below the best: by Holm's p-value of the paired difference, or where nothing is
+    paired, with their whole interval below the best one's."""
+    paired: bool
+    """Whether levels were compared point by point."""
     failures: pd.DataFrame
     """The rates of all failures (`event` and the columns of `rate`), highest first, unseen left out."""
     unfinished: pd.DataFrame
@@ -55,24 +61,41 @@ class Verdict:
         return tuple(self.stable.loc[top, self.factor])
 
 
-def verdict(runs: pd.DataFrame, factor: str | None) -> Verdict:
-    """Compare the levels of a factor by their rate of stable runs; None describes the study as a whole."""
+def verdict(runs: pd.DataFrame, factor: str | None, comparison: Comparison | None = None) -> Verdict:
+    """Compare the levels of a factor by their rate of stable runs; None describes the study as a whole.
+
+    `comparison` is that of `stable` where the factor is crossed: it tells apart what intervals of single
+    levels cannot.
+    """
     stable = _stable_rates(runs, factor)
-    top = stable["estimate"].max()
-    rest = stable[stable["estimate"] < top]
-    best_low = stable.loc[stable["estimate"] == top, "ci_low"].min()
-    below = rest["ci_high"] < best_low
-    names = rest[factor] if factor is not None else pd.Series(dtype=object)
+    best = stable[stable["estimate"] == stable["estimate"].max()]
+    rest = stable[stable["estimate"] < stable["estimate"].max()]
+    paired = comparison is not None and comparison.crossed
+    below: tuple[str, ...] = ()
+    if factor is not None and comparison is not None and paired:
+        below = tuple(
+            name for name in rest[factor] if all(_is_below(comparison, name, one) for one in best[factor])
+        )
+    elif factor is not None:
+        below = tuple(rest.loc[rest["ci_high"] < best["ci_low"].min(), factor])
     failures = pd.concat([rate(runs, outcome).assign(event=str(outcome)) for outcome in FAILURES])
     failures = failures[failures["estimate"] > 0].sort_values("estimate", ascending=False, kind="stable")
     return Verdict(
         factor=factor,
         stable=stable,
-        overlapping=tuple(names[~below]) if factor is not None else (),
-        separated=tuple(names[below]) if factor is not None else (),
+        overlapping=tuple(name for name in rest[factor] if name not in below) if factor is not None else (),
+        separated=below,
+        paired=paired,
         failures=failures.reset_index(drop=True),
         unfinished=rate(runs, Outcome.UNFINISHED),
     )
+
+
+def _is_below(comparison: Comparison, level: str, other: str) -> bool:
+    """Whether a level is stable less often than another, by Holm's p-value over all pairs."""
+    ranked = comparison.ranked
+    row = ranked[(ranked["first"] == other) & (ranked["second"] == level)]
+    return bool((row["p_holm"] <= ALPHA).any())
 
 
 def _stable_rates(runs: pd.DataFrame, factor: str | None) -> pd.DataFrame:

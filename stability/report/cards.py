@@ -15,10 +15,10 @@ from PIL import Image
 
 from stability.analysis.exemplars import filmstrip_rows, typical_runs
 from stability.analysis.frames import PACGAN_PREFIXES
+from stability.analysis.study import Study
 from stability.report.closeups import Film, View, card_film, card_views
 from stability.report.embed import data_uri
-from stability.report.figures import Bars, Onset, run_curves
-from stability.report.study import Study
+from stability.report.figures.curves import Bars, Onset, run_curves
 from stability.report.svg import inline_svg
 from stability.report.words import number
 from stability.store import FilmStrip, Store, read_filmstrip
@@ -90,7 +90,7 @@ def run_cards(study: Study, replay_command: str) -> list[RunCard]:
 
 def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunCard:
     frames, run = study.frames, str(row["run"])
-    records = frames.records[frames.records["run"] == run].sort_values("step")
+    records = frames.records_of([run], CURVES[1:]).sort_values("step")
     evaluations = frames.evaluations[frames.evaluations["run"] == run].sort_values("step")
     events = frames.events[frames.events["run"] == run].sort_values(["onset", "kind"])
     onsets = _onsets(row, events)

@@ -1,11 +1,24 @@
-"""Files inside the page: data URIs, and the hash that lets its one script run."""
+"""Files inside the page: data URIs, JSON, packed scripts, and the hashes that let its own scripts run."""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+HERE = Path(__file__).parent
+CSV_DIGITS, LONG_CSV = 9, 200_000
+PAGE_SCRIPTS = ("page.js", "parallel.js", "panel.js", "explorer.js")
+"""The page's own script in parts, each of which uses those before it."""
 
 
 def data_uri(kind: str, content: bytes) -> str:
@@ -13,20 +26,65 @@ def data_uri(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def csv_uri(frame: pd.DataFrame) -> str:
-    """A frame as a CSV file to download."""
-    return data_uri("text/csv", frame.to_csv(index=False).encode())
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file to download: how its name ends, and its content as an address."""
+
+    suffix: str
+    address: str
 
 
-def content_policy(script: str) -> str:
-    """A Content-Security-Policy under which the page fetches nothing and runs only this script."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+def csv_file(frame: pd.DataFrame) -> Download:
+    """A frame as a CSV file, its numbers to nine digits; a long one is compressed, for the page's sake."""
+    text = frame.to_csv(index=False, float_format=f"%.{CSV_DIGITS}g").encode()
+    if len(text) <= LONG_CSV:
+        return Download("csv", data_uri("text/csv", text))
+    return Download("csv.gz", data_uri("application/gzip", gzip.compress(text, 9, mtime=0)))
+
+
+def json_text(content: Any) -> Markup:
+    """Content as JSON that may stand inside a script element: nothing in it can end the element.
+
+    Raises `ValueError`: it holds a number that is not finite, which JSON has no word for.
+    """
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+
+
+def page_script() -> str:
+    """The page's own script."""
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS)
+
+
+@cache
+def plotly_script() -> str:
+    """Plotly's script as its Python package ships it; `content_policy` must name it for it to run."""
+    return str(get_plotlyjs())
+
+
+@cache
+def packed_plotly() -> Markup:
+    """Plotly's script, compressed: the page unpacks it (2 MB instead of 5) when it is first needed."""
+    return Markup(base64.b64encode(gzip.compress(plotly_script().encode(), 9, mtime=0)).decode())
+
+
+def content_policy(*scripts: str) -> str:
+    """A Content-Security-Policy under which the page fetches nothing and runs only these scripts.
+
+    They run wherever the page itself puts them in; none of them may build code from text.
+    """
+    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
     parts = (
         "default-src 'none'",
         "style-src 'unsafe-inline'",
         "img-src data:",
-        f"script-src 'sha256-{digest}'",
+        f"script-src {hashes}",
         "base-uri 'none'",
         "form-action 'none'",
     )
     return "; ".join(parts)
+
+
+@cache
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

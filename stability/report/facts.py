@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
-import pandas as pd
-
-from stability.analysis.factors import (
-    categorical,
-    crossed_factors,
-    level_text,
-    levels,
-    numeric,
-    with_text_levels,
-)
-from stability.analysis.frames import StudyFrames
-from stability.analysis.verdict import Verdict, verdict
-from stability.report.palette import LOOKS
+from stability.analysis.factors import level_text
+from stability.analysis.study import Study
 from stability.report.words import listed, number, plural
 from stability.spec import Choice, Range, Thresholds
-
-ALL = "study"
-"""Stands where a factor does when nothing was compared; its one level is `all runs`."""
 
 SAMPLERS = {
     "sobol": "Sobol (scrambled), fixed before the first run",
@@ -30,60 +15,6 @@ SAMPLERS = {
     "grid": "grid, fixed before the first run",
     "tpe": "TPE, a search that learns from its results",
 }
-
-
-@dataclass(frozen=True)
-class Study:
-    """The frames, with the factors' levels as text and in the page's order."""
-
-    frames: StudyFrames
-
-    @cached_property
-    def factors(self) -> tuple[str, ...]:
-        """The factors whose levels are compared."""
-        return categorical(self.frames.spec, self.frames.runs)
-
-    @cached_property
-    def main_factor(self) -> str | None:
-        """The factor of the headline: the loss where there are several."""
-        return self.factors[0] if self.factors else None
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """The finished runs, adaptive ones included."""
-        return with_text_levels(self.frames.runs, self.factors).assign(**{ALL: "all runs"})
-
-    @cached_property
-    def estimable(self) -> bool:
-        """Whether rates may be estimated at all."""
-        return bool((~self.runs["adaptive"].astype(bool)).any())
-
-    @cached_property
-    def verdict(self) -> Verdict:
-        """The headline's estimates."""
-        return verdict(self.runs, self.main_factor)
-
-    @cached_property
-    def varied(self) -> tuple[str, ...]:
-        """Every parameter that differs between runs by design, factors first."""
-        return (*self.factors, *numeric(self.frames.spec, self.frames.runs))
-
-    @cached_property
-    def outcomes(self) -> tuple[str, ...]:
-        """The outcomes that occurred, in the legend's order."""
-        seen = set(self.runs["outcome"])
-        return tuple(str(outcome) for outcome in LOOKS if outcome in seen)
-
-    def order(self, factor: str) -> tuple[str, ...]:
-        """A factor's levels among the finished runs: the most often stable first, if that is estimable."""
-        if factor == ALL:
-            return ("all runs",)
-        seen = set(self.runs[factor])
-        listed_levels = [level for level in levels(self.frames.spec, factor) if level in seen]
-        if not self.estimable:
-            return tuple(listed_levels)
-        stable = self.runs["outcome"].eq("stable").groupby(self.runs[factor]).mean()
-        return tuple(sorted(listed_levels, key=lambda level: -stable[level]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +28,7 @@ class Fact:
 def facts(study: Study) -> list[Fact]:
     """How the study was made, in the order in which a reviewer asks."""
     frames, spec = study.frames, study.frames.spec
-    crossed = [name for name in crossed_factors(spec) if name in study.factors]
+    crossed = [name for name in spec.crossed if name in study.factors]
     features = sorted(set(frames.evaluations["features"])) if len(frames.evaluations) else []
     n_points = len({run.point for run in frames.plan.runs})
     rates = (
@@ -137,6 +68,7 @@ def cautions(study: Study) -> list[str]:
                 "not the space: no rate is estimated from them."
             )
         return sentences
+    sentences += _left_out(study)
     sentences.append("Every rate is an average over the space below: another range gives another rate.")
     if spec.design.sampler == "grid":
         sentences.append(
@@ -153,6 +85,23 @@ def cautions(study: Study) -> list[str]:
     return sentences
 
 
+def _left_out(study: Study) -> list[str]:
+    """Which runs have no part in a comparison, because other levels have not finished at their settings."""
+    sentences = []
+    for factor in study.factors:
+        n_left_out = len(study.runs) - len(study.comparable(factor))
+        if n_left_out == len(study.runs):
+            sentences.append(
+                f"The levels of {factor} have no finished setting in common yet: nothing is ranked."
+            )
+        elif n_left_out:
+            sentences.append(
+                f"{plural(n_left_out, 'run')} left out of comparisons of {factor}: not every level of it has "
+                "finished at the same settings."
+            )
+    return sentences
+
+
 @dataclass(frozen=True, slots=True)
 class PriorRow:
     """How one parameter was set."""
@@ -166,7 +115,6 @@ def prior(study: Study) -> list[PriorRow]:
     """The space that was sampled, then what was fixed."""
     spec = study.frames.spec
     verb = "searched" if spec.design.sampler == "tpe" else "drawn"
-    crossed = crossed_factors(spec)
     rows = []
     for name, domain in spec.space.items():
         if isinstance(domain, Range):
@@ -174,7 +122,7 @@ def prior(study: Study) -> list[PriorRow]:
                 PriorRow(name, f"{number(domain.low)} to {number(domain.high)}", _scale(domain, verb))
             )
         elif isinstance(domain, Choice):
-            how = "crossed" if name in crossed else verb
+            how = "crossed" if name in spec.crossed else verb
             rows.append(PriorRow(name, ", ".join(level_text(value) for value in domain.values), how))
     return rows + [PriorRow(name, number(value), "fixed") for name, value in spec.fixed.items()]
 

@@ -1,6 +1,6 @@
 """Arrange finished estimates, figures and tables into one self-contained HTML file.
 
-The page loads nothing: styles, script, figures, pictures and data are inside it, and its content security
+The page loads nothing: styles, scripts, figures, pictures and data are inside it, and its content security
 policy forbids any request. Text from a study reaches it only through Jinja's autoescaping.
 """
 
@@ -12,99 +12,125 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from stability.analysis.estimates import Estimates, estimate
 from stability.analysis.frames import StudyFrames
-from stability.errors import StabilityError
+from stability.analysis.study import Study
+from stability.analysis.versus import Versus
 from stability.report import words
 from stability.report.cards import run_cards
-from stability.report.embed import content_policy, csv_uri
+from stability.report.embed import content_policy, csv_file, page_script, plotly_script
+from stability.report.explorer import explorer
+from stability.report.export import write_text
+from stability.report.facts import cautions, facts, prior, thresholds
 from stability.report.palette import LOOKS, outline
-from stability.report.shares import map_block, share_blocks
-from stability.report.study import ALL, Study, cautions, facts, prior, thresholds
-from stability.report.table import run_table
+from stability.report.sections.contents import sections_of
+from stability.report.sections.verdict import tiles
+from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
 
 HERE = Path(__file__).parent
+STYLES = ("page.css", "explorer.css")
+REPLAY = "stability replay {folder} {run}"
 
 
-def write_report(
-    frames: StudyFrames, out: Path, *, replay_command: str = "stability replay {folder} {run}"
-) -> Path:
+def write_report(frames: StudyFrames, out: Path, *, replay_command: str = REPLAY) -> Path:
     """Write a study's page and return its path; folders above it are made.
 
     `replay_command` is shown beside a chosen run, with `{folder}` and `{run}` filled in and quoted.
     Raises `StabilityError` where the file cannot be written.
     """
-    page = render(frames, replay_command=replay_command)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise StabilityError(f"{out}: cannot be written ({error.strerror})") from None
-    return out
+    return write_text(out, render(estimate(Study(frames)), replay_command=replay_command))
 
 
-def render(frames: StudyFrames, *, replay_command: str) -> str:
+def render(estimates: Estimates, *, replay_command: str) -> str:
     """The page as text."""
-    study = Study(frames)
-    environment = Environment(
+    study = estimates.study
+    content = _about(study) | _headline(estimates)
+    if len(study.runs):
+        content |= {
+            "sections": sections_of(estimates),
+            "cards": run_cards(study, replay_command),
+            "explorer": explorer(study, replay_command),
+        }
+    return fill("page.html.j2", f"{study.frames.name}: training stability", content)
+
+
+def render_versus(result: Versus) -> str:
+    """The page of two studies as text."""
+    both = zip(facts(result.first), facts(result.second), strict=True)
+    content = {
+        "name": "-vs-".join(result.names),
+        "names": result.names,
+        "headline": versus_headline(result),
+        "facts": [(one.name, one.text, other.text) for one, other in both],
+        "cautions": versus_cautions(result),
+        "sections": versus_sections(result),
+    }
+    return fill("versus.html.j2", " and ".join(result.names) + ": training stability", content)
+
+
+def fill(template: str, title: str, content: dict[str, Any]) -> str:
+    """A page from one of the templates: its frame (policy, styles, scripts, symbols) and its content."""
+    script = page_script()
+    frame = {
+        "title": title,
+        "policy": content_policy(script, plotly_script()),
+        "style": Markup("".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)),
+        "script": Markup(script),
+        "looks": {str(outcome): look for outcome, look in LOOKS.items()},
+        "outlines": {str(outcome): outline(look.marker) for outcome, look in LOOKS.items()},
+    }
+    return environment().get_template(template).render(**frame, **content)
+
+
+def environment() -> Environment:
+    """Jinja with everything escaped, and the filters that the templates use."""
+    made = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(csv=csv_uri, spaced=lambda name: str(name).replace("_", " "))
-    content = _study_content(study) | (_results(study, replay_command) if len(frames.runs) else {})
-    return environment.get_template("page.html.j2").render(**content)
+    made.filters.update(csv=csv_file, spaced=lambda name: str(name).replace("_", " "))
+    return made
 
 
-def _study_content(study: Study) -> dict[str, Any]:
-    script = (HERE / "page.js").read_text(encoding="utf-8")
+def _about(study: Study) -> dict[str, Any]:
     return {
         "name": study.frames.name,
-        "policy": content_policy(script),
-        "style": Markup((HERE / "page.css").read_text(encoding="utf-8")),
-        "script": Markup(script),
-        "headline": _headline(study),
-        "n_compared": _n_compared(study),
-        "main_factor": study.main_factor,
         "facts": facts(study),
         "cautions": cautions(study),
         "prior": prior(study),
         "thresholds": thresholds(study),
-        "finished": len(study.frames.runs),
-        "planned": len(study.frames.plan.runs),
-        "looks": {str(outcome): look for outcome, look in LOOKS.items()},
-        "outlines": {str(outcome): outline(look.marker) for outcome, look in LOOKS.items()},
+        "finished": len(study.runs),
     }
 
 
-def _results(study: Study, replay_command: str) -> dict[str, Any]:
+def _headline(estimates: Estimates) -> dict[str, Any]:
     return {
-        "all": ALL,
-        "estimable": study.estimable,
-        "outcomes": study.outcomes,
-        "blocks": share_blocks(study),
-        "map": map_block(study),
-        "cards": run_cards(study, replay_command),
-        "table": run_table(study),
+        "headline": _sentences(estimates),
+        "tiles": tiles(estimates),
+        "n_compared": _n_compared(estimates),
+        "main_factor": estimates.study.main_factor,
     }
 
 
-def _n_compared(study: Study) -> int:
+def _n_compared(estimates: Estimates) -> int:
     """The levels for which the headline's intervals hold at once; 0 where it gives none."""
-    if study.main_factor is None or not study.estimable or words.is_thin(study.verdict.stable.iloc[0]):
+    study, stable = estimates.study, estimates.verdict.stable
+    if study.main_factor is None or not study.estimable or words.is_thin(stable.iloc[0]):
         return 0
-    return len(study.verdict.stable)
+    return len(stable)
 
 
-def _headline(study: Study) -> list[str]:
-    frames = study.frames
-    if frames.runs.empty:
-        return [f"Nothing has finished yet: 0 of {words.plural(len(frames.plan.runs), 'planned run')}."]
+def _sentences(estimates: Estimates) -> list[str]:
+    study, planned = estimates.study, len(estimates.study.frames.plan.runs)
+    if study.runs.empty:
+        return [f"Nothing has finished yet: 0 of {words.plural(planned, 'planned run')}."]
     if not study.estimable:
-        return words.adaptive_headline(study.runs["outcome"], frames.spec.design.sampler)
-    sentences = words.headline(study.verdict)
-    if len(frames.runs) < len(frames.plan.runs):
-        so_far = f"{len(frames.runs):,} of {words.plural(len(frames.plan.runs), 'planned run')}"
+        return words.adaptive_headline(study.runs["outcome"], study.frames.spec.design.sampler)
+    sentences = words.headline(estimates.verdict)
+    if len(study.runs) < planned:
+        so_far = f"{len(study.runs):,} of {words.plural(planned, 'planned run')}"
         sentences.insert(1, f"This is how it stands after {so_far}.")
     return sentences

@@ -6,6 +6,7 @@ matplotlib.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,34 @@ LOOKS: dict[str, Look] = {
     Outcome.UNLEARNED: Look("#8a8f98", "P", "none of these: short of stable, and FID is not seen to fall"),
 }
 """In the order in which legends list them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LevelLook:
+    """How one level of a factor is drawn where curves of several levels meet."""
+
+    colour: str
+    marker: str
+    dashes: str | tuple[int, tuple[int, ...]]
+    """A matplotlib line style."""
+
+
+LEVEL_LOOKS = (
+    LevelLook("#0079b8", "o", "-"),
+    LevelLook("#d55e00", "s", (0, (5, 2))),
+    LevelLook("#009e73", "^", (0, (2, 1))),
+    LevelLook("#c25f9c", "D", (0, (6, 2, 1, 2))),
+    LevelLook("#b07d00", "v", (0, (1, 1))),
+    LevelLook("#7b79c9", "P", (0, (3, 1, 1, 1, 1, 1))),
+    LevelLook("#808890", "X", (0, (8, 2))),
+    LevelLook("#3f97a8", ">", (0, (4, 1, 1, 1))),
+)
+"""Colours that are read on white and on near-black; shapes and dashes for eyes that tell fewer apart."""
+
+
+def level_looks(levels: Sequence[str]) -> dict[str, LevelLook]:
+    """A look for every level, in their order; from the ninth on they repeat."""
+    return {level: LEVEL_LOOKS[place % len(LEVEL_LOOKS)] for place, level in enumerate(levels)}
 
 
 def outline(marker: str) -> str:

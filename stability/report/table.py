@@ -1,73 +1,139 @@
-"""The table of all runs: what each cell shows and what it sorts by."""
+"""All runs as columns for the page's explorer: what is shown, what is an axis, what it holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
+from stability.analysis.factors import is_log, level_text, levels
 from stability.analysis.frames import PACGAN_PREFIXES
-from stability.report.study import Study
-from stability.report.words import number
+from stability.analysis.study import Study
 
 METRICS = ("fid_ratio", "modes", "precision", "step", "seconds")
 SPECIAL = ("class_agreement", "diversity_within")
 """Shown where any run has them, as are PacGAN's metrics."""
+PANEL_METRICS = (
+    "best_fid_ratio",
+    "recall",
+    "diversity",
+    "separation",
+    "kl",
+    "high_quality",
+    "memorisation",
+    "divergence_step",
+)
+"""Only in a run's own panel, where any run has them."""
+DIGITS = 6
+"""Significant digits of the numbers in the page; the CSV beside it has more."""
+FEW_LEVELS = 50
+"""A column with at most this many texts lists them once."""
+
+Kind = Literal["number", "text"]
+Group = Literal["key", "setting", "metric", "reason"]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table."""
+    """A column of the explorer."""
 
     name: str
-    is_number: bool
+    kind: Kind
+    group: Group
+    values: tuple[float | str | None, ...]
+    """Text, or a number rounded to six digits; None where there is none, "inf" or "-inf" where it is not
+    finite."""
+    shown: bool = True
+    """Whether the table has it; otherwise it stands only in a run's own panel."""
+    axis: bool = False
+    """Whether the parallel coordinates have it."""
+    log: bool = False
+    """Whether its axis is logarithmic."""
+    levels: tuple[str, ...] = ()
+    """The texts in the page's order; empty where there are too many to list."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The column for the page's script; texts that are listed appear as their places."""
+        places = {level: place for place, level in enumerate(self.levels)}
+        values = [places[str(value)] for value in self.values] if places else list(self.values)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "group": self.group,
+            "shown": self.shown,
+            "axis": self.axis,
+            "log": self.log,
+            "levels": list(self.levels),
+            "values": values,
+        }
 
 
-@dataclass(frozen=True, slots=True)
-class TableCell:
-    """What a cell shows, and the number it sorts by (empty: last)."""
-
-    text: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunTable:
-    """All finished runs."""
-
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[TableCell, ...], ...]
-    data: pd.DataFrame
-
-
-def run_table(study: Study) -> RunTable:
-    """One row a run: its place in the design, everything that varied, how it ended."""
-    special = [
-        name
-        for name in map(str, study.runs)
-        if (name in SPECIAL or name.startswith(PACGAN_PREFIXES)) and study.runs[name].notna().any()
+def run_columns(study: Study) -> tuple[Column, ...]:
+    """One value a run in each: its place in the design, everything that was set, how it ended."""
+    runs, names = study.runs, [str(name) for name in study.runs]
+    known = [name for name in names if runs[name].notna().any()]
+    extra = [name for name in known if name in SPECIAL or name.startswith(PACGAN_PREFIXES)]
+    fixed = [name for name in study.frames.spec.fixed if name in names and name not in study.varied]
+    columns = [
+        _column(study, "run", "key"),
+        _column(study, "outcome", "key", axis=True, order=study.outcomes),
+        _column(study, "point", "key"),
+        _column(study, "replicate", "key"),
+        *(_setting(study, name) for name in study.varied),
+        *(_column(study, name, "metric", axis=name == "fid_ratio", log=True) for name in METRICS),
+        *(_column(study, name, "metric") for name in extra),
+        _column(study, "reason", "reason"),
+        *(_column(study, name, "setting", shown=False) for name in (*fixed, "lr_d", "lr_g", "seed")),
+        *(_column(study, name, "metric", shown=False) for name in PANEL_METRICS if name in known),
     ]
-    names = ["run", "outcome", "point", "replicate", *study.varied, *METRICS, *special, "reason"]
-    data = study.runs[list(dict.fromkeys(names))]
-    columns = tuple(Column(str(name), _is_number(data[name])) for name in data)
-    cells = [_cells(data[column.name], column) for column in columns]
-    return RunTable(columns, tuple(zip(*cells, strict=True)), data)
+    return tuple(columns)
 
 
-def _cells(values: pd.Series, column: Column) -> list[TableCell]:
-    if not column.is_number:
-        return [TableCell(str(value), str(value)) for value in values]
-    numbers = values.astype("float64")
-    return [
-        TableCell(number(_whole(value)), "" if np.isnan(value) else repr(float(value))) for value in numbers
-    ]
+def shown_frame(study: Study, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """What the table shows, as a frame for the CSV."""
+    return study.runs[[column.name for column in columns if column.shown]]
+
+
+def _setting(study: Study, name: str) -> Column:
+    order = levels(study.frames.spec, name)
+    return _column(study, name, "setting", axis=True, log=is_log(study.frames.spec, name), order=order)
+
+
+def _column(
+    study: Study,
+    name: str,
+    group: Group,
+    *,
+    shown: bool = True,
+    axis: bool = False,
+    log: bool = False,
+    order: tuple[str, ...] = (),
+) -> Column:
+    values = study.runs[name]
+    if _is_number(values) and name != "seed":  # a seed has more digits than a script's numbers
+        return Column(name, "number", group, tuple(_numbers(values)), shown, axis, log)
+    texts = tuple(level_text(value) for value in values)
+    seen = set(texts)
+    listed = (*(level for level in order if level in seen), *sorted(seen - set(order)))
+    few = listed if len(listed) <= FEW_LEVELS or axis else ()
+    return Column(name, "text", group, texts, shown, axis, log, few)
+
+
+def _numbers(values: pd.Series) -> list[float | str | None]:
+    return [rounded(value, DIGITS) for value in values.astype("float64").to_list()]
+
+
+def rounded(value: float, digits: int) -> float | str | None:
+    """A number with so many significant digits, as JSON can hold it: missing is None, infinite is text."""
+    if np.isnan(value):
+        return None
+    if np.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    short = float(f"{value:.{digits}g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
 def _is_number(values: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values))
-
-
-def _whole(value: Any) -> Any:
-    return int(value) if np.isfinite(value) and float(value).is_integer() else float(value)

@@ -14,6 +14,11 @@ from stability.analysis.verdict import Verdict
 NOTHING = "–"
 """Printed where there is no number."""
 
+MOST_NAMED = 5
+"""A sentence names no more levels than this."""
+
+PLAIN_WORDS = frozenset({"none", "true", "false"})
+
 WIDE = 0.8
 """An interval of shares wider than this says next to nothing: sentences count the runs instead."""
 
@@ -66,10 +71,35 @@ def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
+def at_least(value: float) -> str:
+    """A lower bound as a share, rounded down: it never promises more than was bounded."""
+    scale = 100 if value >= 0.01 else 1000
+    return share(math.floor(scale * value) / scale)
+
+
+def level_name(factor: str, level: str) -> str:
+    """A level in a sentence: with its parameter where it alone would read as a number or a plain word."""
+    return f"{factor} {level}" if level in PLAIN_WORDS or _is_number(level) else level
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def some_of(estimate: float, n_runs: int) -> str:
+    """A share of runs in words: `all of 12 runs`, `none of 12 runs`, `.25 of 12 runs`."""
+    part = {0.0: "none", 1.0: "all"}.get(estimate, share(estimate))
+    return f"{part} of {plural(n_runs, 'run')}"
+
+
 def is_thin(row: Any) -> bool:
     """Whether a rate (a row of `rate`'s columns) rests on too little to be told as a share."""
     width = float(row["ci_high"]) - float(row["ci_low"])
-    return math.isnan(width) or width > WIDE
+    return math.isnan(width) or width > WIDE or int(row["n_points"]) < 2
 
 
 def headline(verdict: Verdict) -> list[str]:
@@ -98,7 +128,7 @@ def _comparison(verdict: Verdict) -> list[str]:
     if verdict.stable["estimate"].iloc[0] == 0:
         return [_none_stable(verdict)]
     best = verdict.stable.head(len(verdict.best)).to_dict("records")
-    names = listed([_named(row[verdict.factor]) for row in best])
+    names = listed([_named(verdict, row[verdict.factor]) for row in best])
     how = "equally often" if 1 < len(best) == len(verdict.stable) else "most often"
     shares = list(dict.fromkeys(_of_runs(row) for row in best))
     each = " each" if len(shares) < len(best) else ""
@@ -124,16 +154,46 @@ def _too_few(row: Any) -> str:
 def _rivals(verdict: Verdict) -> list[str]:
     if is_thin(verdict.stable.iloc[0]):
         return [f"{_too_few(verdict.stable.iloc[0])} for rates or a ranking."]
+    return _paired_rivals(verdict) if verdict.paired else _unpaired_rivals(verdict)
+
+
+def _paired_rivals(verdict: Verdict) -> list[str]:
     sentences = []
     if verdict.separated:
-        names = listed([_named(name) for name in verdict.separated])
-        verb = "lies" if len(verdict.separated) == 1 else "lie"
-        sentences.append(f"{names} {verb} clearly below, interval and all.")
+        verb = "was" if len(verdict.separated) == 1 else "were"
+        sentences.append(
+            f"Compared point by point, {_several(verdict, verdict.separated)} {verb} stable less often."
+        )
     if verdict.overlapping:
-        names = listed([_named(name) for name in verdict.overlapping])
-        whose = "Its interval overlaps" if len(verdict.best) == 1 else "Their intervals overlap"
-        sentences.append(f"{whose} with that of {names}: this comparison does not rank them.")
+        verb = "differs" if len(verdict.overlapping) == 1 else "differ"
+        names = _several(verdict, verdict.overlapping, "or")
+        sentences.append(f"Whether {names} {verb} from {_best(verdict)}, these points cannot tell.")
     return sentences
+
+
+def _unpaired_rivals(verdict: Verdict) -> list[str]:
+    sentences = []
+    if verdict.separated:
+        verb = "lies" if len(verdict.separated) == 1 else "lie"
+        sentences.append(f"{_several(verdict, verdict.separated)} {verb} clearly below, interval and all.")
+    if verdict.overlapping:
+        alone = len(verdict.best) == 1
+        whose = f"The interval{'' if alone else 's'} of {_best(verdict)} overlap{'s' if alone else ''}"
+        those = "that" if len(verdict.overlapping) == 1 else "those"
+        names = _several(verdict, verdict.overlapping)
+        sentences.append(f"{whose} with {those} of {names}: this comparison does not rank them.")
+    return sentences
+
+
+def _best(verdict: Verdict) -> str:
+    return _several(verdict, verdict.best)
+
+
+def _several(verdict: Verdict, levels: Sequence[str], last: str = "and") -> str:
+    """Levels by name, or by their number where they are many."""
+    if len(levels) > MOST_NAMED:
+        return f"{len(levels)} of the levels"
+    return listed([_named(verdict, level) for level in levels], last)
 
 
 def _failure(verdict: Verdict) -> list[str]:
@@ -180,5 +240,5 @@ def _estimate(row: Any) -> str:
     return f"{share(row['estimate'])} {interval(float(row['ci_low']), float(row['ci_high']))}"
 
 
-def _named(level: str) -> str:
-    return f"“{level}”"
+def _named(verdict: Verdict, level: str) -> str:
+    return f"“{level_name(str(verdict.factor), level)}”"

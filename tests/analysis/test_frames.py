@@ -78,7 +78,7 @@ def test_a_metric_that_is_nan_at_the_last_visit_stays_missing() -> None:
 
 @pytest.mark.parametrize("column", list(EVENT_FLAGS))
 def test_an_event_flags_its_run_and_no_other(column: str) -> None:
-    runs = pd.DataFrame({"run": ["a", "b"]})
+    runs = pd.DataFrame({"run": ["a", "b"], "outcome": "stable"})
     event = Event("b", EVENT_FLAGS[column], 5, 10, "seen", provisional=False)
     flagged = with_event_flags(runs, pd.DataFrame([event]))
     assert flagged[column].tolist() == [False, True]
@@ -94,9 +94,18 @@ def test_a_collapse_without_recovery_is_one_at_the_horizon() -> None:
         Event("b", EventKind.COLLAPSE, 15, None, "", provisional=False),
         Event("c", EventKind.SATURATION, 5, None, "", provisional=False),
     ]
-    flagged = with_event_flags(pd.DataFrame({"run": ["a", "b", "c"]}), pd.DataFrame(events))
+    runs = pd.DataFrame({"run": ["a", "b", "c"], "outcome": ["stable", "collapsed", "saturated"]})
+    flagged = with_event_flags(runs, pd.DataFrame(events))
     assert flagged["collapse_ever"].tolist() == [True, True, False]
     assert flagged["collapse_at_horizon"].tolist() == [False, True, False]
+
+
+def test_a_run_that_diverged_is_in_no_collapse_at_the_horizon() -> None:
+    events = [Event(run, EventKind.COLLAPSE, 5, None, "", provisional=False) for run in ("a", "b")]
+    runs = pd.DataFrame({"run": ["a", "b"], "outcome": ["diverged", "collapsed"]})
+    flagged = with_event_flags(runs, pd.DataFrame(events))
+    assert flagged["collapse_ever"].tolist() == [True, True]
+    assert flagged["collapse_at_horizon"].tolist() == [False, True]
 
 
 def test_every_kind_of_event_has_a_column() -> None:
@@ -133,6 +142,47 @@ def test_new_labels_come_with_their_thresholds(tmp_path: Path) -> None:
     assert set(relabelled.runs["outcome"]) == {"degraded"}
     assert not relabelled.runs["collapse_ever"].any()
     assert relabelled.events.empty
+
+
+def test_records_are_read_when_asked_for_and_kept(frames: StudyFrames) -> None:
+    assert frames.records is frames.records
+    some = frames.records_of(["p0-hinge-s0"], ["separation"])
+    assert list(some) == ["run", "step", "separation"]
+    assert set(some["run"]) == {"p0-hinge-s0"}
+    assert len(some) == 3
+    every = frames.records_of()
+    pd.testing.assert_frame_equal(every, frames.records)
+
+
+def test_loading_opens_no_records(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r")
+    for path in store.folder.rglob("records.parquet"):
+        path.unlink()
+    frames = stability.load(store.folder)
+    assert len(frames.runs) == 12
+    with pytest.raises(StabilityError, match=r"records\.parquet"):
+        frames.records  # noqa: B018
+
+
+def test_records_at_visits_have_a_row_a_visit(frames: StudyFrames) -> None:
+    found = frames.records_at_visits(["loss_d", "separation"])
+    assert list(found) == ["run", "step", "record_step", "loss_d", "separation"]
+    keys = ["run", "step"]
+    assert set(found[keys].itertuples(index=False, name=None)) == set(
+        frames.evaluations[keys].itertuples(index=False, name=None)
+    )
+    assert (found["record_step"] <= found["step"]).all()
+
+
+def test_frames_can_be_made_of_frames_in_memory(frames: StudyFrames) -> None:
+    held = dataclasses.replace(frames, source=frames.records)
+    for ask in (
+        lambda f: f.records_of(["p0-hinge-s0"], ["loss_d"]),
+        lambda f: f.records_at_visits(["loss_d"]),
+    ):
+        pd.testing.assert_frame_equal(
+            ask(held).reset_index(drop=True), ask(frames).reset_index(drop=True), check_dtype=False
+        )
 
 
 def test_what_is_no_study_is_told(tmp_path: Path) -> None:

@@ -2,64 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import pytest
+from browsing import CHROMIUM, NO_CHROMIUM, column, launched, silent_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this system: apt-get install chromium"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=NO_CHROMIUM)]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with launched(playwright) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def opened(browser: Browser, page: Path) -> Iterator[Page]:
-    """The page in a tab; afterwards it must have been silent and have asked for nothing."""
-    tab = browser.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.goto(page.as_uri())
-    yield tab
-    tab.close()
-    assert not said
-    assert [url for url in asked if not url.startswith("data:")] == [page.as_uri()]
-
-
-def column(tab: Page, name: str) -> list[str]:
-    """What the visible rows show in a column, top down."""
-    texts: list[str] = tab.evaluate(
-        """name => {
-            const table = document.getElementById("all-runs");
-            const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
-            const column = heads.indexOf(name);
-            const rows = [...table.tBodies[0].rows].filter((row) => !row.hidden);
-            return rows.map((row) => row.cells[column].textContent.trim());
-        }""",
-        name,
-    )
-    return texts
+    with silent_tab(browser, page) as tab:
+        yield tab
 
 
 def sort_state(tab: Page, name: str) -> str | None:
@@ -102,10 +71,35 @@ def test_filters_combine_and_count(opened: Page) -> None:
     assert len(column(opened, "run")) == 48
 
 
-def test_a_run_up_close_is_one_click_away(opened: Page) -> None:
-    link = opened.locator("#all-runs a").first
-    link.click()
-    assert opened.evaluate("document.querySelector(':target').matches('article.card')")
+def test_missing_values_come_last_both_ways(opened: Page) -> None:
+    button = opened.get_by_role("button", name="fid ratio", exact=True)
+    for _ in range(2):
+        button.click()
+        texts = column(opened, "fid ratio")
+        known = [text for text in texts if text != "\u2013"]
+        assert texts[: len(known)] == known
+
+
+def test_the_table_shows_a_page_of_runs_and_turns(opened: Page) -> None:
+    opened.evaluate("document.querySelector('#page-next').scrollIntoView()")
+    assert opened.locator("#page-number").text_content() == "page 1 of 1"
+    assert opened.locator("#page-next").is_disabled()
+    assert len(column(opened, "run")) == 48
+    opened.locator("#search").fill("nothing has this in it")
+    assert column(opened, "run") == []
+    assert opened.locator("#no-runs").is_visible()
+
+
+def test_without_a_script_the_page_points_to_the_file(browser: Browser, page: Path) -> None:
+    with silent_tab(browser, page, java_script_enabled=False) as tab:
+        assert tab.get_by_text("need a script, which has not run").is_visible()
+        assert tab.get_by_role("link", name="All runs (CSV)").is_visible()
+        assert not tab.locator("#explorer").is_visible()
+
+
+def test_with_its_script_the_page_does_not_ask_for_one(opened: Page) -> None:
+    assert not opened.get_by_text("need a script, which has not run").is_visible()
+    assert opened.locator("#explorer").is_visible()
 
 
 def test_filmstrips_stay_crisp(opened: Page) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from stability.analysis.frames import StudyFrames
 from stability.errors import StabilityError
 from stability.report import write_report
+from stability.report.embed import plotly_script
 from stability.report.palette import LOOKS
 from stability.spec import Choice, Design, Range, Training
 
@@ -71,7 +72,8 @@ def written(frames: StudyFrames, tmp_path: Path) -> Page:
 
 def test_the_page_has_every_section_and_all_tags_close(parsed: Page) -> None:
     assert not parsed.open
-    assert [attrs["id"] for attrs in parsed.all("section")] == ["design", "shares", "map", "runs", "table"]
+    sections = ["shares", "compare", "time", "map", "matters", "autopsies", "warning", "trust"]
+    assert [attrs["id"] for attrs in parsed.all("section")] == ["design", *sections, "runs", "table"]
     assert len(parsed.all("h1")) == 1
 
 
@@ -84,8 +86,8 @@ def test_ids_are_unique_and_links_within_the_page_are_met(parsed: Page) -> None:
 
 
 def test_nothing_is_fetched(parsed: Page) -> None:
-    assert "http://" not in parsed.text
     assert "https://" not in parsed.text
+    assert "http://" not in parsed.text.replace("http://www.w3.org/2000/svg", "")  # a name, not an address
     for tag, attrs in parsed.tags:
         for name in FETCHING:
             assert attrs.get(name, "data:").startswith("data:"), (tag, name)
@@ -93,18 +95,21 @@ def test_nothing_is_fetched(parsed: Page) -> None:
     assert "@import" not in parsed.text
 
 
-def test_the_policy_allows_nothing_but_the_page_s_own_script(parsed: Page) -> None:
+def test_the_policy_allows_nothing_but_the_page_s_own_scripts(parsed: Page) -> None:
     policy = parsed.all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
-    script = re.findall(r"<script>(.*?)</script>", parsed.text, flags=re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script[0].encode()).digest()).decode()
-    assert len(script) == 1
+    scripts = re.findall(r"<script>(.*?)</script>", parsed.text, flags=re.DOTALL)
+    own, packed = (
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (scripts[0], plotly_script())
+    )
+    assert len(scripts) == 1
     assert "default-src 'none'" in policy
-    assert f"script-src 'sha256-{digest}'" in policy
+    assert f"script-src 'sha256-{own}' 'sha256-{packed}';" in policy
 
 
 def test_every_picture_speaks(parsed: Page) -> None:
     figures = parsed.all("svg", role="img")
-    assert len(figures) == 3 + 1 + len(LOOKS)  # shares by three factors, the map, a card an outcome
+    assert len(figures) > 3 + 1 + len(LOOKS)  # shares by three factors, the map, a card an outcome, findings
     assert all(len(attrs["aria-label"]) > 40 for attrs in figures)
     pictures = parsed.all("img")
     assert pictures
@@ -114,7 +119,7 @@ def test_every_picture_speaks(parsed: Page) -> None:
         r"Latent view of \S+: 6 rows of 8 generated images",
     )
     counts = [sum(bool(re.fullmatch(text, attrs["alt"])) for attrs in pictures) for text in said]
-    assert sum(counts) == len(pictures)
+    assert all(re.search(r"\bstep [\d,]+|Latent view", attrs["alt"]) for attrs in pictures)
     assert counts[1] == len(LOOKS)
     assert counts[2] == 2 * len(LOOKS)  # the run and the other seed of its trial
 
@@ -138,13 +143,6 @@ def test_every_rate_stands_with_its_interval_and_its_sizes(parsed: Page) -> None
     assert "n_points n_runs" in parsed.said
 
 
-def test_the_table_holds_every_run_and_sorts_by_buttons(parsed: Page) -> None:
-    buttons = parsed.all("button")
-    assert all(attrs["type"] == "button" for attrs in buttons)
-    assert len([attrs for attrs in parsed.all("th") if attrs.get("aria-sort") == "none"]) == len(buttons)
-    assert parsed.said.count("p003-hinge-s1") >= 1
-
-
 def test_the_data_behind_a_figure_can_be_downloaded(parsed: Page) -> None:
     links = [attrs for attrs in parsed.all("a") if "download" in attrs]
     runs = next(attrs for attrs in links if attrs["download"] == "synthetic-runs.csv")
@@ -152,7 +150,9 @@ def test_the_data_behind_a_figure_can_be_downloaded(parsed: Page) -> None:
     frame = pd.read_csv(io.BytesIO(content))
     assert len(frame) == 48
     assert {"lr_ratio", "beta1", "outcome", "reason"} <= set(frame)
-    assert {"synthetic-shares-by-loss.csv", "synthetic-map.csv"} <= {attrs["download"] for attrs in links}
+    assert {"synthetic-shares-by-loss.csv", "synthetic-map-of-runs.csv"} <= {
+        attrs["download"] for attrs in links
+    }
 
 
 def test_text_from_a_study_cannot_become_markup(make_study: MakeStudy, tmp_path: Path) -> None:
@@ -168,7 +168,11 @@ def test_text_from_a_study_cannot_become_markup(make_study: MakeStudy, tmp_path:
     )
     assert evil in set(frames.runs["loss"])
     parsed = written(frames, tmp_path)
-    assert len(parsed.all("script")) == 1
+    assert [attrs.get("type", "script") for attrs in parsed.all("script")] == [
+        "application/json",
+        "text/plain",
+        "script",
+    ]
     assert all(attrs["src"].startswith("data:") for attrs in parsed.all("img"))
     assert not [attrs for _, attrs in parsed.tags if any(name.startswith("on") for name in attrs)]
     assert "<b>bold</b>" in parsed.said
@@ -205,13 +209,17 @@ def test_small_spaces_have_a_page_too(
     frames = make_study(space=space, design=Design(points=3, seeds=2), events=False)
     parsed = written(frames, tmp_path)
     assert not parsed.open
-    assert bool([attrs for attrs in parsed.all("section") if attrs["id"] == "map"]) == ("lr" in space)
+    ids = {attrs.get("id") for _, attrs in parsed.tags}
+    assert ("map-of-runs" in ids) == ("lr" in space)
+    not_shared = "have no finished setting in common yet: nothing is ranked"  # the loss was not crossed here
+    assert ("loss" in space) == (not_shared in parsed.said)
+    assert "loss" in space or "a map needs two parameters that were drawn from ranges" in parsed.said
 
 
 def test_one_point_has_estimates_without_intervals(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=1, seeds=3, cross=("loss",))), tmp_path)
     assert "single point is too few" in parsed.said
-    assert "hold for all" not in parsed.said
+    assert "so that the best is not flattered" not in parsed.said
     assert "[no interval]" in parsed.said
 
 
@@ -254,12 +262,12 @@ def test_a_study_without_latent_views_says_nothing_of_them(make_study: MakeStudy
 def test_a_lone_seed_is_not_compared(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=2, seeds=1, cross=())), tmp_path)
     assert "made of its latent space in the end. 6 walks" in parsed.said
-    assert "other seeds" not in parsed.said
+    assert "beside other seeds" not in parsed.said
 
 
 def test_the_page_stays_small(page: Path) -> None:
-    """Eight cards of noisy pictures with film and latent views; a mail takes ten times as much."""
-    assert page.stat().st_size < 2_500_000
+    """Plotly takes 2 MB of it, the pictures and curves of all 48 runs 2 MB."""
+    assert page.stat().st_size < 8_000_000
 
 
 def test_runs_that_stop_early_are_pointed_out(make_study: MakeStudy, tmp_path: Path) -> None:

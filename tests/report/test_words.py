@@ -6,7 +6,18 @@ import pandas as pd
 import pytest
 
 from stability.analysis.verdict import verdict
-from stability.report.words import adaptive_headline, headline, interval, listed, number, plural, share
+from stability.report.words import (
+    adaptive_headline,
+    at_least,
+    headline,
+    interval,
+    level_name,
+    listed,
+    number,
+    plural,
+    share,
+    some_of,
+)
 
 NAN = float("nan")
 
@@ -148,3 +159,22 @@ def test_a_search_gets_no_rate() -> None:
     first, second = adaptive_headline(runs["outcome"], "tpe")
     assert first == "The search found 1 stable run among 2."
     assert "not estimable" in second
+
+
+def test_a_lower_bound_is_never_rounded_up() -> None:
+    assert at_least(0.3678) == ".36"
+    assert at_least(1.0) == "1"
+    assert at_least(0.0046) == ".004"
+
+
+@pytest.mark.parametrize(("level", "named"), [("none", "penalty none"), ("5", "penalty 5"), ("r1", "r1")])
+def test_a_level_that_reads_as_a_number_or_a_word_is_named_with_its_parameter(level: str, named: str) -> None:
+    assert level_name("penalty", level) == named
+
+
+def test_all_and_none_are_said_in_words() -> None:
+    assert [some_of(estimate, 12) for estimate in (0.0, 0.25, 1.0)] == [
+        "none of 12 runs",
+        ".25 of 12 runs",
+        "all of 12 runs",
+    ]

@@ -1,138 +1,105 @@
-"""The page's tables and figures of rates, one block per factor, and its map of all runs."""
+"""How runs end and what happened on the way: rates by factor, or counts where there is no rate."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
-from markupsafe import Markup
 
-from stability.analysis.maps import MapAxes, map_axes, map_points
-from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
-from stability.report.figures import scatter_map, share_panels
-from stability.report.study import ALL, Study
+from stability.analysis.rates import EVENTS, OUTCOMES
+from stability.analysis.study import ALL, Study
+from stability.report.blocks import Block, Cell, Head, Table, rate_cell
+from stability.report.figures.shares import share_panels
+from stability.report.palette import LOOKS
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, listed, plural, share
+from stability.report.words import interval, share
+
+METHOD = (
+    "Intervals are 95% Wilson intervals. Runs that share a point are not independent: with several runs a "
+    "point the number of runs is divided by the design effect, and Student’s quantile is used. Diverged "
+    "runs stay in the denominator. Outcomes add up to 1, events do not."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """An estimate with its interval, or a plain text."""
-
-    text: str
-    detail: str = ""
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RateTable:
-    """Levels down, events across."""
-
-    caption: str
-    events: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Cell, ...], int, int], ...]
-    """Level, one cell an event, n_points, n_runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShareBlock:
-    """Everything about one factor's rates."""
-
-    factor: str
-    question: str
-    figure: Markup | None
-    outcomes: RateTable
-    events: RateTable | None
-    data: pd.DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class MapBlock:
-    """The map of all runs."""
-
-    question: str
-    figure: Markup
-    note: str
-    data: pd.DataFrame
-
-
-def share_blocks(study: Study) -> list[ShareBlock]:
-    """A block for every factor, the headline's first; one for all runs where nothing was compared."""
-    make = _rates_block if study.estimable else _counts_block
-    return [make(study, factor) for factor in study.factors or (ALL,)]
-
-
-def map_block(study: Study) -> MapBlock | None:
-    """The map of runs over two parameters, None where no parameter was drawn from a range."""
-    axes = map_axes(study.frames.spec, study.runs)
-    if axes is None or study.runs.empty:
-        return None
-    points = map_points(study.runs, axes)
-    columns = list(study.order(axes.column)) if axes.column is not None else [""]
-    rows = sorted(set(points["row"]))
-    figure = scatter_map(points, axes, columns, rows, study.outcomes)
-    counts = study.runs["outcome"].value_counts()
-    seen = ", ".join(f"{counts[outcome]} {outcome}" for outcome in study.outcomes)
-    where = _panels_text(axes)
-    alt = f"Scatter map of {axes.y} against {axes.x}{where}, one marker a run, by outcome: {seen}."
-    data = study.runs[["run", axes.x, axes.y, *_factors_of(axes), "outcome"]]
-    over = axes.x if axes.y == "replicate" else f"{axes.x} and {axes.y}"
-    question = f"Where, over {over}, do runs end stable?"
-    return MapBlock(question, inline_svg(figure, "map", alt), _map_note(study, axes), data)
-
-
-def rate_table(
-    rates: pd.DataFrame, factor: str, levels: Sequence[str], events: Sequence[str], caption: str
-) -> RateTable:
-    """Arrange finished rates, levels in the order given."""
-    rows = []
-    for level in levels:
-        here = {row["event"]: row for row in rates[rates[factor] == level].to_dict("records")}
-        cells = tuple(_cell(here[event]) for event in events)
-        first = here[events[0]]
-        rows.append((level, cells, int(first["n_points"]), int(first["n_runs"])))
-    return RateTable(caption, tuple(events), tuple(rows))
-
-
-def _rates_block(study: Study, factor: str) -> ShareBlock:
+def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
+    """The rates of all outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
     levels = study.order(factor)
-    rates = rates_by(study.runs, factor, [*OUTCOMES, *EVENTS])
     ordered = [*study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
     figure = share_panels(rates, factor, levels, study.outcomes)
     by = "" if factor == ALL else f", by {factor}"
     alt = f"Share of runs with each outcome{by}, as dots with 95% intervals. {_spoken(rates, factor, levels)}"
-    return ShareBlock(
-        factor,
-        "How do runs end?" if factor == ALL else f"How do runs end under each {factor}?",
-        inline_svg(figure, f"shares-{study.factors.index(factor) if factor != ALL else 0}", alt),
-        rate_table(rates, factor, levels, ordered, f"Share of runs with each outcome [95% interval]{by}"),
-        rate_table(
-            rates, factor, levels, EVENTS, f"Share of runs in which something happened [95% interval]{by}"
+    captions = (
+        f"Share of runs with each outcome [95% interval]{by}",
+        f"Share of runs in which something happened [95% interval]{by}",
+    )
+    return Block(
+        key=f"shares-by-{_key(factor)}",
+        question="How do runs end?" if factor == ALL else f"How do runs end under each {factor}?",
+        finding="",
+        figure=inline_svg(figure, f"shares-{_key(factor)}", alt),
+        note=METHOD,
+        tables=(
+            _rate_table(rates, factor, levels, ordered, captions[0]),
+            _rate_table(
+                rates, factor, levels, EVENTS, captions[1], folded="Events on the way, whatever the outcome"
+            ),
         ),
-        rates,
+        data=rates,
     )
 
 
-def _counts_block(study: Study, factor: str) -> ShareBlock:
-    levels, counts = study.order(factor), counts_by(study.runs, factor)
+def count_block(study: Study, factor: str, counts: pd.DataFrame) -> Block:
+    """What happened, where it makes no rates; `counts` as `counts_by` gives them."""
     found = {(row[factor], row["outcome"]): int(row["runs"]) for row in counts.to_dict("records")}
     rows = []
-    for level in levels:
+    for level in study.order(factor):
         here = [found.get((level, outcome), 0) for outcome in study.outcomes]
         n_points = study.runs.loc[study.runs[factor] == level, "point"].nunique()
-        rows.append((level, tuple(Cell(f"{n}") for n in here), n_points, sum(here)))
+        rows.append(tuple(Cell(str(text)) for text in (level, *here, n_points, sum(here))))
     by = "" if factor == ALL else f", by {factor}"
-    caption = f"Number of runs with each outcome{by}: counts of a search, not rates"
-    question = f"What did the search find{'' if factor == ALL else f' under each {factor}'}?"
-    return ShareBlock(factor, question, None, RateTable(caption, study.outcomes, tuple(rows)), None, counts)
+    under = "" if factor == ALL else f" under each {factor}"
+    why = "of a search" if not study.estimable else "at settings that the levels do not share"
+    caption = f"Number of runs with each outcome{by}: counts {why}, not rates"
+    return Block(
+        key=f"counts-by-{_key(factor)}",
+        question=f"{'How have runs ended' if study.estimable else 'What did the search find'}{under}?",
+        finding="",
+        figure=None,
+        note="",
+        tables=(Table(caption, _heads(factor, study.outcomes), tuple(rows)),),
+        data=counts,
+    )
 
 
-def _cell(row: dict[Hashable, Any]) -> Cell:
-    if pd.isna(row["estimate"]):
-        return Cell(NOTHING, "", str(row["reason"]))
-    return Cell(share(row["estimate"]), interval(row["ci_low"], row["ci_high"]), str(row["reason"]))
+def _rate_table(
+    rates: pd.DataFrame,
+    factor: str,
+    levels: Sequence[str],
+    events: Sequence[str],
+    caption: str,
+    *,
+    folded: str = "",
+) -> Table:
+    """Levels down, events across; then how many points and runs stand behind them."""
+    rows = []
+    for level in levels:
+        here = {row["event"]: row for row in rates[rates[factor] == level].to_dict("records")}
+        first = here[events[0]]
+        sizes = (Cell(f"{first['n_points']:,}"), Cell(f"{first['n_runs']:,}"))
+        rows.append((Cell(level), *(rate_cell(here[event]) for event in events), *sizes))
+    return Table(caption, _heads(factor, events), tuple(rows), folded)
+
+
+def _heads(factor: str, events: Sequence[str]) -> tuple[Head, ...]:
+    return (
+        Head("" if factor == ALL else factor, is_number=False),
+        *(
+            Head(event.replace("_", " "), glyph=event if event in LOOKS else "", is_number=False)
+            for event in events
+        ),
+        Head("n_points"),
+        Head("n_runs"),
+    )
 
 
 def _spoken(rates: pd.DataFrame, factor: str, levels: Sequence[str]) -> str:
@@ -144,22 +111,6 @@ def _spoken(rates: pd.DataFrame, factor: str, levels: Sequence[str]) -> str:
     return f"Stable: {'; '.join(texts)}."
 
 
-def _factors_of(axes: MapAxes) -> list[str]:
-    return [*([axes.column] if axes.column is not None else []), *axes.rows]
-
-
-def _panels_text(axes: MapAxes) -> str:
-    return f", a panel for each {listed(_factors_of(axes))}" if _factors_of(axes) else ""
-
-
-def _map_note(study: Study, axes: MapAxes) -> str:
-    parts = ["One marker a run."]
-    if study.frames.spec.design.seeds > 1 and axes.y != "replicate":
-        parts.append("Seeds of one point stand side by side.")
-    hidden = [name for name in study.varied if name not in {axes.x, axes.y, *_factors_of(axes)}]
-    if hidden:
-        parts.append(f"{listed(hidden)} also {'varies' if len(hidden) == 1 else 'vary'}, unseen.")
-    n_missing = int(study.runs[[axes.x, axes.y]].isna().any(axis=1).sum())
-    if n_missing:
-        parts.append(f"{plural(n_missing, 'run')} without a value cannot be shown.")
-    return " ".join(parts)
+def _key(factor: str) -> str:
+    """Within an id: a parameter's name has letters, digits and underscores only."""
+    return factor.replace("_", "-")

@@ -1,0 +1,184 @@
+"""Everything a report says of a study, estimated once: the same numbers for the page, for JSON and for CSV.
+
+Imports only what estimates; draws nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from stability.analysis.autopsy import Autopsies, autopsies
+from stability.analysis.boxes import SafeBoxes, safe_boxes
+from stability.analysis.budget import best_of
+from stability.analysis.comparisons import Comparison, compare_levels
+from stability.analysis.costs import costs_by
+from stability.analysis.factors import crossed_factors
+from stability.analysis.frames import StudyFrames
+from stability.analysis.importance import Importance, importance
+from stability.analysis.incidence import Incidence, incidence
+from stability.analysis.landmarks import FROM_RECORDS
+from stability.analysis.maps import map_axes
+from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
+from stability.analysis.recorded import StoredRecords
+from stability.analysis.regions import StabilityMap, stability_map
+from stability.analysis.sensitivity import HistoriesOf, Sensitivity, sensitivity, stored_histories
+from stability.analysis.study import ALL, Study
+from stability.analysis.subboxes import subbox_rates
+from stability.analysis.survival import Survival, time_to_event
+from stability.analysis.variance import Variance, variance_shares
+from stability.analysis.verdict import Verdict, verdict
+from stability.analysis.warning import EarlyWarning, early_warning
+from stability.records import EventKind
+
+SEED = 20
+"""Of everything that draws: the same study gives the same numbers."""
+
+COMPARED = ("stable", "collapse_ever", "saturation_ever")
+"""What the levels of the main factor are compared by, pair by pair."""
+
+AUTOPSIED = (EventKind.COLLAPSE, EventKind.SATURATION)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What takes a design: nothing of it is estimated from a search's points."""
+
+    comparisons: tuple[Comparison, ...]
+    """For each of COMPARED; empty where nothing is compared."""
+    costs: pd.DataFrame
+    subboxes: pd.DataFrame
+    survival: Survival
+    incidence: Incidence
+    regions: StabilityMap
+    boxes: SafeBoxes
+    importance: Importance
+    autopsies: tuple[Autopsies, ...]
+    """For each of AUTOPSIED."""
+    warning: EarlyWarning
+    variance: Variance
+    budget: pd.DataFrame
+    sensitivity: Sensitivity
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """The estimates of one study; what could not be estimated says why in its `reason`."""
+
+    study: Study
+    factor: str
+    """What was compared; `study` where nothing was."""
+    verdict: Verdict
+    counts: Mapping[str, pd.DataFrame]
+    """By factor, as `counts_by` gives them: what happened, adaptive runs included."""
+    rates: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """By factor, as `rates_by` gives them; none of a search, nor where a factor's levels share no setting."""
+    findings: Findings | None = None
+    """None of a search, while nothing has finished, or while the main factor's levels share no setting."""
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every estimate as a tidy frame by name, for JSON and CSV."""
+        tables = {f"counts_by_{factor}": frame for factor, frame in self.counts.items()}
+        tables |= {f"rates_by_{factor}": frame for factor, frame in self.rates.items()}
+        if self.findings is not None:
+            tables |= dict(_frames_of(self.findings, ""))
+        return tables
+
+
+def estimate(study: Study) -> Estimates:
+    """Estimate everything that the study's design allows."""
+    factors = study.factors or (ALL,)
+    counts = {factor: counts_by(study.runs, factor) for factor in factors}
+    runs = study.comparable(factors[0])
+    if not study.estimable:
+        return Estimates(study, factors[0], verdict(study.runs, study.main_factor), counts)
+    rates = {factor: _rates(study, factor) for factor in factors if len(study.comparable(factor))}
+    if runs.empty:  # its levels have nothing in common yet, so none is ranked
+        return Estimates(study, factors[0], verdict(study.runs, None), counts, rates)
+    findings = _findings(study, factors[0])
+    stable = next(iter(findings.comparisons), None)
+    return Estimates(
+        study=study,
+        factor=factors[0],
+        verdict=verdict(runs, study.main_factor, stable),
+        counts=counts,
+        rates=rates,
+        findings=findings,
+    )
+
+
+def _rates(study: Study, factor: str) -> pd.DataFrame:
+    return rates_by(study.comparable(factor), factor, [*OUTCOMES, *EVENTS])
+
+
+def _findings(study: Study, factor: str) -> Findings:
+    """Levels of the factor are compared at shared settings; what looks at single runs takes all of them."""
+    frames, runs, spec = study.frames, study.runs, study.frames.spec
+    events, visits, shared = frames.events, frames.evaluations, study.comparable(factor)
+    return Findings(
+        comparisons=_comparisons(study) if study.main_factor else (),
+        costs=costs_by(shared, events, factor),
+        subboxes=subbox_rates(shared, spec, factor),
+        survival=time_to_event(shared, events, visits, factor),
+        incidence=incidence(shared, events, visits, factor),
+        regions=stability_map(runs, spec, map_axes(spec, runs), rng=_rng(0)),
+        boxes=safe_boxes(shared, spec, study.main_factor, rng=_rng(1)),
+        importance=importance(runs, spec, rng=_rng(2)),
+        autopsies=tuple(
+            autopsies(runs, events, visits, frames.records_of, spec=spec, rng=_rng(3), kind=kind)
+            for kind in AUTOPSIED
+        ),
+        warning=early_warning(
+            runs, frames.records_at_visits(list(FROM_RECORDS)), visits, events, spec=spec, rng=_rng(4)
+        ),
+        variance=variance_shares(shared, factor),
+        budget=best_of(shared, factor),
+        sensitivity=sensitivity(
+            shared,
+            _histories_of(frames),
+            factor=factor,
+            thresholds=spec.outcomes,
+            horizon=frames.plan.horizon,
+            rng=_rng(5),
+        ),
+    )
+
+
+def _histories_of(frames: StudyFrames) -> HistoriesOf:
+    """From the disk; frames in memory have no histories."""
+    source = frames.source
+    return stored_histories(source.store) if isinstance(source, StoredRecords) else lambda runs: ()
+
+
+def _comparisons(study: Study) -> tuple[Comparison, ...]:
+    factor = study.factors[0]
+    crossed = factor in crossed_factors(study.frames.spec)
+    return tuple(
+        compare_levels(study.runs, factor, event, crossed=crossed, rng=_rng(6), varied=study.varied)
+        for event in COMPARED
+    )
+
+
+def _rng(part: int) -> np.random.Generator:
+    """A stream of its own for every part, so that a change in one moves no other."""
+    return np.random.default_rng([SEED, part])
+
+
+def _frames_of(result: Any, name: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Every frame within a result, named by the fields on the way to it."""
+    if isinstance(result, pd.DataFrame):
+        yield name, result
+    elif isinstance(result, tuple):
+        for part in result:
+            kind = getattr(part, "event", None) or getattr(part, "kind", None)
+            if kind is not None:
+                yield from _frames_of(part, f"{name}_{kind}")
+    elif dataclasses.is_dataclass(result) and not isinstance(result, type):
+        for item in dataclasses.fields(result):
+            inner = getattr(result, item.name)
+            yield from _frames_of(inner, f"{name}_{item.name}" if name else item.name)

@@ -1,0 +1,204 @@
+"""The runs that are still healthy at a step, and all that is known of them then. Frames in, arrays out.
+
+An event's onset is assigned in hindsight: what counts at a step is what could be seen by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stability.analysis.factors import categorical, is_log, level_text, numeric
+from stability.analysis.verdict import FAILURES
+from stability.records import EventKind, Outcome
+from stability.spec import StudySpec
+
+FROM_RECORDS: dict[str, bool] = {
+    "separation": False,
+    "grad_norm_g": True,
+    "grad_norm_d": True,
+    "generator_update": True,
+    "discriminator_update": True,
+    "signal": True,
+    "fake_grad_norm": True,
+    "loss_g": False,
+    "loss_d": False,
+}
+"""Diagnostics of the last record up to the landmark, and whether their logarithm is taken."""
+FROM_VISITS: dict[str, bool] = {
+    "fid_ratio": True,
+    "modes_share": False,
+    "effective_modes": False,
+    "precision": False,
+    "diversity": False,
+    "held_out_separation": False,
+}
+"""Metrics of the last visit up to the landmark, and whether their logarithm is taken."""
+DIAGNOSTICS = (*FROM_RECORDS, *FROM_VISITS)
+ALL_DIAGNOSTICS, HYPERPARAMETERS, BOTH = "all diagnostics", "hyperparameters", "both together"
+"""Predictors of several features; each of `DIAGNOSTICS` is one alone."""
+
+FOLDS = 5
+FEWEST_POINTS = 10
+"""With a failure, and as many with a run that ends well: below that nothing is estimated."""
+MOST_LANDMARKS = 7
+NEVER_GOOD = "never good"
+"""How the evidence of a collapse begins that only the end of a run reveals; it lost nothing it had."""
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Landmark:
+    """The runs that are healthy at one step, in the order of the rows of all arrays."""
+
+    step: int
+    runs: pd.DataFrame
+    points: Ints
+    failed: Flags
+    known: Flags
+    """Whether a run ended well or failed; the others are unfinished."""
+    folds: Ints
+    features: dict[str, Floats]
+    """By predictor: [runs, features], not scaled."""
+
+    @property
+    def reason(self) -> str:
+        """Why nothing can be estimated; empty where it can."""
+        n_failed, n_well = (
+            len(np.unique(self.points[self.known & (self.failed == failed)])) for failed in (True, False)
+        )
+        if min(n_failed, n_well) >= FEWEST_POINTS:
+            return ""
+        return (
+            f"not estimable: {n_failed} points with a failure and {n_well} with a run that ends well, "
+            f"each must be {FEWEST_POINTS} at least"
+        )
+
+
+def landmark_at(
+    step: int,
+    runs: pd.DataFrame,
+    frames: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    parameters: pd.DataFrame,
+    fold_of: Mapping[int, int],
+    *,
+    persist: int,
+) -> Landmark:
+    """The runs healthy at a step, with their features; `frames` are records, evaluations and events.
+
+    `persist` is the number of visits that a saturation has to last, as the labels were made.
+    """
+    records, evaluations, events = frames
+    runs = runs[healthy_at(runs, events, evaluations, step, persist=persist)]
+    features = _features(runs, records, evaluations, step)
+    shared = parameters.loc[runs["run"]].to_numpy(dtype=np.float64)
+    together = np.column_stack([features[name] for name in DIAGNOSTICS])
+    predictors = {name: features[name][:, None] for name in DIAGNOSTICS}
+    predictors |= {ALL_DIAGNOSTICS: together, HYPERPARAMETERS: shared}
+    predictors[BOTH] = np.hstack([together, shared])
+    points = runs["point"].to_numpy(dtype=np.int64)
+    return Landmark(
+        step,
+        runs,
+        points,
+        failed=runs["outcome"].isin(FAILURES).to_numpy(dtype=bool),
+        known=(runs["outcome"] != Outcome.UNFINISHED).to_numpy(dtype=bool),
+        folds=np.array([fold_of[point] for point in points.tolist()], dtype=np.int64),
+        features=predictors,
+    )
+
+
+def healthy_at(
+    runs: pd.DataFrame, events: pd.DataFrame, evaluations: pd.DataFrame, step: int, *, persist: int
+) -> pd.Series:
+    """Whether each run trained past a step and nothing bad could be seen in it by then.
+
+    What comes after the step changes nothing: a collapse after having been good is seen at its onset, a
+    saturation at its visit number `persist`, a divergence at once. The collapse of a run that never was good
+    is seen at the run's last visit alone, so it makes no run unhealthy before.
+    """
+    begun = events[events["onset"] <= step]
+    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["evidence"].astype(str).str.startswith(
+        NEVER_GOOD
+    )
+    saturated = begun[begun["kind"] == EventKind.SATURATION.value]
+    back = saturated["run"].map(_visit_back(evaluations, saturated, step, persist))
+    lasted = saturated["onset"].astype(float) <= back.astype(float)
+    hurt = pd.concat([begun.loc[lost, "run"], saturated.loc[lasted, "run"]])
+    diverged = runs["divergence_step"].astype("Float64").le(step).fillna(value=False).astype(bool)
+    healthy: pd.Series = (runs["step"] > step) & ~diverged & ~runs["run"].isin(hurt)
+    return healthy
+
+
+def _visit_back(evaluations: pd.DataFrame, saturated: pd.DataFrame, step: int, count: int) -> pd.Series:
+    """By run: the step of visit number `count`, counted back from the last one up to a step."""
+    seen = evaluations[evaluations["run"].isin(saturated["run"]) & (evaluations["step"] <= step)]
+    back = seen.sort_values("step", kind="stable").groupby("run").nth(-count)
+    steps: pd.Series = back.set_index("run")["step"].astype(float)
+    return steps
+
+
+def sample_points(runs: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+    """All runs, or those of whole points drawn at random, as many as make at most `most` runs."""
+    if len(runs) <= most:
+        return runs
+    sizes = runs.groupby("point", sort=True).size()
+    order = rng.permutation(len(sizes))
+    chosen = order[np.cumsum(sizes.to_numpy()[order]) <= most]
+    return runs[runs["point"].isin(sizes.index[chosen])]
+
+
+def landmark_steps(evaluations: pd.DataFrame, horizon: int) -> list[int]:
+    """At most `MOST_LANDMARKS` of the visits before the horizon, evenly spread."""
+    steps = np.unique(evaluations["step"].to_numpy(dtype=np.int64))
+    steps = steps[(steps > 0) & (steps < horizon)]
+    places = np.unique(np.linspace(0, len(steps) - 1, MOST_LANDMARKS).round().astype(int))
+    return [int(step) for step in steps[places]] if len(steps) else []
+
+
+def _features(
+    runs: pd.DataFrame, records: pd.DataFrame, evaluations: pd.DataFrame, step: int
+) -> dict[str, Floats]:
+    """The diagnostics of each run as last seen by a step; not finite where there is none."""
+    visits = _last_by(evaluations, runs["run"], step).assign(
+        modes_share=lambda frame: frame["modes"] / frame["n_modes"],
+        held_out_separation=lambda frame: frame["separation"],
+    )
+    found = _last_by(records, runs["run"], step)
+    features = {name: _column(found[name], log) for name, log in FROM_RECORDS.items()}
+    return features | {name: _column(visits[name], log) for name, log in FROM_VISITS.items()}
+
+
+def _last_by(rows: pd.DataFrame, runs: pd.Series, step: int) -> pd.DataFrame:
+    known = rows[(rows["step"] <= step) & rows["run"].isin(runs)].sort_values("step", kind="stable")
+    return known.drop_duplicates("run", keep="last").set_index("run").reindex(runs)
+
+
+def _column(values: pd.Series, log: bool) -> Floats:
+    column: Floats = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    if log:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            column = np.log10(column)
+    return column
+
+
+def unit_parameters(runs: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
+    """The drawn parameters by run: numbers on the scale they were drawn on, levels as 0 and 1."""
+    columns = {name: _column(runs[name], is_log(spec, name)) for name in numeric(spec, runs)}
+    for name in categorical(spec, runs):
+        texts = np.array([level_text(level) for level in runs[name]], dtype=object)
+        columns |= {f"{name}={level}": (texts == level).astype(float) for level in sorted(set(texts))}
+    return pd.DataFrame(columns, index=runs["run"])
+
+
+def assign_folds(points: Ints, rng: np.random.Generator) -> dict[int, int]:
+    """A fold for every point, drawn at random, as even as can be."""
+    distinct = np.unique(points)
+    return dict(zip(distinct.tolist(), (rng.permutation(len(distinct)) % FOLDS).tolist(), strict=True))

@@ -1,0 +1,65 @@
+"""The explorer: every run for the page's script, with the details of some. Arranges; computes no estimate."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from stability.analysis.study import Study
+from stability.report.details import run_details
+from stability.report.embed import json_text, packed_plotly
+from stability.report.palette import LOOKS
+from stability.report.table import run_columns, shown_frame
+
+SEED = 20
+"""Of the draw of further runs with details, so that the same study gives the same page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explorer:
+    """What the explorer's part of the page needs."""
+
+    n_runs: int
+    n_details: int
+    """How many of them have curves, visits and pictures in the page."""
+    outcomes: tuple[str, ...]
+    data: Markup
+    """JSON for the page's script."""
+    plotly: Markup
+    """Plotly's script, packed."""
+    csv: pd.DataFrame
+    """All runs, for those who would rather have a file."""
+
+
+def explorer(study: Study, replay_command: str) -> Explorer:
+    """All finished runs; `replay_command` has places for `{folder}` and `{run}`."""
+    columns = run_columns(study)
+    details = run_details(study, rng=np.random.default_rng(SEED))
+    spec = study.frames.spec
+    folder = shlex.quote(str(study.frames.folder))
+    data = {
+        "n": len(study.runs),
+        "columns": [column.as_json() for column in columns],
+        "colours": {str(outcome): look.colour for outcome, look in LOOKS.items()},
+        "details": details,
+        "replay": replay_command.format(folder=folder, run="\0").split("\0"),
+        "horizon": spec.training.steps,
+        "bars": {
+            "separation": spec.outcomes.saturated_separation,
+            "update": spec.outcomes.saturated_update,
+            "modes": spec.outcomes.stable_modes,
+            "fid_ratio": spec.outcomes.stable_fid_ratio,
+        },
+    }
+    return Explorer(
+        n_runs=len(study.runs),
+        n_details=len(details),
+        outcomes=study.outcomes,
+        data=json_text(data),
+        plotly=packed_plotly(),
+        csv=shown_frame(study, columns),
+    )

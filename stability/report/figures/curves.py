@@ -1,0 +1,205 @@
+"""One run's course, on one time axis. Draws records and visits; computes nothing.
+
+Seaborn draws curves into the panels of plain figures, so pyplot holds none of them and no state is shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+from stability.report.figures.layout import TICKS, bar, log_axis, margins, symmetric_decades
+from stability.report.palette import DISCRIMINATOR, GENERATOR, INK, MUTED
+from stability.report.svg import page_style
+
+NETWORKS: dict[str, tuple[str, str | tuple[int, int]]] = {
+    "G": (GENERATOR, ""),
+    "D": (DISCRIMINATOR, (3, 1)),
+}
+"""Colour and dashes of the two networks' curves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """A moment in a run, as a letter on every panel."""
+
+    letter: str
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The heights at which the outcome rules of a study draw their lines."""
+
+    saturated_separation: float
+    saturated_update: float
+    stable_modes: float
+    stable_fid_ratio: float
+
+
+def run_curves(
+    records: pd.DataFrame, evaluations: pd.DataFrame, onsets: Sequence[Onset], *, bars: Bars, horizon: int
+) -> Figure:
+    """One run on one time axis: separation, losses, gradient norms, updates, modes and FID ratio by step."""
+    with page_style():
+        figure = Figure(figsize=(6.7, 5.3))
+        panels = figure.subplots(3, 2, sharex=True).ravel()
+        _separation(panels[0], records, evaluations, bars)
+        _losses(panels[1], records)
+        _log_pair(panels[2], records, ("grad_norm_g", "grad_norm_d"), "gradient norms")
+        updates = ("generator_update", "discriminator_update")
+        _log_pair(panels[3], records, updates, "updates / lr", bars.saturated_update)
+        _modes(panels[4], evaluations, bars)
+        _fid_ratio(panels[5], evaluations, bars)
+        for panel in panels:
+            _onsets(panel, onsets)
+        panels[0].set_xlim(0, 1.02 * horizon)
+        for panel in panels[-2:]:
+            panel.set_xlabel("step")
+            panel.xaxis.set_major_formatter(TICKS)
+            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        margins(figure, (0.5, 0.1, 0.25, 0.45), (0.5, 0.34), (3, 2))
+    return figure
+
+
+def _separation(panel: Axes, records: pd.DataFrame, evaluations: pd.DataFrame, bars: Bars) -> None:
+    _curve(panel, records, "separation", color=MUTED, linewidth=0.8, label="batch")
+    sns.scatterplot(
+        evaluations,
+        x="step",
+        y="separation",
+        color=INK,
+        s=13,
+        linewidth=0,
+        label="held out",
+        legend=False,
+        ax=panel,
+    )
+    panel.set_ylim(-0.03, 1.06)
+    panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+    panel.yaxis.set_major_formatter(TICKS)
+    bar(panel, 0.5)
+    bar(panel, bars.saturated_separation)
+    _name(panel, "separation", legend=True)
+
+
+def _losses(panel: Axes, records: pd.DataFrame) -> None:
+    values = _both(panel, records, ("loss_g", "loss_d"))
+    if len(values) and values.max() > 50:
+        panel.set_yscale("symlog", linthresh=1)
+        panel.yaxis.set_major_locator(symmetric_decades(float(values.max())))
+        panel.yaxis.set_minor_locator(NullLocator())
+    else:
+        panel.yaxis.set_major_locator(MaxNLocator(4))
+    panel.yaxis.set_major_formatter(TICKS)
+    _name(panel, "losses", legend=True)
+
+
+def _log_pair(
+    panel: Axes, records: pd.DataFrame, columns: tuple[str, str], title: str, height: float | None = None
+) -> None:
+    values = _both(panel, records, columns)
+    heights = [*values[values > 0].tolist(), *([height] if height is not None else [])]
+    if heights:
+        log_axis(panel, min(heights), max(heights))
+    if height is not None:
+        bar(panel, height)
+    _name(panel, f"{title} (log)", legend=True)
+
+
+def _both(panel: Axes, records: pd.DataFrame, columns: tuple[str, str]) -> NDArray[np.float64]:
+    """Draw G's and D's curve; returns the sizes of their finite values."""
+    for network, column in zip("DG", columns[::-1], strict=True):
+        colour, dashes = NETWORKS[network]
+        _curve(panel, records, column, color=colour, dashes=dashes, linewidth=0.9, label=network)
+    values: NDArray[np.float64] = records[list(columns)].to_numpy(dtype=np.float64)
+    sizes: NDArray[np.float64] = np.abs(values[np.isfinite(values)])
+    return sizes
+
+
+def _curve(panel: Axes, values: pd.DataFrame, column: str, **looks: Any) -> None:
+    """Values by step. Where one is not finite the line breaks: every stretch between two breaks is a unit.
+
+    Seaborn alone would leave such values out and join their neighbours.
+    """
+    finite = np.isfinite(values[column].to_numpy(dtype=np.float64))
+    if not finite.any():
+        return
+    stretches = values[finite].assign(stretch=np.cumsum(~finite)[finite])
+    sns.lineplot(
+        stretches,
+        x="step",
+        y=column,
+        units="stretch",
+        estimator=None,
+        errorbar=None,
+        sort=False,
+        legend=False,
+        markeredgecolor=looks["color"],
+        ax=panel,
+        **looks,
+    )
+
+
+def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
+    _curve(panel, evaluations, "modes", color=INK, marker="o", markersize=3)
+    n_modes = int(evaluations["n_modes"].max()) if len(evaluations) else 10
+    panel.set_ylim(-0.04 * n_modes, 1.06 * n_modes)
+    panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
+    panel.yaxis.set_major_formatter(TICKS)
+    bar(panel, bars.stable_modes * n_modes)
+    _name(panel, f"modes covered, of {n_modes}")
+
+
+def _fid_ratio(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
+    _curve(panel, evaluations, "fid_ratio", color=INK, marker="o", markersize=3)
+    values = evaluations["fid_ratio"].to_numpy(dtype=float)
+    values = values[np.isfinite(values) & (values > 0)]
+    seen = (float(values.min()), float(values.max())) if len(values) else (1.0, 100.0)
+    bar(panel, bars.stable_fid_ratio)
+    low, high = min(1.0, *seen), max(bars.stable_fid_ratio, *seen)
+    log_axis(panel, low, high)
+    _name(panel, "FID / floor (log): 1 is training images")
+
+
+def _name(panel: Axes, title: str, *, legend: bool = False) -> None:
+    panel.set_title(title, loc="left")
+    panel.set(xlabel="", ylabel="")
+    handles, labels = panel.get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))
+    if legend and named:
+        panel.legend(
+            named.values(),
+            named.keys(),
+            loc="lower right",
+            bbox_to_anchor=(1.02, 0.97),
+            ncols=2,
+            fontsize=7.5,
+            handlelength=1.4,
+            columnspacing=0.9,
+        )
+
+
+def _onsets(panel: Axes, onsets: Sequence[Onset]) -> None:
+    for onset in onsets:
+        panel.axvline(onset.step, color=INK, linewidth=0.7, linestyle=(0, (4, 2)))
+        panel.annotate(
+            onset.letter,
+            (onset.step, 1),
+            (2, -1),
+            ("data", "axes fraction"),
+            "offset points",
+            va="top",
+            fontsize=7.5,
+            color=INK,
+            fontweight="bold",
+        )

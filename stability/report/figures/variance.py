@@ -1,0 +1,152 @@
+"""Seed against configuration, and what a budget buys. Draws finished estimates; computes nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+
+from stability.report.figures.layout import SHARE_TICKS, TICKS, log_axis, margins, short
+from stability.report.palette import INK, MUTED, LevelLook, level_looks
+from stability.report.svg import page_style
+
+PART_LOOKS: dict[str, tuple[str, str]] = {
+    "configuration": ("#0079b8", ""),
+    "factor": ("#c27400", "//"),
+    "interaction": ("#009e73", "xx"),
+    "seed": ("#808890", ".."),
+}
+"""Colour and hatch of each part of the variance."""
+
+
+def part_bars(parts: pd.DataFrame, names: dict[str, str]) -> Figure:
+    """A panel for every response: the share of each part as a bar with its interval; `names` of the parts."""
+    responses = [
+        name for name, group in parts.groupby("response", sort=False) if group["estimate"].notna().any()
+    ]
+    with page_style():
+        figure = Figure(figsize=(max(5.5, min(11.4, 3.2 * len(responses) + 1.4)), 1.75))
+        panels = figure.subplots(1, len(responses), sharey=True, squeeze=False).ravel()
+        for panel, response in zip(panels, responses, strict=True):
+            _bars(panel, parts[parts["response"] == response].reset_index(drop=True))
+            panel.set_title(str(response))
+            _share_scale(panel)
+        labels = [names[part] for part in PART_LOOKS]
+        panels[0].set_yticks(range(len(labels)), labels)
+        panels[0].set_ylim(len(labels) - 0.4, -0.6)
+        figure.supxlabel("share of the variance, 95% interval", fontsize=8, color=MUTED, y=0, va="bottom")
+        margins(
+            figure, (0.2 + 0.072 * max(map(len, labels)), 0.15, 0.25, 0.45), (0.2, 0.0), (1, len(responses))
+        )
+    return figure
+
+
+def configuration_dots(by_level: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure:
+    """A panel for every response: what the configuration explains at each level; the seed has the rest."""
+    responses = list(dict.fromkeys(by_level["response"]))
+    looks = level_looks(levels)
+    with page_style():
+        figure = Figure(figsize=(9.6, 0.75 + 0.25 * max(2, len(levels))))
+        panels = figure.subplots(1, len(responses), sharey=True, squeeze=False).ravel()
+        for panel, response in zip(panels, responses, strict=True):
+            rows = by_level[by_level["response"] == response].set_index(factor).loc[list(levels)]
+            _dots(panel, rows, looks)
+            panel.set_title(response)
+            _share_scale(panel)
+        names = [short(level) for level in levels]
+        panels[0].set_yticks(range(len(levels)), names)
+        panels[0].set_ylim(len(levels) - 0.4, -0.6)
+        label = "all seed  ←  share of the variance, 95% interval  →  all configuration"
+        figure.supxlabel(label, fontsize=8, color=MUTED, y=0, va="bottom")
+        margins(
+            figure, (0.2 + 0.072 * max(map(len, names)), 0.15, 0.25, 0.45), (0.2, 0.0), (1, len(responses))
+        )
+    return figure
+
+
+def budget_curves(budget: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure:
+    """A panel for every level: the lowest FID ratio after k points, its median and its band."""
+    looks = level_looks(levels)
+    columns = min(5, len(levels))
+    rows = math.ceil(len(levels) / columns)
+    drawn = budget[["median", "low", "high"]].to_numpy(dtype=float)
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    with page_style():
+        figure = Figure(figsize=(max(5.0, min(11.4, 2.9 * columns + 0.6)), 2.05 * rows + 0.55))
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for place, panel in enumerate(panels.ravel()):
+            panel.set_visible(place < len(levels))
+            if place >= len(levels):
+                continue
+            _others(panel, budget, factor, [level for level in levels if level != levels[place]])
+            _best(panel, budget[budget[factor] == levels[place]], looks[levels[place]])
+            panel.set_title(short(levels[place]))
+            panel.tick_params(labelbottom=place + columns >= len(levels))
+        first = panels[0, 0]
+        first.set_xscale("log", base=2)
+        first.xaxis.set_major_locator(LogLocator(2, numticks=6))
+        first.xaxis.set_minor_locator(NullLocator())
+        first.xaxis.set_major_formatter(TICKS)
+        log_axis(first, *((float(drawn.min()), float(drawn.max())) if len(drawn) else (1.0, 10.0)))
+        figure.supxlabel("points tried, k (log)", fontsize=8, color=MUTED, y=0, va="bottom")
+        figure.supylabel("lowest FID / floor (log)", fontsize=8, color=MUTED, x=0, ha="left")
+        margins(figure, (0.65, 0.15, 0.25, 0.45), (0.15, 0.4), (rows, columns))
+    return figure
+
+
+def _dots(panel: Axes, rows: pd.DataFrame, looks: Mapping[str, LevelLook]) -> None:
+    """A line a level, with a word where there is no number."""
+    panel.hlines(range(len(rows)), rows["ci_low"], rows["ci_high"], colors=MUTED, linewidth=1.4)
+    for height, (level, estimate) in enumerate(rows["estimate"].items()):
+        look = looks[str(level)]
+        style: dict[str, Any] = {"marker": look.marker, "color": look.colour, "edgecolor": INK}
+        panel.scatter([estimate], [height], s=30, linewidth=0.5, zorder=3, **style)
+        if math.isnan(estimate):
+            words: dict[str, Any] = {"va": "center", "ha": "center", "fontsize": 7.5, "color": MUTED}
+            panel.text(0.5, height, "not estimable", **words)
+
+
+def _best(panel: Axes, curve: pd.DataFrame, look: LevelLook) -> None:
+    """A level's median and band, with markers where k doubles."""
+    panel.fill_between(curve["k"], curve["low"], curve["high"], color=look.colour, alpha=0.2, linewidth=0)
+    panel.plot(curve["k"], curve["median"], color=look.colour, linestyle=look.dashes, linewidth=1.6)
+    doubled = curve[curve["k"].isin([2**power for power in range(12)])]
+    panel.plot(doubled["k"], doubled["median"], look.marker, color=look.colour, markersize=4)
+
+
+def _bars(panel: Axes, rows: pd.DataFrame) -> None:
+    for height, row in enumerate(rows.to_dict("records")):
+        colour, hatch = PART_LOOKS[row["part"]]
+        panel.barh(
+            [height],
+            [row["estimate"]],
+            height=0.62,
+            color=colour,
+            hatch=hatch,
+            edgecolor="#ffffff",
+            linewidth=0,
+        )
+    panel.hlines(range(len(rows)), rows["ci_low"], rows["ci_high"], colors=INK, linewidth=1.1, zorder=3)
+    panel.grid(axis="y", visible=False)
+
+
+def _others(panel: Axes, budget: pd.DataFrame, factor: str, levels: Sequence[str]) -> None:
+    """The other levels' medians, faint, so that panels can be compared."""
+    for level in levels:
+        here = budget[budget[factor] == level]
+        panel.plot(here["k"], here["median"], color=MUTED, linewidth=0.7, alpha=0.6)
+
+
+def _share_scale(panel: Axes) -> None:
+    panel.set_xlim(-0.03, 1.03)
+    panel.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+    panel.xaxis.set_major_formatter(SHARE_TICKS)
+    panel.tick_params(length=0)
+    panel.grid(axis="y", visible=False)
+    panel.spines["left"].set_visible(False)

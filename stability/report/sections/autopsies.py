@@ -1,0 +1,294 @@
+"""Autopsies: what runs look like around a collapse or saturation, what moved first, chosen runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from PIL import Image
+
+from stability.analysis.autopsy import CASE, CONTROL, QUANTITIES, Autopsies
+from stability.analysis.study import Study
+from stability.records import EventKind
+from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.embed import data_uri
+from stability.report.figures.autopsies import aligned_panels, first_moves, run_panels
+from stability.report.pictures import encode_picture
+from stability.report.svg import inline_svg
+from stability.report.words import NOTHING, interval, listed, number, plural, share
+from stability.store import FilmStrip, Store, read_filmstrip
+
+NAMES = {
+    "separation": "separation, batch",
+    "generator_update": "G's update / lr (log)",
+    "discriminator_update": "D's update / lr (log)",
+    "grad_norm_g": "G's gradient norm (log)",
+    "grad_norm_d": "D's gradient norm (log)",
+    "modes_share": "modes covered, share",
+    "fid_ratio": "FID / floor (log)",
+}
+SPOKEN = {
+    "separation": "separation",
+    "generator_update": "the generator's update",
+    "discriminator_update": "the discriminator's update",
+    "grad_norm_g": "the generator's gradient norm",
+    "grad_norm_d": "the discriminator's gradient norm",
+    "modes_share": "the modes",
+    "fid_ratio": "the FID ratio",
+}
+LOGS = tuple(quantity.name for quantity in QUANTITIES if quantity.log)
+HAPPENED = {EventKind.COLLAPSE: ("collapse", "collapsed"), EventKind.SATURATION: ("saturation", "saturated")}
+UNHARMED = "runs that come to no harm, at like steps"
+
+MOST_IMAGES, PICTURE = 8, 52
+"""Images of a visit that are shown, and how many CSS pixels high each should be."""
+
+
+def autopsy_blocks(study: Study, autopsies: Autopsies) -> list[Block]:
+    """What is typical, what came first, and up to three runs with their pictures."""
+    what, had = _words(autopsies.kind)
+    if autopsies.chosen.empty:
+        reason = autopsies.reason
+        finding = f"{reason[0].upper()}{reason[1:]}."
+        question = f"What do runs look like before and after a {what}?"
+        return [Block(f"{what}-typical", question, finding, None, "", (), autopsies.typical)]
+    runs = [
+        _run_block(study, autopsies, case, place)
+        for place, case in enumerate(autopsies.chosen.to_dict("records"))
+    ]
+    if autopsies.reason:
+        return runs
+    return [_typical_block(autopsies, what, had), _first_block(autopsies, what, had), *runs]
+
+
+def _typical_block(autopsies: Autopsies, what: str, had: str) -> Block:
+    finding = _typical_finding(autopsies, what)
+    groups = {CASE: f"runs that {had}: median and middle half", CONTROL: UNHARMED}
+    figure = aligned_panels(autopsies.typical, NAMES, LOGS, groups)
+    alt = f"Medians over runs of seven quantities by steps from the onset of the {what}. {finding}"
+    left_out = ""
+    if autopsies.n_never_good and autopsies.kind is EventKind.COLLAPSE:
+        left_out = (
+            f" {plural(autopsies.n_never_good, 'collapse')} of runs that never were good "
+            "had no healthy time to compare with and are left out."
+        )
+    used = f"{autopsies.n_cases:,} of the {autopsies.n_available:,}, drawn at random"
+    which = plural(autopsies.n_cases, "run") if autopsies.n_cases == autopsies.n_available else f"{used}"
+    return Block(
+        key=f"{what}-typical",
+        question=f"What do runs look like before and after a {what}?",
+        finding=finding,
+        figure=inline_svg(figure, f"{what}-typical", alt),
+        note=(
+            f"{which[0].upper()}{which[1:]}, aligned at the visit at which the {what} was first seen "
+            f"(dashed line: it began at most {autopsies.every:,} steps earlier). Grey: "
+            f"{plural(autopsies.n_controls, 'run')} that come to no harm (no collapse, no saturation, and an "
+            "outcome that is no failure), each at the onset of another. What was recorded between two "
+            "visits is taken together. Fewer runs reach the edges: the data say how many. This describes "
+            "runs; it is no rate."
+            f"{left_out}"
+        ),
+        tables=(),
+        data=autopsies.typical,
+    )
+
+
+def _typical_finding(autopsies: Autopsies, what: str) -> str:
+    cases = autopsies.typical[autopsies.typical["group"] == CASE].set_index(["quantity", "visit"])["median"]
+    told = []
+    for quantity in ("modes_share", "fid_ratio", "separation"):
+        if {(quantity, -1), (quantity, 0)} <= set(cases.index):
+            before, at = (number(float(cases[quantity, visit])) for visit in (-1, 0))
+            told.append(
+                f"{SPOKEN[quantity].replace('the modes', 'the share of modes')} goes from {before} to {at}"
+            )
+    runs = plural(autopsies.n_cases, "run")
+    return f"From the visit before the {what} to the one at which it is seen, in the median of {runs}: " + (
+        f"{listed(told)}." if told else "nothing was measured."
+    )
+
+
+def _first_block(autopsies: Autopsies, what: str, had: str) -> Block:
+    finding = _first_finding(autopsies.first, what)
+    groups = {CASE: f"runs that {had}", CONTROL: UNHARMED}
+    figure = None
+    if autopsies.first["estimate"].notna().any():
+        drawn = first_moves(autopsies.first, NAMES, groups)
+        alt = f"Share of runs in which each quantity moved before the {what}, controls beside. {finding}"
+        figure = inline_svg(drawn, f"{what}-first", alt)
+    return Block(
+        key=f"{what}-first",
+        question=f"What moves first, before a {what}?",
+        finding=finding,
+        figure=figure,
+        note=(
+            "Moved: it left the band of its own healthy values (median ± 4 median absolute deviations) at "
+            "least one "
+            f"visit, {autopsies.every:,} steps, before the {what} was seen, and stayed outside until then. "
+            "What "
+            f"moves later may be the {what} itself. Controls: runs that come to no harm (no collapse, no "
+            "saturation, and an outcome that is no failure), judged by the same rule at the onset of another "
+            "run; they show how often it raises the alarm for nothing. Runs with fewer "
+            "than four "
+            "healthy values are not judged. 95% intervals over points, each for itself."
+        ),
+        tables=(_first_table(autopsies.first, had),),
+        data=autopsies.first,
+    )
+
+
+def _first_finding(first: pd.DataFrame, what: str) -> str:
+    rows = {
+        (row["quantity"], row["group"]): row for row in first.to_dict("records") if pd.notna(row["ci_low"])
+    }
+    ahead = []
+    for name in NAMES:
+        case, control = rows.get((name, CASE)), rows.get((name, CONTROL))
+        if case is not None and control is not None and case["ci_low"] > control["ci_high"]:
+            ahead.append((case["estimate"], name, case, control))
+    if not any(group == CASE for _, group in rows):
+        return "Not estimable: too few runs have enough healthy values before the onset."
+    if not any(group == CONTROL for _, group in rows):
+        return "Not estimable: too few runs come to no harm to tell how often the same is seen for nothing."
+    if not ahead:
+        return (
+            f"Nothing is seen to move before a {what} more often than in runs that come to no harm: "
+            "no interval stands apart from its control's."
+        )
+    told = [
+        f"{SPOKEN[name]} in {_told(case)} of the runs, {number(round(float(case['lead_median'])))} steps "
+        "ahead in "
+        f"the median (in those without harm: {_told(control)})"
+        for _, name, case, control in sorted(ahead, key=lambda found: -found[0])
+    ]
+    return f"Moved before a {what} more often than in runs that come to no harm: {listed(told)}."
+
+
+def _first_table(first: pd.DataFrame, had: str) -> Table:
+    found = {(row["quantity"], row["group"]): row for row in first.to_dict("records")}
+    rows = tuple(
+        (
+            Cell(NAMES[name].removesuffix(" (log)")),
+            _cell(found[name, CASE]),
+            Cell(number(float(found[name, CASE]["lead_median"])), _quartiles(found[name, CASE])),
+            _cell(found[name, CONTROL]),
+            Cell(f"{found[name, CASE]['n_runs']:,} / {found[name, CONTROL]['n_runs']:,}"),
+        )
+        for name in NAMES
+    )
+    heads = (
+        Head("quantity", is_number=False),
+        Head(f"moved, of runs that {had}"),
+        Head("steps ahead, median [middle half]"),
+        Head("moved, of runs without harm"),
+        Head("runs judged"),
+    )
+    return Table("Share of runs in which each quantity moved first [95% interval]", heads, rows)
+
+
+def _run_block(study: Study, autopsies: Autopsies, case: dict[Any, Any], place: int) -> Block:
+    what, _ = _words(autopsies.kind)
+    run, onset = str(case["run"]), int(case["onset"])
+    recovery = None if pd.isna(case["recovery"]) else int(case["recovery"]) - onset
+    row = study.runs[study.runs["run"] == run].iloc[0]
+    courses = _courses(autopsies, run, onset)
+    over = f"is over {recovery:,} steps later" if recovery is not None else "is not over at the end"
+    finding = f"The {what} is seen at step {onset:,} and {over}; the run ends {row['outcome']}."
+    alt = f"Seven quantities of run {run} by steps from the onset of its {what}. {finding}"
+    key = f"{what}-run-{place + 1}"
+    figure = inline_svg(run_panels(courses, NAMES, LOGS, recovery), key, alt)
+    strip = _strip(study, run, onset)
+    settings = listed([f"{name} {number(_plain(row[name]))}" for name in study.varied])
+    return Block(
+        key=key,
+        question=f"What happened in {run}?",
+        finding=finding,
+        figure=Markup("{}{}").format(figure, strip),
+        note=(
+            f"Chosen as {case['why']}. {settings}. Dashed: the onset"
+            f"{'; dotted: the recovery' if recovery is not None else ''}. "
+            + ("Pictures: the same noise around the onset." if strip else "No pictures were kept.")
+        ),
+        tables=(),
+        data=pd.concat([course.assign(quantity=name) for name, course in courses.items()]),
+    )
+
+
+def _courses(autopsies: Autopsies, run: str, onset: int) -> dict[str, pd.DataFrame]:
+    """Frames `offset, value` by quantity."""
+    visits = autopsies.evaluations.assign(
+        modes_share=autopsies.evaluations["modes"] / autopsies.evaluations["n_modes"]
+    )
+    courses = {}
+    for quantity in QUANTITIES:
+        rows = visits if quantity.visited else autopsies.records
+        rows = rows[rows["run"] == run].sort_values("step")
+        courses[quantity.name] = pd.DataFrame(
+            {"offset": rows["step"] - onset, "value": rows[quantity.name].astype(float)}
+        )
+    return courses
+
+
+def _strip(study: Study, run: str, onset: int) -> Markup:
+    """A table of pictures: the last visit before the onset, the onset, the next one and the last."""
+    path = Store(study.frames.folder, study.frames.plan).picture(run)
+    if not path.is_file():
+        return Markup("")
+    film = read_filmstrip(path)
+    rows = [_strip_row(film, place, words) for place, words in strip_places(film.steps, onset)]
+    table = Markup('<table class="film"><caption class="small">Samples of {}</caption>{}</table>')
+    return table.format(run, Markup("").join(rows))
+
+
+def strip_places(steps: Sequence[int], onset: int) -> list[tuple[int, str]]:
+    """The rows of a filmstrip that show an onset, in their order, each with its name."""
+    at = int(np.searchsorted(np.asarray(steps), onset))
+    wanted = {at - 1: "before", at: "onset", at + 1: "after", len(steps) - 1: "last"}
+    named = {at - 1: "before", at: "onset", at + 1: "after"}
+    return [
+        (place, named.get(place, words)) for place, words in sorted(wanted.items()) if 0 <= place < len(steps)
+    ]
+
+
+def _strip_row(film: FilmStrip, place: int, words: str) -> Markup:
+    images = film.images[place][:MOST_IMAGES]
+    count, height, width, channels = images.shape
+    line = np.ascontiguousarray(images.transpose(1, 0, 2, 3).reshape(height, count * width, channels))
+    picture = Image.fromarray(line[:, :, 0] if channels == 1 else line)
+    scale = max(1, round(PICTURE / height))
+    step = film.steps[place]
+    row = Markup(
+        '<tr><th scope="row">{}, step {:,}</th><td><img src="{}" alt="{}" width="{}" height="{}"></td></tr>'
+    )
+    alt = f"{count} generated images at step {step:,}, {words}"
+    source = data_uri("image/png", encode_picture(picture))
+    return row.format(words, step, source, alt, count * width * scale, height * scale)
+
+
+def _words(kind: EventKind) -> tuple[str, str]:
+    plain = str(kind.value).replace("_", "-")
+    return HAPPENED.get(kind, (plain, f"had a {plain}"))
+
+
+def _cell(row: Any) -> Cell:
+    if pd.isna(row["estimate"]):
+        return Cell(NOTHING, "", str(row["reason"]))
+    return Cell(share(row["estimate"]), interval(row["ci_low"], row["ci_high"]), str(row["reason"]))
+
+
+def _quartiles(row: Any) -> str:
+    if pd.isna(row["lead_median"]):
+        return ""
+    return f"[{number(float(row['lead_q25']))}, {number(float(row['lead_q75']))}]"
+
+
+def _told(row: Any) -> str:
+    return f"{share(float(row['estimate']))} {interval(float(row['ci_low']), float(row['ci_high']))}"
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value

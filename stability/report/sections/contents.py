@@ -1,0 +1,87 @@
+"""Which sections the page has, in which order, and which blocks stand in each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stability.analysis.estimates import Estimates, Findings
+from stability.analysis.study import ALL, Study
+from stability.report.blocks import Block, Section
+from stability.report.sections.autopsies import autopsy_blocks
+from stability.report.sections.comparisons import comparisons_blocks
+from stability.report.sections.costs import costs_blocks, subbox_blocks
+from stability.report.sections.importance import importance_blocks
+from stability.report.sections.maps import map_block
+from stability.report.sections.outcomes import count_block, rate_block
+from stability.report.sections.regions import regions_blocks
+from stability.report.sections.sensitivity import sensitivity_blocks
+from stability.report.sections.survival import survival_blocks
+from stability.report.sections.variance import variance_blocks
+from stability.report.sections.warning import warning_blocks
+
+UNFOLDED = ("safe-box", "early-stop", "best-of-a-budget", "saturation-typical")
+"""Besides the first block of every section, these stand open; the others show their question."""
+
+
+def sections_of(estimates: Estimates) -> list[Section]:
+    """The sections that have anything to show."""
+    study, found = estimates.study, estimates.findings
+    sections = [_section("shares", "Outcomes", _outcomes(estimates), with_tables=True)]
+    if found is None:
+        sections.append(_section("map", "Map", _runs_map(study)))
+    else:
+        sections += [
+            _section("compare", "Comparison", _comparison(study, found, estimates.factor)),
+            _section("time", "Time to collapse", survival_blocks(study, found.survival, found.incidence)),
+            _section("map", "Where it is stable", _maps(study, found)),
+            _section("matters", "What matters", importance_blocks(study, found.importance)),
+            _section("autopsies", "How it goes wrong", _autopsies(study, found)),
+            _section("warning", "Early warning", warning_blocks(study, found.warning)),
+            _section("trust", "How far to trust it", _trust(study, found)),
+        ]
+    return [section for section in sections if section.blocks]
+
+
+def _section(key: str, title: str, blocks: Iterable[Block], *, with_tables: bool = False) -> Section:
+    """The first block open, most others folded; tables that repeat a figure folded, too."""
+    shown = blocks if with_tables else (block.with_tables_folded() for block in blocks)
+    folded = (
+        block if place == 0 or block.key in UNFOLDED else block.fold() for place, block in enumerate(shown)
+    )
+    return Section(key, title, tuple(folded))
+
+
+def _outcomes(estimates: Estimates) -> Iterable[Block]:
+    study = estimates.study
+    for factor in study.factors or (ALL,):
+        if factor in estimates.rates:
+            yield rate_block(study, factor, estimates.rates[factor])
+        else:
+            yield count_block(study, factor, estimates.counts[factor])
+
+
+def _comparison(study: Study, found: Findings, factor: str) -> Iterable[Block]:
+    yield from comparisons_blocks(study, found.comparisons)
+    yield from costs_blocks(study, found.costs, factor)
+    yield from subbox_blocks(study, found.subboxes, factor)
+
+
+def _runs_map(study: Study) -> list[Block]:
+    block = map_block(study)
+    return [block] if block else []
+
+
+def _maps(study: Study, found: Findings) -> list[Block]:
+    """The estimated map first, where there is one: it shows the runs, too."""
+    estimated, runs = regions_blocks(study, found.regions, found.boxes), _runs_map(study)
+    return [*runs, *estimated] if found.regions.reason else [*estimated, *runs]
+
+
+def _autopsies(study: Study, found: Findings) -> Iterable[Block]:
+    for autopsies in found.autopsies:
+        yield from autopsy_blocks(study, autopsies)
+
+
+def _trust(study: Study, found: Findings) -> Iterable[Block]:
+    yield from variance_blocks(study, found.variance, found.budget)
+    yield from sensitivity_blocks(study, found.sensitivity)

@@ -1,0 +1,164 @@
+"""How the ranking of levels depends on where the outcome rules draw their lines, and on the horizon."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from stability.analysis.sensitivity import DEFAULT, HORIZON, Sensitivity
+from stability.analysis.study import Study
+from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.figures.sensitivity import sensitivity_dots
+from stability.report.svg import inline_svg
+from stability.report.words import NOTHING, interval, listed, number, plural, share
+
+MOST_NAMED = 6
+
+
+def sensitivity_blocks(study: Study, sensitivity: Sensitivity) -> list[Block]:
+    """One block: the ranking under every variant; none where no factor was compared."""
+    if study.main_factor is None:
+        return []
+    finding = _finding(sensitivity)
+    figure = None
+    if len(sensitivity.rates):
+        variants = sensitivity.variants
+        rows = _shown(sensitivity)
+        seen = set(sensitivity.rates["level"])
+        levels = [level for level in study.order(sensitivity.factor) if level in seen]
+        changed = variants.loc[variants["best_changed"], "variant"].tolist()
+        alt = (
+            f"Share of stable runs by {sensitivity.factor} under {len(variants) - 1} other labellings. "
+            f"{finding}"
+        )
+        drawn = sensitivity_dots(sensitivity.rates, levels, rows, changed)
+        figure = inline_svg(drawn, "sensitivity", alt)
+    return [
+        Block(
+            key="sensitivity",
+            question=f"Does the ranking depend on the thresholds or on the horizon, by {sensitivity.factor}?",
+            finding=finding,
+            figure=figure,
+            note=_note(sensitivity) if len(sensitivity.rates) else "",
+            tables=(_table(sensitivity),) if len(sensitivity.rates) else (),
+            data=sensitivity.rates.merge(
+                sensitivity.variants[["variant", "tau", "best", "best_changed", "n_changed"]], on="variant"
+            ),
+        )
+    ]
+
+
+def _shown(result: Sensitivity) -> dict[str, list[str]]:
+    """The variants to be drawn, by threshold: only of those of which some variant moves some share."""
+    shares = result.rates.pivot(index="variant", columns="level", values="estimate")
+    moved = (shares - shares.loc[DEFAULT]).abs().max(axis=1) > 0
+    return {
+        str(threshold): group["variant"].tolist()
+        for threshold, group in result.variants.groupby("threshold", sort=False)
+        if threshold in ("", HORIZON) or moved[group["variant"]].any()
+    }
+
+
+def _finding(result: Sensitivity) -> str:
+    variants = result.variants[result.variants["variant"] != DEFAULT]
+    if variants.empty:
+        return f"{result.reason[0].upper()}{result.reason[1:]}." if result.reason else "Nothing was varied."
+    default = result.rates[result.rates["variant"] == DEFAULT]
+    if default["level"].nunique() < 2:
+        return "There is but one level: nothing to rank."
+    best = default.loc[default["rank"] == 1, "level"].tolist()
+    ways = plural(len(variants), "other labelling")
+    if default["estimate"].nunique() < 2:
+        moved = variants[variants["best"] != " / ".join(best)]
+        return (
+            f"As labelled, all levels are equally often stable ({share(default['estimate'].iloc[0])}): "
+            "there is no "
+            f"ranking that could move. {_count(len(moved))} of {ways} would put one above another."
+        )
+    changed = variants[variants["best_changed"]]
+    first = (
+        f"{listed([f'“{name}”' for name in best])} {'is' if len(best) == 1 else 'are'} stable most often as "
+        f"labelled, and {'leads or ties' if len(best) == 1 else 'one of them leads or ties'} under "
+    )
+    if changed.empty:
+        sentences = [f"{first}all {ways}."]
+    else:
+        names = [str(name).replace("_", " ") for name in changed["variant"]]
+        more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+        sentences = [
+            f"{first}{len(variants) - len(changed)} of {ways}; not under "
+            f"{listed([*names[:MOST_NAMED], *more])}."
+        ]
+    return " ".join([*sentences, _against_chance(result)])
+
+
+def _against_chance(result: Sensitivity) -> str:
+    """What the choice of points alone does to the leader, for comparison."""
+    return (
+        f"For comparison: with the labels as they are, drawing the points anew changes who leads in "
+        f"{share(result.resampled)} of the draws."
+    )
+
+
+def _count(n: int) -> str:
+    return "None" if n == 0 else f"{n:,}"
+
+
+def _note(result: Sensitivity) -> str:
+    parts = [
+        "One change at a time, stored runs labelled anew, nothing trained. The first row is the study as "
+        "labelled; a shaded row with a bold name has another leader, each share with its interval is in the "
+        "table. Each threshold is set to .5, .8, 1.25 "
+        "and 2 "
+        "times its value, within its limits (saturated separation: its distance from 1)."
+    ]
+    idle = [name for name in dict.fromkeys(result.variants["threshold"]) if name not in _shown(result)]
+    if idle:
+        parts.append(f"Not drawn, since no share moves: {listed([name.replace('_', ' ') for name in idle])}.")
+    if result.n_runs < result.n_available:
+        parts.append(f"{result.n_runs:,} of {result.n_available:,} runs, at points drawn at random.")
+    if result.n_stopped:
+        parts.append(
+            f"{plural(result.n_stopped, 'run')} stopped early: what other thresholds would have said of the "
+            "rest "
+            "of their training is unknown."
+        )
+    parts.append(
+        "Kendall’s tau compares the order of the levels with that of the first row: 1 is the same, −1 "
+        "reversed."
+    )
+    return " ".join(parts)
+
+
+def _table(result: Sensitivity) -> Table:
+    levels = result.rates["level"].drop_duplicates().tolist()
+    found = {(row["variant"], row["level"]): row for row in result.rates.to_dict("records")}
+    rows = []
+    for row in result.variants.to_dict("records"):
+        name = str(row["variant"]).replace("_", " ")
+        unit = " steps" if row["threshold"] == HORIZON else ""
+        cells = [_cell(found.get((row["variant"], level))) for level in levels]
+        rows.append(
+            (
+                Cell(f"{name}{unit}"),
+                Cell(f"{row['n_changed']:,}"),
+                Cell(number(float(row["tau"])), "", str(row["reason"])),
+                *cells,
+            )
+        )
+    heads = (
+        Head("variant", is_number=False),
+        Head("labels changed"),
+        Head("tau"),
+        *(Head(str(level)) for level in levels),
+    )
+    caption = f"Share of stable runs [95% interval] by {result.factor} under each labelling"
+    return Table(caption, heads, tuple(rows), folded="Every labelling in numbers")
+
+
+def _cell(row: Mapping[Hashable, Any] | None) -> Cell:
+    if row is None or pd.isna(row["estimate"]):
+        return Cell(NOTHING, "", "" if row is None else str(row["reason"]))
+    return Cell(share(row["estimate"]), interval(row["ci_low"], row["ci_high"]), str(row["reason"]))

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_study import make_store
+from scipy.stats import binom
+
+from stability.analysis.rates import ADAPTIVE, NO_RUNS
+from stability.analysis.sensitivity import (
+    DECIDING,
+    DEFAULT,
+    MOST_RUNS,
+    Sensitivity,
+    sensitivity,
+    stored_histories,
+    variants,
+)
+from stability.outcomes import label
+from stability.records import Evaluation, History, Outcome, Record
+from stability.spec import Thresholds
+
+HORIZON, EVERY = 1000, 100
+BARS = Thresholds()
+
+
+def history(run: str, fid_ratio: Sequence[float] | float = 10.0, **visit: Any) -> History:
+    """A healthy run with a visit every `EVERY` steps, and what is said of it otherwise."""
+    steps = range(EVERY, HORIZON + 1, EVERY)
+    ratios = [fid_ratio] * len(steps) if isinstance(fid_ratio, float) else list(fid_ratio)
+    even: dict[str, Any] = {field.name: 0.5 for field in fields(Record)}
+    layers = {name: () for name in even if name.startswith("layer_")}
+    metrics: dict[str, Any] = {field.name: 0.5 for field in fields(Evaluation)}
+    good = {"modes": 10, "n_modes": 10, "precision": 0.6, "diversity": 0.9, "separation": 0.8}
+    good |= {"class_shares": (0.1,) * 10, "sized": {}, "features": "mnist_cnn", "n_samples": 512}
+    return History(
+        run,
+        tuple(Record(**even | layers | {"run": run, "step": step, "penalty": None}) for step in steps),
+        tuple(
+            Evaluation(**metrics | good | {"run": run, "step": step, "fid_ratio": ratio} | visit)
+            for step, ratio in zip(steps, ratios, strict=True)
+        ),
+        None,
+        HORIZON,
+    )
+
+
+def studied(histories: Iterable[History], *, factor: str = "loss", **columns: Any) -> Sensitivity:
+    """Runs named `<point>-<loss>-...`, labelled by the default rules."""
+    kept = {item.run: item for item in histories}
+    runs = pd.DataFrame(
+        {
+            "run": list(kept),
+            "point": [int(run.split("-")[0]) for run in kept],
+            "loss": [run.split("-")[1] for run in kept],
+            "adaptive": False,
+            "stopped": False,
+        }
+    ).assign(**columns)
+    return sensitivity(
+        runs,
+        lambda names: [kept[name] for name in names],
+        factor=factor,
+        thresholds=BARS,
+        horizon=HORIZON,
+        rng=np.random.default_rng(0),
+    )
+
+
+def two_losses() -> list[History]:
+    """At every point `near` ends with a FID ratio of 30 or 60, `far` with 45: one bar of 50 decides."""
+    near = [history(f"{point}-near", 60.0 if point % 4 == 0 else 30.0) for point in range(12)]
+    return near + [history(f"{point}-far", 45.0 if point % 3 else 200.0) for point in range(12)]
+
+
+def test_moving_the_fid_bar_moves_the_ranking_as_it_must() -> None:
+    result = studied(two_losses())
+    shares = result.rates.set_index(["variant", "level"])["estimate"]
+    assert (shares[DEFAULT, "near"], shares[DEFAULT, "far"]) == (0.75, pytest.approx(2 / 3))
+    assert (shares["stable_fid_ratio 40", "near"], shares["stable_fid_ratio 40", "far"]) == (0.75, 0.0)
+    assert (shares["stable_fid_ratio 25", "near"], shares["stable_fid_ratio 25", "far"]) == (0.0, 0.0)
+    assert shares["stable_fid_ratio 100", "near"] == 1.0
+    table = result.variants.set_index("variant")
+    assert table.loc[DEFAULT, ["tau", "best", "n_changed"]].tolist() == [1.0, "near", 0]
+    assert table.loc["stable_fid_ratio 40", ["tau", "n_changed"]].tolist() == [1.0, 8]
+    assert table.loc["stable_fid_ratio 25", "reason"].startswith("not estimable")
+    assert not table["best_changed"].any()
+    assert set(result.rates["n_points"]) == {12}
+
+
+def test_a_reversed_ranking_is_told() -> None:
+    better = [history(f"{point}-a", 45.0) for point in range(6)] + [history("6-a", 70.0)]
+    worse = [history(f"{point}-b", 30.0 if point < 5 else 120.0) for point in range(7)]
+    result = studied([*better, *worse])
+    row = result.variants.set_index("variant").loc["stable_fid_ratio 40"]
+    assert (row["tau"], row["best"], row["best_changed"]) == (-1.0, "b", True)
+    ranks = result.rates.set_index(["variant", "level"])["rank"]
+    assert (ranks[DEFAULT, "a"], ranks["stable_fid_ratio 40", "a"]) == (1, 2)
+
+
+def test_a_shorter_horizon_labels_what_was_known_then() -> None:
+    late = [200.0] * 5 + [30.0] * 5
+    result = studied([history("0-a", late), history("1-a", 30.0), history("0-b"), history("1-b")])
+    shares = result.rates.set_index(["variant", "level"])["estimate"]
+    assert (shares[DEFAULT, "a"], shares["horizon 500", "a"], shares["horizon 750", "a"]) == (1.0, 0.5, 1.0)
+    assert result.variants.set_index("variant").loc["horizon 500", "n_changed"] == 1
+
+
+def test_the_default_gives_the_labels_that_the_rules_gave() -> None:
+    odd = [history("0-a", 30.0, modes=5), history("0-b", [20.0] * 9 + [90.0]), history("1-a", diversity=0.1)]
+    result = studied([*odd, history("1-b")])
+    expected = [label(item, BARS, horizon=HORIZON).outcome for item in (*odd, history("1-b"))]
+    stable = result.rates[result.rates["variant"] == DEFAULT]["estimate"] * 2
+    assert stable.sum() == sum(outcome is Outcome.STABLE for outcome in expected) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(1, 300), st.integers(0, 10), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
+        min_size=10,
+        max_size=10,
+    )
+)
+def test_the_thresholds_left_out_decide_no_outcome(
+    visits: list[tuple[float, int, float, float, float]],
+) -> None:
+    names = ("fid_ratio", "modes", "precision", "diversity", "separation")
+    plain = history("0-a")
+    changed = tuple(
+        Evaluation(
+            **{field.name: getattr(before, field.name) for field in fields(Evaluation)}
+            | dict(zip(names, values, strict=True))
+        )
+        for before, values in zip(plain.evaluations, visits, strict=True)
+    )
+    course = History("0-a", plain.records, changed, None, HORIZON)
+    others = sorted(set(Thresholds.model_fields) - set(DECIDING))
+    moved = BARS.model_copy(update={name: 1 for name in others})
+    assert len(others) == 4
+    assert label(course, BARS, horizon=HORIZON).outcome == label(course, moved, horizon=HORIZON).outcome
+
+
+def test_every_variant_is_valid_and_moves_one_thing() -> None:
+    ways = variants(BARS, HORIZON)
+    assert len({way.name for way in ways}) == len(ways)
+    assert {way.threshold for way in ways} == {"", "horizon", *DECIDING}
+    for way in ways[1:]:
+        again = Thresholds(**way.thresholds.model_dump())  # limits hold
+        differing = [name for name in Thresholds.model_fields if getattr(again, name) != getattr(BARS, name)]
+        assert (differing == [way.threshold]) != (way.horizon != HORIZON)
+    values = {way.value for way in ways if way.threshold == "saturated_separation"}
+    assert values == {0.98, 0.9875, 0.992, 0.995}
+    assert {way.value for way in ways if way.threshold == "persist"} == {1, 2, 4, 6}
+    assert {way.value for way in ways if way.threshold == "stable_modes"} == {0.45, 0.72, 1.0}
+
+
+def test_how_often_points_alone_change_the_leader() -> None:
+    sure = [history(f"{p}-a") for p in range(8)] + [history(f"{p}-b", 200.0) for p in range(8)]
+    assert studied(sure).resampled == 0.0
+    close = [history(f"{p}-a", 200.0 if p < 4 else 9.0) for p in range(9)]
+    close += [history(f"{p}-b", 200.0 if p >= 4 else 9.0) for p in range(9)]
+    assert studied(close).resampled == pytest.approx(binom.cdf(4, 9, 5 / 9), abs=0.05)
+
+
+def test_nothing_to_label_gives_a_reason_and_stopped_runs_are_counted() -> None:
+    assert studied([]).reason == NO_RUNS
+    assert studied(two_losses(), adaptive=True).reason == ADAPTIVE
+    assert studied(two_losses(), stopped=True).n_stopped == 24
+    alone = studied([history("0-a"), history("1-a")])
+    assert alone.variants["reason"].str.contains("but one").all()
+
+
+def test_a_large_study_is_sampled() -> None:
+    asked: list[str] = []
+    runs = pd.DataFrame({"run": [f"{i}-a" for i in range(900)], "point": np.arange(900) // 3, "loss": "a"})
+
+    def read(names: Sequence[str]) -> Iterable[History]:
+        asked.extend(names)
+        return []
+
+    sensitivity(
+        runs.assign(adaptive=False, stopped=False),
+        read,
+        factor="loss",
+        thresholds=BARS,
+        horizon=HORIZON,
+        rng=np.random.default_rng(0),
+    )
+    assert len(asked) == MOST_RUNS - MOST_RUNS % 3
+
+
+def test_stored_histories_are_those_of_the_runs_asked_for(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "results")
+    kept = {
+        item.run: item for cohort in store.plan.cohorts for item in store.read_cohort(cohort.id).histories
+    }
+    names = [list(kept)[place] for place in (7, 1, 4)]
+    read = {item.run: item for item in stored_histories(store)(names)}
+    assert set(read) == set(names)
+    for name in names:
+        assert [visit.step for visit in read[name].evaluations] == [v.step for v in kept[name].evaluations]
+        assert [record.loss_d for record in read[name].records] == [r.loss_d for r in kept[name].records]
+        assert read[name].divergence == kept[name].divergence

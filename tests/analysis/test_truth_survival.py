@@ -1,0 +1,104 @@
+"""Do the intervals for the time to an event hold the truth as often as they say? By simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from stability.analysis.survival import Survival, time_to_event
+
+pytestmark = pytest.mark.slow
+
+POINTS, SEEDS, STUDIES = 64, 3, 1000
+VISITS = np.arange(150, 1501, 150)
+EVALUATIONS = pd.DataFrame({"run": "any", "step": VISITS})
+
+
+@dataclass(frozen=True)
+class World:
+    """Points whose rate of collapse per horizon is gamma distributed; survival is known in closed form."""
+
+    shape: float
+    scales: tuple[float, ...]
+    """One for each level; they share a point's gamma draw, so that it is good or bad under all of them."""
+    lost: float
+    """Rate per horizon of a divergence that has nothing to do with collapse."""
+
+    def survival(self, level: int) -> NDArray[np.float64]:
+        """True share of runs without a collapse at the visits."""
+        return (1 + self.scales[level] * VISITS / VISITS[-1]) ** -self.shape
+
+    def mean(self, level: int) -> float:
+        """True restricted mean, as seen at the visits."""
+        return float(150 * (1 + self.survival(level)[:-1].sum()))
+
+    def study(self, generator: np.random.Generator) -> Survival:
+        levels = len(self.scales)
+        rates = generator.gamma(self.shape, size=(POINTS, 1, 1)) * np.array(self.scales)[:, None]
+        times = generator.exponential(VISITS[-1], size=(POINTS, levels, SEEDS)) / rates
+        ends = generator.exponential(VISITS[-1], size=times.shape) / max(self.lost, 1e-12)
+        onset = (np.ceil(times / 150) * 150).ravel()
+        end = np.minimum(ends, 1e9).ravel()
+        runs = pd.DataFrame(
+            {
+                "run": np.arange(onset.size),
+                "point": np.repeat(np.arange(POINTS), levels * SEEDS),
+                "loss": np.tile(np.repeat(np.arange(levels), SEEDS), POINTS),
+                "adaptive": False,
+                "outcome": np.where(end < VISITS[-1], "diverged", "stable"),
+                "step": np.minimum(end, VISITS[-1]),
+                "divergence_step": pd.array(np.where(end < VISITS[-1], np.ceil(end), -1), dtype="Int64"),
+            }
+        )
+        runs["divergence_step"] = runs["divergence_step"].mask(runs["divergence_step"] < 0)
+        seen = (onset <= VISITS[-1]) & (onset < end)
+        events = runs.loc[seen, ["run"]].assign(kind="collapse", onset=onset[seen])
+        return time_to_event(runs, events, EVALUATIONS, "loss")
+
+
+def holds(frame: pd.DataFrame, truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """1 where an interval holds the truth, 0 where not, NaN where there is none."""
+    inside = (frame["ci_low"] <= truth) & (truth <= frame["ci_high"])
+    return np.where(frame["ci_low"].notna(), inside, np.nan)
+
+
+WORLDS = {
+    "clustered": World(0.5, (1.0, 1.0), 0.0),
+    "unequal, with losses": World(0.5, (1.0, 0.3), 0.3),
+    "frequent": World(2.0, (0.5, 1.0), 0.3),
+}
+
+
+@pytest.mark.parametrize("name", WORLDS)
+def test_intervals_cover_the_truth(name: str) -> None:
+    world, generator = WORLDS[name], np.random.default_rng(sum(map(ord, name)))
+    truth = np.concatenate([world.survival(level) for level in range(2)])
+    means = np.array([world.mean(level) for level in range(2)])
+    curves, of_means, differences = [], [], []
+    for _ in range(STUDIES):
+        result = world.study(generator)
+        curves.append(holds(result.curves, truth))
+        of_means.append(holds(result.means, means))
+        differences.append(holds(result.differences, means[:1] - means[1:]))
+    assert np.nanmean(curves, axis=0).min() >= 0.935
+    assert np.nanmean(curves, axis=0).max() <= 0.98
+    assert 0.93 <= np.mean(of_means) <= 0.975
+    assert 0.93 <= np.mean(differences) <= 0.98
+
+
+def test_bonferroni_intervals_hold_all_at_once() -> None:
+    world, generator = World(0.5, (1.0, 1.0, 1.0, 1.0, 1.0), 0.0), np.random.default_rng(7)
+    all_hold = [
+        (holds(world.study(generator).differences, np.zeros(10)) == 1).all() for _ in range(STUDIES // 2)
+    ]
+    assert np.mean(all_hold) >= 0.94
+
+
+def test_means_of_rare_events_cover() -> None:
+    world, generator = World(0.3, (0.4, 0.4), 0.0), np.random.default_rng(8)
+    covered = [holds(world.study(generator).means, np.full(2, world.mean(0))) for _ in range(STUDIES)]
+    assert 0.93 <= np.nanmean(covered) <= 0.975

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from stability.analysis.rates import rates_by
+from stability.report.figures.shares import share_panels
+
+
+def rates() -> pd.DataFrame:
+    runs = pd.DataFrame(
+        {
+            "loss": ["hinge", "minimax"] * 4,
+            "point": range(8),
+            "outcome": ["stable", "diverged"] * 4,
+            "adaptive": False,
+        }
+    )
+    return rates_by(runs, "loss", ["stable", "diverged"])
+
+
+def test_a_panel_for_every_outcome_and_a_line_for_every_level() -> None:
+    figure = share_panels(rates(), "loss", ["hinge", "minimax"], ["stable", "diverged"])
+    assert [axes.get_title() for axes in figure.axes] == ["stable", "diverged"]
+    first = figure.axes[0]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["hinge", "minimax"]
+    dots = first.collections[-1].get_offsets()
+    np.testing.assert_allclose(np.asarray(dots), [[1.0, 0], [0.0, 1]])

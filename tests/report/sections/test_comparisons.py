@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stability.analysis.comparisons import compare_levels
+from stability.analysis.frames import StudyFrames
+from stability.analysis.study import Study
+from stability.report.blocks import Block
+from stability.report.sections.comparisons import MOST_ROWS, comparisons_blocks, p_text
+from stability.spec import Choice, Design, Range, StudySpec
+
+LOSSES = ("minimax", "hinge", "wasserstein")
+
+
+def study_of(shares: dict[str, list[float]]) -> Study:
+    """Two seeds a point, of which these shares are stable."""
+    rows = [
+        {"point": point, "loss": loss, "outcome": "stable" if seed < 2 * share else "collapsed"}
+        for loss, of_points in shares.items()
+        for point, share in enumerate(of_points)
+        for seed in range(2)
+    ]
+    frame = pd.DataFrame(rows, columns=["point", "loss", "outcome"])
+    runs = frame.assign(
+        adaptive=False, lr=1e-3 + frame["point"] / 1e4, collapse_ever=frame["outcome"] == "collapsed"
+    )
+    spec = StudySpec(
+        name="pairs",
+        space={"loss": Choice(values=LOSSES), "lr": Range(low=1e-3, high=1e-1)},
+        design=Design(points=8, seeds=2, cross=("loss",)),
+    )
+    nothing: Any = None
+    return Study(StudyFrames("pairs", spec, nothing, runs, nothing, nothing, nothing, Path()))
+
+
+def blocks_of(shares: dict[str, list[float]], *, crossed: bool = True) -> list[Block]:
+    study = study_of(shares)
+    found = [
+        compare_levels(
+            study.runs, "loss", event, crossed=crossed, rng=np.random.default_rng(0), varied=study.varied
+        )
+        for event in ("stable", "collapse_ever")
+    ]
+    return comparisons_blocks(study, found)
+
+
+CLEAR = {"minimax": [0.0] * 11 + [0.5], "hinge": [1.0] * 10 + [0.5, 0.0], "wasserstein": [0.0, 0.5] * 6}
+
+
+def test_a_clear_difference_is_told_with_its_interval() -> None:
+    stable, collapse = blocks_of(CLEAR)
+    assert "3 of 3 pairs can be told apart" in stable.finding
+    assert "hinge more often than under minimax (+.83 [+" in stable.finding
+    assert "All 3 at once: the shares are not all equal (Hotelling’s T²" in stable.finding
+    assert "minimax more often than under hinge" in collapse.finding
+    assert stable.figure is not None
+    assert "Forest plot" in stable.figure
+    assert (stable.key, collapse.key) == ("differences-stable", "differences-collapse-ever")
+
+
+def test_the_table_has_a_row_for_every_pair() -> None:
+    table = blocks_of(CLEAR)[0].tables[0]
+    assert [row[0].text for row in table.rows] == [
+        "hinge − minimax",
+        "hinge − wasserstein",
+        "wasserstein − minimax",
+    ]
+    assert {len(row) for row in table.rows} == {len(table.heads)}
+    first = [cell.text for cell in table.rows[0]]
+    assert first[1:3] == ["+.83", "<.001"]
+    assert first[4:] == ["12 of 12: 11 to 1", "12", "48"]
+
+
+def test_points_that_disagree_are_listed_and_all_in_the_data() -> None:
+    block = blocks_of(CLEAR)[0]
+    points = block.tables[1]
+    assert points.folded.startswith("Where pairs disagree: 12 points")
+    assert [head.text for head in points.heads] == ["point", "share", "against", "lr"]
+    assert points.rows[0][1].text == "minimax 0"
+    assert points.rows[0][2].text == "hinge 1"
+    assert len(block.data) == len(points.rows) == 12 + 12 + 5
+    assert set(block.data.event) == {"stable"}
+
+
+def test_a_long_list_of_points_is_cut_and_says_so() -> None:
+    many = blocks_of({"minimax": [0.0] * 60, "hinge": [1.0, 0.5] * 30})[0]
+    assert len(many.tables[1].rows) == MOST_ROWS
+    assert "the 40 largest of 60 differences; the CSV has all" in many.tables[1].caption
+    assert len(many.data) == 60
+
+
+def test_overlapping_levels_cannot_be_told_apart() -> None:
+    block = blocks_of({"minimax": [0, 1, 0.5, 1] * 3, "hinge": [1, 0, 0.5, 0.5] * 3})[0]
+    assert block.finding == "No difference is large enough for these points: the two cannot be told apart."
+
+
+def test_levels_that_never_differ_need_no_figure() -> None:
+    block = blocks_of(dict.fromkeys(LOSSES, [0.0] * 6))[0]
+    assert block.finding == "At every point all have the same share: there is no difference to see."
+    assert block.figure is None
+    assert len(block.tables) == 1
+    assert block.data.n_disagree.tolist() == [0, 0, 0]
+
+
+def test_a_constant_difference_is_told_with_its_interval() -> None:
+    block = blocks_of({"minimax": [0.0] * 12, "hinge": [1.0] * 12})[0]
+    assert block.finding.startswith(
+        "1 of 1 pair can be told apart: runs end stable under hinge more often than under minimax (+1 [+."
+    )
+    assert block.tables[0].rows[0][1].detail.startswith("[+.")
+    few = blocks_of({"minimax": [0.0] * 4, "hinge": [1.0] * 4})[0]
+    assert few.finding == "No difference is large enough for these points: the two cannot be told apart."
+
+
+def test_one_point_is_too_few() -> None:
+    block = blocks_of({"minimax": [0.0], "hinge": [1.0]})[0]
+    assert "told apart" in block.finding
+    assert "no interval" in block.tables[0].rows[0][1].title
+
+
+def test_levels_at_different_points_speak_of_welch() -> None:
+    block = blocks_of(CLEAR, crossed=False)[0]
+    assert "Welch" in block.note
+    assert "widened" in block.note
+    assert block.figure is not None
+    assert "Hotelling" not in block.finding
+    assert "points that disagree" not in [head.text for head in block.tables[0].heads]
+
+
+def test_nothing_to_compare_is_no_block() -> None:
+    assert blocks_of({"minimax": [0.0, 1.0]}) == []
+    assert blocks_of({}) == []
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0321, ".032"), (0.0001, "<.001"), (1.0, "1"), (0.5, ".500"), (float("nan"), "–")]
+)
+def test_p_values_in_words(p: float, text: str) -> None:
+    assert p_text(p) == text

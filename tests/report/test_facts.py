@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from stability.analysis.frames import StudyFrames
+from stability.analysis.study import Study
+from stability.report.facts import cautions, facts, prior, thresholds
+from stability.spec import Choice, Design, Range, Thresholds, Training
+
+MakeStudy = Callable[..., StudyFrames]
+
+
+def with_spec(frames: StudyFrames, **changes: object) -> Study:
+    return Study(dataclasses.replace(frames, spec=frames.spec.model_copy(update=changes)))
+
+
+def said(study: Study) -> dict[str, str]:
+    return {fact.name: fact.text for fact in facts(study)}
+
+
+def test_the_banner_says_how_the_study_was_made(make_study: MakeStudy) -> None:
+    study = Study(make_study(finished=9))
+    assert said(study) == {
+        "Runs": "9 finished of 36 planned",
+        "Rates": "estimable",
+        "Sampler": "Sobol (scrambled), fixed before the first run",
+        "Points": "6 points, 2 seeds each",
+        "Crossed": "loss: every level at every point",
+        "Horizon": "1,000 steps",
+        "Early stop": "when diverged",
+        "Visits": "every 500 steps, 1,024 samples",
+        "Data": "mnist, measured with the features of mnist_cnn",
+        "Device": "cpu, 2 threads",
+    }
+
+
+def test_a_study_without_runs_has_nothing_to_estimate_yet(make_study: MakeStudy) -> None:
+    study = Study(make_study(finished=0))
+    assert said(study)["Rates"] == "nothing to estimate yet"
+    assert said(study)["Data"] == "mnist"
+    assert cautions(study) == []
+
+
+def test_a_search_crosses_nothing_unless_told_to(make_study: MakeStudy) -> None:
+    free = Study(make_study(design=Design(sampler="tpe", points=6)))
+    told = Study(make_study(design=Design(sampler="tpe", points=2, cross=("loss",))))
+    assert (said(free)["Crossed"], said(free)["Rates"]) == ("nothing", "not estimable")
+    assert {row.name: row.how for row in prior(free)}["loss"] == "searched"
+    assert said(told)["Crossed"] == "loss: every level at every point"
+    assert {row.name: row.how for row in prior(told)}["loss"] == "crossed"
+
+
+def test_a_search_is_warned_of_and_of_nothing_else(make_study: MakeStudy) -> None:
+    (only,) = cautions(Study(make_study(design=Design(sampler="tpe", points=6))))
+    assert "no rate is estimated" in only
+
+
+@pytest.mark.parametrize(
+    ("changes", "words", "warned"),
+    [
+        ({"finished": 9}, "27 runs of 36 are not finished", True),
+        ({}, "not finished", False),
+        ({"design": Design(sampler="grid", points=2, seeds=2)}, "Points lie on a grid", True),
+        ({}, "Points lie on a grid", False),
+        ({"design": Design(points=3, seeds=1)}, "With one seed a point", True),
+        ({}, "With one seed a point", False),
+        ({"training": Training(steps=1000, stop_on=("diverged", "collapsed"))}, "stopped early", True),
+        ({}, "stopped early", False),
+        ({}, "average over the space", True),
+    ],
+)
+def test_every_limit_of_the_design_has_its_caution(
+    make_study: MakeStudy, changes: dict[str, object], words: str, *, warned: bool
+) -> None:
+    assert any(words in sentence for sentence in cautions(Study(make_study(**changes)))) == warned
+
+
+def test_the_space_is_told_range_by_range(make_study: MakeStudy) -> None:
+    space: dict[str, Range | Choice] = {
+        "lr": Range(low=1e-4, high=1e-2, log=True),
+        "n_dis": Range(low=1, high=5, integer=True),
+        "beta1": Range(low=0.0, high=0.9, levels=4),
+        "loss": Choice(values=("hinge", "minimax")),
+        "batchnorm": Choice(values=("none", "generator")),
+    }
+    rows = prior(with_spec(make_study(finished=0), space=space))
+    assert [(row.name, row.values, row.how) for row in rows] == [
+        ("lr", "1e-4 to 0.01", "drawn log-uniformly"),
+        ("n_dis", "1 to 5", "drawn uniformly, whole numbers"),
+        ("beta1", "0 to 0.9", "drawn uniformly, 4 levels"),
+        ("loss", "hinge, minimax", "crossed"),
+        ("batchnorm", "none, generator", "drawn"),
+        ("batch_size", "64", "fixed"),
+    ]
+
+
+def test_thresholds_that_were_changed_are_marked(make_study: MakeStudy) -> None:
+    frames = make_study(finished=0)
+    default = Thresholds()
+    outcomes = default.model_copy(update={"persist": default.persist + 1})
+    rows = {row.name: row for row in thresholds(with_spec(frames, outcomes=outcomes))}
+    assert list(rows) == list(Thresholds.model_fields)
+    assert [name for name, row in rows.items() if row.changed] == ["persist"]
+    assert (rows["persist"].value, rows["persist"].default) == (
+        str(default.persist + 1),
+        str(default.persist),
+    )
+    assert all(row.meaning for row in rows.values())
