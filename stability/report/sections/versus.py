@@ -126,8 +126,8 @@ def _rates(result: Versus) -> Block:
         if figure is not None
         else None,
         note=(
-            "95% Wilson intervals with the points as units, each by itself. The runs are those at levels "
-            "that both studies have."
+            "95% Wilson intervals with the points as units, each by itself. Where the two have some levels "
+            "of a parameter in common, only runs at these count."
         ),
         tables=(_rate_table(result),),
         data=result.rates,
