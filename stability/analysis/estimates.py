@@ -23,7 +23,6 @@ from stability.analysis.frames import StudyFrames
 from stability.analysis.importance import Importance, importance
 from stability.analysis.incidence import Incidence, incidence
 from stability.analysis.landmarks import FROM_RECORDS
-from stability.analysis.maps import map_axes
 from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
 from stability.analysis.recorded import StoredRecords
 from stability.analysis.regions import StabilityMap, stability_map
@@ -126,7 +125,7 @@ def _findings(study: Study, factor: str) -> Findings:
         subboxes=subbox_rates(shared, spec, factor),
         survival=time_to_event(shared, events, visits, factor),
         incidence=incidence(shared, events, visits, factor),
-        regions=stability_map(runs, spec, map_axes(spec, runs), rng=_rng(0)),
+        regions=stability_map(runs, spec, study.map_axes, rng=_rng(0)),
         boxes=safe_boxes(shared, spec, study.main_factor, rng=_rng(1)),
         importance=importance(runs, spec, rng=_rng(2)),
         autopsies=tuple(

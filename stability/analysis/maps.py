@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -24,14 +25,16 @@ class MapAxes:
     """The factors with a row of panels for each combination of levels."""
 
 
-def map_axes(spec: StudySpec, runs: pd.DataFrame) -> MapAxes | None:
-    """lr_ratio against beta1, by loss and by batchnorm and architecture, as far as they were sampled.
+def map_axes(
+    spec: StudySpec, runs: pd.DataFrame, over: Sequence[str] = ("lr_ratio", "beta1")
+) -> MapAxes | None:
+    """Two parameters against each other, by loss and by batchnorm and architecture, as far as sampled.
 
-    Otherwise the first two parameters that were drawn from a range; with one, the seed's number stands
-    on the other axis; with none there is no map.
+    Where those of `over` were not drawn from a range, the first ones that were; with one, the seed's number
+    stands on the other axis; with none there is no map.
     """
     drawn = numeric(spec, runs)
-    wanted = [name for name in ("lr_ratio", "beta1") if name in drawn]
+    wanted = [name for name in over if name in drawn]
     names = [*wanted, *(name for name in drawn if name not in wanted)][:2]
     if not names:
         return None

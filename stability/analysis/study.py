@@ -9,6 +9,7 @@ import pandas as pd
 
 from stability.analysis.factors import categorical, crossed_factors, levels, numeric, with_text_levels
 from stability.analysis.frames import StudyFrames
+from stability.analysis.maps import MapAxes, map_axes
 from stability.records import Outcome
 
 ALL = "study"
@@ -25,6 +26,13 @@ class Study:
     """The frames, with the factors' levels as text and in the page's order."""
 
     frames: StudyFrames
+    map_over: tuple[str, ...] = ("lr_ratio", "beta1")
+    """The two parameters over which maps are drawn, where they were drawn from ranges."""
+
+    @cached_property
+    def map_axes(self) -> MapAxes | None:
+        """What stands on the axes and in the panels of maps."""
+        return map_axes(self.frames.spec, self.runs, self.map_over)
 
     @cached_property
     def factors(self) -> tuple[str, ...]:

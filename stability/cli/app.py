@@ -185,13 +185,16 @@ def report(
     format_: Annotated[
         ReportFormat, typer.Option("--format", help="html: the page; json, csv: its estimates.")
     ] = ReportFormat.HTML,
+    map_: Annotated[
+        str | None, typer.Option("--map", metavar="X,Y", help="The two parameters that maps are drawn over.")
+    ] = None,
 ) -> None:
     """Write a study's offline HTML page, or two studies side by side."""
     from stability.report.write import write
 
     if len(results) > 2:
         raise StabilityError(f"{results[2]}: a report takes one results folder, or two to compare")
-    typer.echo(f"wrote {write(results, format_.value, out)}")
+    typer.echo(f"wrote {write(results, format_.value, out, map_over=map_)}")
 
 
 @app.command()

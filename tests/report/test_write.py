@@ -338,3 +338,22 @@ def test_one_point_is_written_with_nulls_and_reasons(
         assert row["estimate"] is not None
         assert (row["ci_low"], row["ci_high"]) == (None, None)
         assert row["reason"].startswith("no interval: a single point")
+
+
+def test_maps_are_drawn_over_any_two_parameters(place: Path) -> None:
+    out = writing.write([place / "many"], "html", place / "mapped.html", map_over="lr, beta1")
+    assert "Where, over lr and beta1, do runs end stable?" in out.read_text(encoding="utf-8")
+    plain = (place / "reports" / "many.html").read_text(encoding="utf-8")
+    assert "Where, over lr_ratio and beta1, do runs end stable?" in plain
+
+
+@pytest.mark.parametrize("over", ["lr", "lr,lr", "lr,loss", "lr,nothing", ""])
+def test_what_no_map_can_be_drawn_over_is_told_with_what_can(place: Path, over: str) -> None:
+    with pytest.raises(StabilityError, match=r"--map .*two parameters.*allowed: .*lr_ratio"):
+        writing.write([place / "many"], "json", place / "none.json", map_over=over)
+    assert not (place / "none.json").exists()
+
+
+def test_two_studies_have_no_map(place: Path) -> None:
+    with pytest.raises(StabilityError, match="side by side have no map"):
+        writing.write([place / "many", place / "other"], "html", map_over="lr,beta1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stability.analysis.maps import MapAxes, map_axes, map_points
+from stability.analysis.maps import MapAxes, map_points
 from stability.analysis.study import Study
 from stability.report.blocks import Block
 from stability.report.figures.maps import scatter_map
@@ -12,7 +12,7 @@ from stability.report.words import listed, plural
 
 def map_block(study: Study) -> Block | None:
     """The map of runs over two parameters, None where no parameter was drawn from a range."""
-    axes = map_axes(study.frames.spec, study.runs)
+    axes = study.map_axes
     if axes is None or study.runs.empty:
         return None
     points = map_points(study.runs, axes)
