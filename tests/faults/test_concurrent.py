@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import torch
 from small_studies import SMALL, make_small, result_bytes, run_small, small_spec
 
 from stability.runner.check import check_study
+from stability.runner.study import Resources
 from stability.store import Store
 
 COUNT = 20
@@ -92,5 +94,9 @@ def test_of_twenty_starts_of_a_short_study_one_trains_it_and_the_late_find_it_fi
         else:
             assert (out.count("8/12 runs"), err) == (int(k in trained), "")
     make_small(monkeypatch, tmp_path)
-    assert run_small(small_spec(), tmp_path / "alone")
+    threads = torch.get_num_threads()
+    try:
+        assert run_small(small_spec(), tmp_path / "alone", resources=Resources("cpu", threads=1))
+    finally:
+        torch.set_num_threads(threads)
     assert result_bytes(tmp_path / "results") == result_bytes(tmp_path / "alone")

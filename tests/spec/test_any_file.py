@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from bad_study_files import GOOD
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ SHIPPED = [
     for path in (ROOT / "stability" / "cli" / "study.yaml", *sorted((ROOT / "studies").glob("*.yaml")))
 ]
 SECONDS = 2
+pytestmark = pytest.mark.slow
 many = settings(
     max_examples=500,
     deadline=None,
