@@ -29,13 +29,21 @@ def write_json(about: Mapping[str, Any], tables: Tables, out: Path) -> Path:
 def write_csv(tables: Tables, out: Path) -> Path:
     """Write every table as `<out>/<table>.csv`. Raises `StabilityError` where that is not possible."""
     for name, table in tables.items():
-        write_text(out / f"{name}.csv", table.to_csv(index=False))
+        write_text(out / f"{name}.csv", _with_texts(table).to_csv(index=False))
     return out
 
 
 def as_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows with Python's own numbers and None."""
     return [{str(key): _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its lists as JSON: NumPy's own text would be rounded and cut short."""
+    lists = [
+        name for name in table if table[name].map(lambda cell: isinstance(cell, np.ndarray | list)).any()
+    ]
+    return table.assign(**{name: [json.dumps(_plain(cell)) for cell in table[name]] for name in lists})
 
 
 def write_text(out: Path, text: str) -> Path:

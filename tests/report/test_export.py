@@ -53,6 +53,14 @@ def test_csv_gives_a_file_a_table_that_reads_back(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(pd.read_csv(folder / "rates.csv"), plain)
 
 
+def test_lists_stand_in_csv_in_full(tmp_path: Path) -> None:
+    shares = np.random.default_rng(0).random(2000)
+    table = pd.DataFrame({"shares": [shares, np.array([1.0, np.nan])]})
+    read = pd.read_csv(write_csv({"t": table}, tmp_path) / "t.csv")
+    assert json.loads(read["shares"][0]) == shares.tolist()
+    assert json.loads(read["shares"][1]) == [1.0, None]
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StabilityError, match="cannot be written"):
