@@ -43,7 +43,7 @@ def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
     lists = [
         name for name in table if table[name].map(lambda cell: isinstance(cell, np.ndarray | list)).any()
     ]
-    return table.assign(**{name: [json.dumps(_plain(cell)) for cell in table[name]] for name in lists})
+    return table.assign(**{str(name): [json.dumps(_plain(cell)) for cell in table[name]] for name in lists})
 
 
 def write_text(out: Path, text: str) -> Path:
