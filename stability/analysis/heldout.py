@@ -34,11 +34,16 @@ def point_mean(
     return dict(zip(COLUMNS, (estimate, *bounds, n_points, len(values), ""), strict=True))
 
 
+def assign_folds(points: NDArray[np.int64], folds: int, *, rng: np.random.Generator) -> dict[int, int]:
+    """The fold of every point, 0 to folds - 1, drawn at random, as even as can be."""
+    names = np.unique(points)
+    return dict(zip(names.tolist(), (rng.permutation(len(names)) % folds).tolist(), strict=True))
+
+
 def point_folds(points: NDArray[np.int64], folds: int, *, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The fold of every run, 0 to folds - 1, drawn at random; all runs of a point share one."""
-    names, owner = np.unique(points, return_inverse=True)
-    fold: NDArray[np.int64] = (rng.permutation(len(names)) % folds)[owner]
-    return fold
+    """The fold of every run: all runs of a point share one."""
+    fold_of = assign_folds(points, folds, rng=rng)
+    return np.array([fold_of[point] for point in points.tolist()], dtype=np.int64)
 
 
 def brier_scores(held_out: pd.DataFrame, *, rng: np.random.Generator) -> pd.DataFrame:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stability.analysis.factors import categorical, is_log, level_text, numeric
+from stability.analysis.cube import one_hot, scale_of, unit_cube
+from stability.analysis.factors import categorical, numeric
 from stability.analysis.verdict import FAILURES
 from stability.records import EventKind, Outcome
 from stability.spec import StudySpec
@@ -190,15 +191,7 @@ def _column(values: pd.Series, log: bool) -> Floats:
 
 
 def unit_parameters(runs: pd.DataFrame, spec: StudySpec) -> pd.DataFrame:
-    """The drawn parameters by run: numbers on the scale they were drawn on, levels as 0 and 1."""
-    columns = {name: _column(runs[name], is_log(spec, name)) for name in numeric(spec, runs)}
-    for name in categorical(spec, runs):
-        texts = np.array([level_text(level) for level in runs[name]], dtype=object)
-        columns |= {f"{name}={level}": (texts == level).astype(float) for level in sorted(set(texts))}
-    return pd.DataFrame(columns, index=runs["run"])
-
-
-def assign_folds(points: Ints, rng: np.random.Generator) -> dict[int, int]:
-    """A fold for every point, drawn at random, as even as can be."""
-    distinct = np.unique(points)
-    return dict(zip(distinct.tolist(), (rng.permutation(len(distinct)) % FOLDS).tolist(), strict=True))
+    """The drawn parameters by run: ranges as places in the unit cube, levels as 0 and 1."""
+    cube = unit_cube(runs, tuple(scale_of(spec, name) for name in numeric(spec, runs)))
+    levels, _ = one_hot(runs, categorical(spec, runs))
+    return pd.DataFrame(np.hstack([cube, levels]), index=runs["run"])

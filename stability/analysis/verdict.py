@@ -68,26 +68,30 @@ def verdict(runs: pd.DataFrame, factor: str | None, comparison: Comparison | Non
     levels cannot.
     """
     stable = _stable_rates(runs, factor)
-    best = stable[stable["estimate"] == stable["estimate"].max()]
     rest = stable[stable["estimate"] < stable["estimate"].max()]
+    levels = tuple(rest[factor]) if factor is not None else ()
     paired = comparison is not None and comparison.crossed
-    below: tuple[str, ...] = ()
-    if factor is not None and comparison is not None and paired:
-        below = tuple(
-            name for name in rest[factor] if all(_is_below(comparison, name, one) for one in best[factor])
-        )
-    elif factor is not None:
-        below = tuple(rest.loc[rest["ci_high"] < best["ci_low"].min(), factor])
+    below = _below(stable, factor, comparison if paired else None) if factor is not None else frozenset()
     failures = pd.concat([rate(runs, outcome).assign(event=str(outcome)) for outcome in FAILURES])
     failures = failures[failures["estimate"] > 0].sort_values("estimate", ascending=False, kind="stable")
     return Verdict(
         factor=factor,
         stable=stable,
-        overlapping=tuple(name for name in rest[factor] if name not in below) if factor is not None else (),
-        separated=below,
+        overlapping=tuple(level for level in levels if level not in below),
+        separated=tuple(level for level in levels if level in below),
         paired=paired,
         failures=failures.reset_index(drop=True),
         unfinished=rate(runs, Outcome.UNFINISHED),
+    )
+
+
+def _below(stable: pd.DataFrame, factor: str, comparison: Comparison | None) -> frozenset[str]:
+    """The levels that are told apart from all of the best: point by point, or else by their intervals."""
+    best = stable[stable["estimate"] == stable["estimate"].max()]
+    if comparison is None:
+        return frozenset(stable.loc[stable["ci_high"] < best["ci_low"].min(), factor])
+    return frozenset(
+        level for level in stable[factor] if all(_is_below(comparison, level, one) for one in best[factor])
     )
 
 

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import t as student_t
 
+from stability.analysis.heldout import assign_folds
 from stability.analysis.landmarks import (
     BOTH,
     DIAGNOSTICS,
@@ -24,7 +25,6 @@ from stability.analysis.landmarks import (
     Flags,
     Floats,
     Landmark,
-    assign_folds,
     landmark_at,
     landmark_steps,
     sample_points,
@@ -93,7 +93,7 @@ def early_warning(
     fixed = runs[~runs["adaptive"].astype(bool)]
     used = sample_points(fixed, MOST_RUNS, rng)
     parameters = unit_parameters(used, spec)
-    fold_of = assign_folds(used["point"].to_numpy(dtype=np.int64), rng)
+    fold_of = assign_folds(used["point"].to_numpy(dtype=np.int64), FOLDS, rng=rng)
     rows: dict[str, list[pd.DataFrame]] = {name: [] for name in TABLES}
     for step in landmark_steps(evaluations, spec.training.steps):
         landmark = landmark_at(

@@ -222,22 +222,27 @@ def _loss(file: str, cohort: PlannedCohort) -> str:
 
 def _cohort_wrongs(store: Store, cohort: PlannedCohort, digests: dict[str, str] | None) -> dict[str, str]:
     """By file: what is wrong with it."""
-    wrong: dict[str, str] = {}
-    folder = store.folder / COHORTS / cohort.id
-    for name, digest in (digests or {}).items():
-        if not _has_digest(store, cohort.id, name, digest):
-            present = current(store.folder, Path(COHORTS, cohort.id, name)).is_file()
-            wrong[name] = "its digest is not the one it was written with" if present else "is missing"
+    wrong = _changed(store, cohort, digests or {})
     for table in TABLES:
         file = f"{table}.parquet"
         if file not in wrong and (reason := _table_wrong(store, cohort, table)):
             wrong[file] = reason
+    looked_at = {*wrong, DIGESTS, *(f"{table}.parquet" for table in TABLES)}
+    folder = store.folder / COHORTS / cohort.id
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         file = path.relative_to(folder).as_posix()
-        if file in wrong or file == DIGESTS or file in {f"{table}.parquet" for table in TABLES}:
-            continue
-        if reason := _file_wrong(path, file, cohort, digests):
+        if file not in looked_at and (reason := _file_wrong(path, file, cohort, digests)):
             wrong[file] = reason
+    return wrong
+
+
+def _changed(store: Store, cohort: PlannedCohort, digests: dict[str, str]) -> dict[str, str]:
+    """The files that are not as they were written."""
+    wrong = {}
+    for name, digest in digests.items():
+        if not _has_digest(store, cohort.id, name, digest):
+            present = current(store.folder, Path(COHORTS, cohort.id, name)).is_file()
+            wrong[name] = "its digest is not the one it was written with" if present else "is missing"
     return wrong
 
 

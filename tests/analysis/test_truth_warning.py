@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from stability.analysis.landmarks import BOTH, Landmark, assign_folds
+from stability.analysis.heldout import assign_folds
+from stability.analysis.landmarks import BOTH, FOLDS, Landmark
 from stability.analysis.out_of_fold import FALSE_STOPS, auc, out_of_fold
 from stability.analysis.warning import compute_saved, stops
 
@@ -34,7 +35,7 @@ def made(
     shared = np.sqrt(alike) * np.repeat(generator.normal(size=points), seeds)
     told = shift * failed + shared + np.sqrt(1 - alike) * generator.normal(size=len(failed))
     names = np.repeat(np.arange(points), seeds)
-    fold_of = assign_folds(names, generator)
+    fold_of = assign_folds(names, FOLDS, rng=generator)
     features = np.column_stack([told, generator.normal(size=(len(failed), noise))])
     return Made(features, failed, names, np.array([fold_of[point] for point in names]))
 

@@ -198,6 +198,7 @@ def test_a_search_shows_counts_and_no_rate(make_study: MakeStudy, tmp_path: Path
     assert not re.search(r"\[\.?\d[^\]]*, [^\]]*\]", parsed.said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "space",
     [{"lr": Range(low=1e-4, high=1e-2, log=True)}, {"loss": Choice(values=("hinge", "minimax"))}, {}],
@@ -223,6 +224,7 @@ def test_one_point_has_estimates_without_intervals(make_study: MakeStudy, tmp_pa
     assert "[no interval]" in parsed.said
 
 
+@pytest.mark.slow
 def test_a_run_without_filmstrip_has_its_curves(make_study: MakeStudy, tmp_path: Path) -> None:
     frames = make_study(design=Design(points=2, seeds=1, cross=()))
     for picture in frames.folder.rglob("*.png"):
@@ -250,6 +252,7 @@ def test_latent_views_stand_with_their_coordinates_and_outcomes(parsed: Page) ->
     assert "each row goes from one fixed point to another along the great circle" in parsed.said
 
 
+@pytest.mark.slow
 def test_a_study_without_latent_views_says_nothing_of_them(make_study: MakeStudy, tmp_path: Path) -> None:
     frames = make_study(design=Design(points=2, seeds=1, cross=()))
     for picture in frames.folder.rglob("latent/*.png"):
@@ -259,6 +262,7 @@ def test_a_study_without_latent_views_says_nothing_of_them(make_study: MakeStudy
     assert not [attrs for attrs in parsed.all("img") if attrs["alt"].startswith("Latent view")]
 
 
+@pytest.mark.slow
 def test_a_lone_seed_is_not_compared(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=2, seeds=1, cross=())), tmp_path)
     assert "made of its latent space in the end. 6 walks" in parsed.said
@@ -270,6 +274,7 @@ def test_the_page_stays_small(page: Path) -> None:
     assert page.stat().st_size < 8_000_000
 
 
+@pytest.mark.slow
 def test_runs_that_stop_early_are_pointed_out(make_study: MakeStudy, tmp_path: Path) -> None:
     training = Training(steps=1000, stop_on=("diverged", "saturated"))
     parsed = written(make_study(design=Design(points=2, seeds=1), training=training), tmp_path)
@@ -277,12 +282,14 @@ def test_runs_that_stop_early_are_pointed_out(make_study: MakeStudy, tmp_path: P
     assert "Runs that were stopped early keep their label" in parsed.said
 
 
+@pytest.mark.slow
 def test_the_replay_command_is_the_caller_s_and_quoted(make_study: MakeStudy, tmp_path: Path) -> None:
     frames = make_study(design=Design(points=1, seeds=1, cross=()))
     out = write_report(frames, tmp_path / "page.html", replay_command="again {run} in {folder}")
     assert f"again {frames.runs['run'].iloc[0]} in " in Page(out).said
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_page(make_study: MakeStudy, tmp_path: Path) -> None:
     frames = make_study(design=Design(points=2, seeds=1))
     first, second = (write_report(frames, tmp_path / name).read_bytes() for name in ("a.html", "b.html"))

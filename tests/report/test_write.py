@@ -29,6 +29,8 @@ from stability.report import write as writing
 from stability.report.words import interval, share
 from stability.spec import Design
 
+pytestmark = pytest.mark.slow
+
 MakeStudy = Callable[..., StudyFrames]
 KINDS = ("html", "json", "csv")
 

@@ -141,28 +141,30 @@ def _first_block(autopsies: Autopsies, what: str, had: str) -> Block:
 
 
 def _first_finding(first: pd.DataFrame, what: str) -> str:
-    rows = {
-        (row["quantity"], row["group"]): row for row in first.to_dict("records") if pd.notna(row["ci_low"])
-    }
-    ahead = []
-    for name in NAMES:
-        case, control = rows.get((name, CASE)), rows.get((name, CONTROL))
-        if case is not None and control is not None and case["ci_low"] > control["ci_high"]:
-            ahead.append((case["estimate"], name, case, control))
-    if not any(group == CASE for _, group in rows):
+    known = first[first["ci_low"].notna()]
+    cases, controls = (
+        {row["quantity"]: row for row in known[known["group"] == group].to_dict("records")}
+        for group in (CASE, CONTROL)
+    )
+    if not cases:
         return "Not estimable: too few runs have enough healthy values before the onset."
-    if not any(group == CONTROL for _, group in rows):
+    if not controls:
         return "Not estimable: too few runs come to no harm to tell how often the same is seen for nothing."
+    ahead = [
+        name
+        for name in NAMES
+        if name in cases and name in controls and cases[name]["ci_low"] > controls[name]["ci_high"]
+    ]
     if not ahead:
         return (
             f"Nothing is seen to move before a {what} more often than in runs that come to no harm: "
             "no interval stands apart from its control's."
         )
     told = [
-        f"{SPOKEN[name]} in {_told(case)} of the runs, {number(round(float(case['lead_median'])))} steps "
-        "ahead in "
-        f"the median (in those without harm: {_told(control)})"
-        for _, name, case, control in sorted(ahead, key=lambda found: -found[0])
+        f"{SPOKEN[name]} in {_told(cases[name])} of the runs, "
+        f"{number(round(float(cases[name]['lead_median'])))} steps ahead in the median "
+        f"(in those without harm: {_told(controls[name])})"
+        for name in sorted(ahead, key=lambda name: -cases[name]["estimate"])
     ]
     return f"Moved before a {what} more often than in runs that come to no harm: {listed(told)}."
 

@@ -43,23 +43,28 @@ def versus_headline(result: Versus) -> list[str]:
     return [*sentences, f"That is {words}: {bounds}."]
 
 
+CLOUDING = (
+    (
+        ("outcomes.",),
+        "The two were labelled with other thresholds: part of a difference may be the label.",
+    ),
+    (
+        ("training.steps",),
+        "The two have other horizons: a longer one gives runs more time to fail and to learn.",
+    ),
+    (
+        ("dataset", "image_size", "recording.samples"),
+        "The two were measured on other data, sizes of images or numbers of samples: FID ratios do not "
+        "compare.",
+    ),
+)
+"""Settings, or how their names begin, and what they do to a comparison where they differ."""
+
+
 def versus_cautions(result: Versus) -> list[str]:
     """Why a difference may not come from what the reader has in mind."""
     changed = set(result.settings["setting"])
-    sentences = []
-    if any(name.startswith("outcomes.") for name in changed):
-        sentences.append(
-            "The two were labelled with other thresholds: part of a difference may be the label."
-        )
-    if "training.steps" in changed:
-        sentences.append(
-            "The two have other horizons: a longer one gives runs more time to fail and to learn."
-        )
-    if {"dataset", "image_size", "recording.samples"} & changed:
-        sentences.append(
-            "The two were measured on other data, sizes of images or numbers of samples: FID ratios do not "
-            "compare."
-        )
+    sentences = [text for names, text in CLOUDING if any(name.startswith(names) for name in changed)]
     lists = [name for name in _lists(result) if f"space.{name}" in changed]
     sentences += [_of_levels(result, name) for name in lists]
     drawn = {name for name in changed if name.startswith("space.")} - {f"space.{name}" for name in lists}
