@@ -18,6 +18,7 @@ from stability.analysis.boxes import SafeBoxes, safe_boxes
 from stability.analysis.budget import best_of
 from stability.analysis.comparisons import Comparison, compare_levels
 from stability.analysis.costs import costs_by
+from stability.analysis.early_stops import EarlyStops, early_stops
 from stability.analysis.factors import crossed_factors
 from stability.analysis.frames import StudyFrames
 from stability.analysis.importance import Importance, importance
@@ -60,6 +61,7 @@ class Findings:
     autopsies: tuple[Autopsies, ...]
     """For each of AUTOPSIED."""
     warning: EarlyWarning
+    early_stops: EarlyStops
     variance: Variance
     budget: pd.DataFrame
     sensitivity: Sensitivity
@@ -135,6 +137,7 @@ def _findings(study: Study, factor: str) -> Findings:
         warning=early_warning(
             runs, frames.records_at_visits(list(FROM_RECORDS)), visits, events, spec=spec, rng=_rng(4)
         ),
+        early_stops=stops_of(frames),
         variance=variance_shares(shared, factor),
         budget=best_of(shared, factor),
         sensitivity=sensitivity(
@@ -145,6 +148,18 @@ def _findings(study: Study, factor: str) -> Findings:
             horizon=frames.plan.horizon,
             rng=_rng(5),
         ),
+    )
+
+
+def stops_of(frames: StudyFrames) -> EarlyStops:
+    """The early stop on trial on a study's runs; those that `sensitivity` draws, where both draw."""
+    return early_stops(
+        frames.runs,
+        _histories_of(frames),
+        thresholds=frames.spec.outcomes,
+        horizon=frames.plan.horizon,
+        rng=_rng(5),
+        stop_on=frames.spec.training.stop_on,
     )
 
 

@@ -1,8 +1,9 @@
 """What ends a run's quiet course first, how many are in an event at each visit, and who recovers.
 
-A finished run is followed to the horizon unless something in the list of ends happens first, so nothing is
-censored before the horizon: Aalen and Johansen's cumulative incidence is the plain share of runs (tested
-equal to statsmodels'), and a band is `rate`'s interval, which holds for runs that share points.
+A finished run is followed to the horizon unless something in the list of ends happens first, and an early
+stop is one of them: it competes. So nothing is censored before the horizon: Aalen and Johansen's cumulative
+incidence is the plain share of runs (tested equal to statsmodels'), and a band is `rate`'s interval, which
+holds for runs that share points.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import CensoredData, ecdf
 
+from stability.analysis.aftermath import HALTED, aftermath, median_wait, waits
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
-from stability.analysis.survival import first_onsets, last_seen
+from stability.analysis.survival import first_onsets, last_seen, was_halted
 from stability.records import EventKind, Outcome
 
-STOPPED = "stopped early"
+STOPPED = HALTED
 """Stands for an early stop that no other end explains."""
 
 ONE_KIND = "nothing competes: fewer than two kinds of end were seen"
@@ -54,8 +55,11 @@ class Incidence:
     (which cannot recover by definition) and `lost` (all others); of the lost, `recovered` and `stopped` (for
     that event, still in it); `median_steps, median_reason`, and `rate`'s columns for the share of the lost
     without the stopped that recovered. That has no value once any was stopped: who recovers at once is never
-    stopped, so the others' share would flatter. `median_steps` is Kaplan-Meier's over the lost, from onset; a
-    run that was stopped counts as waited for until then."""
+    stopped, so the others' share would flatter. `median_steps` is the wait from onset by which half of all
+    the lost had recovered, a stop and a divergence being ends of their own."""
+    after: pd.DataFrame
+    """Of the lost, which end came first after the first event (`aftermath.AFTER`), as ends that compete: the
+    factor, `since, end, at_risk, runs` and `rate`'s columns for its cumulative incidence."""
     reason: str
     """Why `ends` is empty, or empty."""
 
@@ -76,7 +80,7 @@ def incidence(
     kinds = [name for name in _candidates(kind) if (first[ENDS] == name).any()]
     reason = (NO_RUNS if runs.empty else ADAPTIVE) if fixed.empty else ONE_KIND if len(kinds) < 2 else ""
     stages = _stages(fixed, events, kind, visits)
-    ends, prevalence, recoveries = [], [], []
+    ends, prevalence, recoveries, after = [], [], [], []
     for level, group in fixed.groupby(factor, sort=False, dropna=False):
         named = {factor: level}
         rows = group.index.to_numpy()
@@ -86,13 +90,16 @@ def incidence(
             mask = happened & (here[ENDS] == name).to_numpy()[:, None]
             ends += [row | named | {ENDS: name} for row in _rates(group, mask, visits, confidence)]
         prevalence += [row | named for row in _rates(group, stages[rows], visits, confidence)]
-        recoveries.append(_recovery(group, events, kind, confidence) | named)
+        recovery, followed = _recovery(group, events, kind, confidence, visits)
+        recoveries.append(recovery | named)
+        after += [row | named for row in followed]
     return Incidence(
         factor=factor,
         kind=kind,
         ends=pd.DataFrame(ends, columns=[factor, ENDS, "step", "runs", *COLUMNS]),
         prevalence=pd.DataFrame(prevalence, columns=[factor, "step", *COLUMNS]),
         recoveries=pd.DataFrame(recoveries, columns=[factor, *_RECOVERY, *COLUMNS]),
+        after=pd.DataFrame(after, columns=[factor, *_AFTER, *COLUMNS]),
         reason=reason,
     )
 
@@ -107,7 +114,7 @@ def first_ends(runs: pd.DataFrame, events: pd.DataFrame, kind: str) -> pd.DataFr
     for name in dict.fromkeys([kind, str(EventKind.SATURATION)]):
         steps[name] = first_onsets(runs, events, name)
     steps[str(Outcome.DIVERGED)] = (last_seen(runs) + 1).where(diverged)
-    steps[STOPPED] = runs["step"].astype("float64").where(runs["stopped"].astype(bool) & ~diverged)
+    steps[STOPPED] = runs["step"].astype("float64").where(was_halted(runs))
     filled = steps.fillna(np.inf)
     earliest = filled.min(axis=1)
     place = filled.to_numpy().argmin(axis=1) if len(filled) else np.array([], dtype=int)
@@ -118,6 +125,8 @@ def first_ends(runs: pd.DataFrame, events: pd.DataFrame, kind: str) -> pd.DataFr
 
 
 _RECOVERY = ("had", "never_good", "lost", "recovered", "stopped", "median_steps", "median_reason")
+
+_AFTER = ("since", "end", "at_risk", "runs")
 
 
 def _candidates(kind: str) -> list[str]:
@@ -154,7 +163,10 @@ def _stages(
     return inside & ~gone
 
 
-def _recovery(runs: pd.DataFrame, events: pd.DataFrame, kind: str, confidence: float) -> dict[str, object]:
+def _recovery(
+    runs: pd.DataFrame, events: pd.DataFrame, kind: str, confidence: float, visits: NDArray[np.int64]
+) -> tuple[dict[str, object], list[dict[str, object]]]:
+    """A row of `Incidence.recoveries` and rows of `Incidence.after`."""
     of_kind = events[(events["kind"] == kind) & events["run"].isin(runs["run"])]
     first = of_kind.sort_values("onset", kind="stable").drop_duplicates("run").set_index("run")
     never = first["evidence"].astype(str).str.startswith(NEVER_GOOD)
@@ -169,8 +181,9 @@ def _recovery(runs: pd.DataFrame, events: pd.DataFrame, kind: str, confidence: f
         row |= dict.fromkeys(("estimate", "ci_low", "ci_high"), np.nan) | {"reason": reason}
     elif lost.empty:
         row["reason"] = NEVER_WELL if len(first) else NONE_TO_RECOVER
-    median, median_reason = _median_wait(lost["run"].map(first["onset"]), recovery, last_seen(lost))
-    return {
+    met = waits(lost, first)
+    median = median_wait(met, visits)
+    counted = {
         **row,
         "had": len(first),
         "never_good": int(never.sum()),
@@ -178,18 +191,6 @@ def _recovery(runs: pd.DataFrame, events: pd.DataFrame, kind: str, confidence: f
         "recovered": int(recovered.sum()),
         "stopped": int(stopped.sum()),
         "median_steps": median,
-        "median_reason": row["reason"] if lost.empty else median_reason,
+        "median_reason": row["reason"] if lost.empty else NOT_HALF if np.isnan(median) else "",
     }
-
-
-def _median_wait(onset: pd.Series, recovery: pd.Series, last: pd.Series) -> tuple[float, str]:
-    """Median of the steps to recovery; a run that did not recover was waited for up to its last step."""
-    if onset.empty:
-        return np.nan, NONE_TO_RECOVER
-    seen = recovery.notna().to_numpy()
-    start = onset.to_numpy(dtype="float64")
-    until = recovery.fillna(0).to_numpy(dtype="float64")
-    wait = np.where(seen, until - start, np.maximum(last.to_numpy() - start, 0.0))
-    curve = ecdf(CensoredData(uncensored=wait[seen], right=wait[~seen])).sf
-    below = curve.probabilities <= 0.5
-    return (float(curve.quantiles[below][0]), "") if below.any() else (np.nan, NOT_HALF)
+    return counted, list(aftermath(met, visits, confidence=confidence))

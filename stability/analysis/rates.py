@@ -64,7 +64,7 @@ def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95
         return _row(estimate, (float(interval.low), float(interval.high)), len(sizes), n_runs, "")
     if len(sizes) == 1:
         return _row(estimate, (np.nan, np.nan), 1, n_runs, ONE_POINT)
-    bounds = _wilson(estimate, effective_runs(counts, sizes), _quantile(confidence, len(sizes)))
+    bounds = wilson(estimate, effective_runs(counts, sizes), _quantile(confidence, len(sizes)))
     return _row(estimate, bounds, len(sizes), n_runs, "")
 
 
@@ -115,6 +115,15 @@ def effective_runs(counts: NDArray[np.int64], sizes: NDArray[np.int64]) -> float
     return n_runs / (weight * float(np.clip(clustered / independent, 1.0, most)) + (1 - weight) * most)
 
 
+def wilson(estimate: float, n: float, quantile: float) -> tuple[float, float]:
+    """Wilson's score interval at a number of runs that need not be whole."""
+    scale = 1 + quantile**2 / n
+    centre = (estimate + quantile**2 / (2 * n)) / scale
+    half = quantile / scale * np.sqrt(estimate * (1 - estimate) / n + quantile**2 / (4 * n**2))
+    low, high = max(0.0, centre - half), min(1.0, centre + half)
+    return float(min(low, estimate)), float(max(high, estimate))  # an end at 0 or 1 is missed by rounding
+
+
 def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     """1 for the runs that have an event, 0 for the others; `event` and errors as `rate` has them."""
     if isinstance(event, pd.Series):
@@ -124,15 +133,6 @@ def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     if column.isna().any():
         raise ValueError(f"{column.name}: {int(column.isna().sum())} runs have no value")
     return column.astype(bool).astype(int)
-
-
-def _wilson(estimate: float, n: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score interval at a number of runs that need not be whole."""
-    scale = 1 + quantile**2 / n
-    centre = (estimate + quantile**2 / (2 * n)) / scale
-    half = quantile / scale * np.sqrt(estimate * (1 - estimate) / n + quantile**2 / (4 * n**2))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return float(min(low, estimate)), float(max(high, estimate))  # an end at 0 or 1 is missed by rounding
 
 
 def _quantile(confidence: float, n_points: int) -> float:

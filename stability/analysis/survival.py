@@ -24,6 +24,7 @@ from scipy.special import expit, logit
 from scipy.stats import t as student_t
 
 from stability.analysis.lifetables import (
+    Courses,
     Floats,
     LifeTable,
     greenwood,
@@ -35,7 +36,7 @@ from stability.analysis.lifetables import (
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT
 from stability.records import Outcome
 
-_CURVE = ("step", "at_risk", "events", "censored")
+_CURVE = ("step", "at_risk", "events", "stopped", "censored")
 
 NO_VISITS = "not estimable: no visits"
 UNSEEN = "not estimable: no run is left to be seen"
@@ -56,8 +57,9 @@ class Survival:
     family: int
     """Number of pairs of levels, for all of which the intervals of `differences` hold at once."""
     curves: pd.DataFrame
-    """Kaplan-Meier at each visit: the factor, `step, at_risk, events` (there), `censored` (last seen there,
-    without the event) and `rate`'s columns."""
+    """Share of runs without the event at each visit, which a stop competes with: the factor, `step, at_risk,
+    events` (there), `stopped` (there, without the event), `censored` (else last seen there without it) and
+    `rate`'s columns."""
     at_risk: pd.DataFrame
     """At 0 and some visits: the factor, `step, at_risk, events` (by then)."""
     means: pd.DataFrame
@@ -110,9 +112,10 @@ def time_to_event(
     """Estimate the time to a run's first event of a kind at each level of a factor.
 
     Every run is at risk from its first step. One that ends without the event leaves at its last visit: at
-    the horizon, stopped early, or diverged (its last visit before that). All estimates take runs that leave
-    to be as prone to the event as those that stay, which one that diverges need not be: so `n_left` and
-    `comparable`. Adaptive runs are left out.
+    the horizon, or diverged (its last visit before that). All estimates take these to be as prone to the
+    event as those that stay, which one that diverges need not be. An early stop is an end that competes with
+    the event: a run that was stopped never has it, as far as this study's training goes. Both count in
+    `n_left` and for `comparable`. Adaptive runs are left out.
     """
     visits = np.unique(evaluations["step"].to_numpy(dtype=np.int64))
     fixed = runs[~runs["adaptive"].astype(bool)]
@@ -149,13 +152,19 @@ def last_seen(runs: pd.DataFrame) -> pd.Series:
     return step.where(~diverged, np.minimum(step, bad - 1))
 
 
+def was_halted(runs: pd.DataFrame) -> pd.Series:
+    """Whether a run was stopped although it had not diverged: training on was possible."""
+    return runs["stopped"].astype(bool) & (runs["outcome"] != Outcome.DIVERGED)
+
+
 def _levels(runs: pd.DataFrame, onsets: pd.Series, visits: NDArray[np.int64], factor: str) -> list[_Level]:
     names, codes = np.unique(runs["point"].to_numpy(), return_inverse=True)
-    last = last_seen(runs).to_numpy()
+    last, halted = last_seen(runs).to_numpy(), was_halted(runs).to_numpy()
     found = []
     for level, group in runs.reset_index(drop=True).groupby(factor, sort=False, dropna=False):
         rows = group.index.to_numpy()
-        table = life_table(codes[rows], onsets.to_numpy()[rows], last[rows], visits, len(names))
+        known = Courses(codes[rows], onsets.to_numpy()[rows], last[rows], halted[rows])
+        table = life_table(known, visits, len(names))
         members = np.isin(np.arange(len(names)), codes[rows])
         found.append(_Level(str(level), table, survival(table), influence(table), members, len(rows)))
     return found
@@ -163,13 +172,15 @@ def _levels(runs: pd.DataFrame, onsets: pd.Series, visits: NDArray[np.int64], fa
 
 def _curve(level: _Level, confidence: float) -> pd.DataFrame:
     at_risk, events = level.table.at_risk.sum(axis=0), level.table.events.sum(axis=0)
+    stops = level.table.stops.sum(axis=0)
     frame = pd.DataFrame(
         {
             "level": level.level,
             "step": level.table.visits,
             "at_risk": at_risk.astype(int),
             "events": events.astype(int),
-            "censored": -np.diff(at_risk, append=0).astype(int) - events.astype(int),
+            "stopped": stops.astype(int),
+            "censored": -np.diff(at_risk, append=0).astype(int) - (events + stops).astype(int),
             "estimate": level.curve,
             "n_points": level.n_points,
             "n_runs": level.n_runs,

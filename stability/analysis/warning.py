@@ -177,8 +177,10 @@ def _rule(landmark: Landmark, used: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(rows)
 
 
-def compute_saved(used: pd.DataFrame, stopped: pd.Series, step: int) -> pd.DataFrame:
+def compute_saved(used: pd.DataFrame, stopped: pd.Series, step: int | pd.Series) -> pd.DataFrame:
     """Share of all updates of both networks that come after a step in the runs that are stopped there.
+
+    `step` is the same for all runs or, by the index of `used`, each one's own.
 
     One row with the columns of `rate`; `stopped` holds booleans by the index of `used`, for some of its rows.
     The share is a ratio of sums over points: its linearised variance gives an interval on the logit scale,

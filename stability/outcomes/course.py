@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -37,6 +37,10 @@ class Visits:
 
     def __len__(self) -> int:
         return len(self.step)
+
+    def first(self, n: int) -> Visits:
+        """The first n visits."""
+        return Visits(**{column.name: getattr(self, column.name)[:n] for column in fields(self)})
 
     @property
     def modes_share(self) -> Floats:

@@ -42,7 +42,11 @@ def stop_reason(history: History, thresholds: Thresholds, stop_on: Collection[st
     Only a divergence, a saturation and a collapse can stop a run, and the last two only once they have
     lasted `persist` visits: a run that loses modes at one visit may be good again at the next.
     """
-    course = course_of(history)
+    return course_stop_reason(course_of(history), thresholds, stop_on)
+
+
+def course_stop_reason(course: Course, thresholds: Thresholds, stop_on: Collection[str]) -> Outcome | None:
+    """The same of a run whose visits are already derived."""
     outcome, _ = decide(course, thresholds)
     if outcome not in STOPPING or outcome not in stop_on:
         return None

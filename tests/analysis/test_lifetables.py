@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.stats import CensoredData, ecdf
 
 from stability.analysis.lifetables import (
+    Courses,
     LifeTable,
     greenwood,
     influence,
@@ -19,9 +20,13 @@ from stability.analysis.lifetables import (
 VISITS = np.array([100, 200, 300, 400])
 
 
-def table_of(onset: list[float], last: list[float], point: list[int] | None = None) -> LifeTable:
+def table_of(
+    onset: list[float], last: list[float], point: list[int] | None = None, stopped: list[bool] | None = None
+) -> LifeTable:
     places = np.arange(len(onset)) if point is None else np.array(point)
-    return life_table(places, np.array(onset), np.array(last), VISITS, int(places.max()) + 1)
+    halted = np.zeros(len(onset), dtype=bool) if stopped is None else np.array(stopped)
+    runs = Courses(places, np.array(onset, dtype=float), np.array(last, dtype=float), halted)
+    return life_table(runs, VISITS, int(places.max()) + 1)
 
 
 RUNS = st.lists(
@@ -49,7 +54,8 @@ def test_an_event_between_visits_counts_at_the_later_one_and_after_the_last_not_
 
 
 def test_no_visits_make_an_empty_table() -> None:
-    table = life_table(np.array([0]), np.array([np.nan]), np.array([50.0]), np.array([], dtype=np.int64), 1)
+    runs = Courses(np.array([0]), np.array([np.nan]), np.array([50.0]), np.array([True]))
+    table = life_table(runs, np.array([], dtype=np.int64), 1)
     assert survival(table).shape == (0,)
 
 
@@ -110,3 +116,49 @@ def test_without_censoring_the_restricted_mean_is_the_mean_time(runs: list[tuple
     onset = np.array([run[0] for run in runs])
     curve = survival(table_of(onset.tolist(), [400.0] * len(runs)))
     assert restricted_mean(curve, VISITS) == pytest.approx(np.where(np.isnan(onset), 400, onset).mean())
+
+
+def test_a_stop_counts_at_the_last_visit_and_an_event_before_it_wins() -> None:
+    table = table_of([np.nan, 200, np.nan], [250, 200, 400], stopped=[True, True, False])
+    np.testing.assert_array_equal(table.stops, [[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(table.events, [[0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(table.at_risk, [[1, 1, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1]])
+
+
+def test_a_stop_competes_where_a_loss_from_sight_does_not() -> None:
+    """Of four runs two leave at 100 and one of the others has the event: one of four, or one of two."""
+    onset, last = [np.nan, np.nan, 200, np.nan], [100, 100, 400, 400]
+    assert survival(table_of(onset, last)).tolist() == [1, 0.5, 0.5, 0.5]
+    stopped = [True, True, False, False]
+    assert survival(table_of(onset, last, stopped=stopped)).tolist() == [1, 0.75, 0.75, 0.75]
+    every = survival(table_of([np.nan, 100], [100, 400], stopped=[True, False]))
+    assert every.tolist() == [0.5, 0.5, 0.5, 0.5]
+
+
+@settings(deadline=None)
+@given(RUNS, st.data())
+def test_where_only_stops_take_runs_away_survival_is_the_plain_share(
+    runs: list[tuple[float, float]], data: st.DataObject
+) -> None:
+    onset, _ = drawn(runs)
+    stopped = data.draw(st.lists(st.booleans(), min_size=len(runs), max_size=len(runs)))
+    last = np.where(stopped, 250.0, 400.0)
+    met = onset <= last
+    curve = survival(table_of(np.where(met, onset, np.nan).tolist(), last.tolist(), stopped=stopped))
+    shares = [1 - (met & (onset <= visit)).mean() for visit in VISITS]
+    np.testing.assert_allclose(curve, shares, atol=1e-12)
+
+
+def test_with_stops_influence_is_the_derivative_as_well() -> None:
+    table = table_of(
+        [200, np.nan, 300, np.nan, 400, np.nan],
+        [400, 200, 400, 250, 400, 400],
+        point=[0, 0, 1, 1, 2, 2],
+        stopped=[False, True, False, False, False, False],
+    )
+    assert table.stops.sum() == 1
+    step = 1e-6
+    for place in range(3):
+        moved = survival(table, 1 + step * np.eye(3)[place])
+        slope = (np.log(moved) - np.log(survival(table))) / step
+        np.testing.assert_allclose(slope, influence(table)[place], atol=1e-5)

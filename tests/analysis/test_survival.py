@@ -83,6 +83,18 @@ def losing(n_lost: int, n_points: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return runs, events
 
 
+def test_a_stopped_run_stays_in_the_count_as_one_without_the_event() -> None:
+    """Ten of 40 collapse at 300 and 10 others were stopped at 200: a quarter has it, not a third."""
+    curves = time_to_event(*losing(10, 40), visits_of(), "loss").curves
+    stopped, whole = (curves[curves["loss"] == loss].set_index("step") for loss in "ab")
+    assert stopped["at_risk"].tolist() == [40, 40, 30, 20]
+    assert stopped["stopped"].tolist() == [0, 10, 0, 0]
+    assert stopped["censored"].tolist() == [*whole["censored"].tolist()[:3], 20]
+    for step in VISITS:
+        assert stopped.loc[step, "estimate"] == pytest.approx(whole.loc[step, "estimate"])
+    assert stopped.loc[400, "ci_low"] < 0.75 < stopped.loc[400, "ci_high"]
+
+
 @pytest.mark.parametrize(("n_lost", "comparable"), [(0, True), (4, True), (5, False)])
 def test_levels_are_compared_only_where_few_runs_leave_early(n_lost: int, comparable: bool) -> None:
     result = time_to_event(*losing(n_lost, 40), visits_of(), "loss")

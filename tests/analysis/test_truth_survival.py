@@ -50,6 +50,7 @@ class World:
                 "loss": np.tile(np.repeat(np.arange(levels), SEEDS), POINTS),
                 "adaptive": False,
                 "outcome": np.where(end < VISITS[-1], "diverged", "stable"),
+                "stopped": False,
                 "step": np.minimum(end, VISITS[-1]),
                 "divergence_step": pd.array(np.where(end < VISITS[-1], np.ceil(end), -1), dtype="Int64"),
             }

@@ -10,6 +10,7 @@ from stability.report.blocks import Block, Section
 from stability.report.sections.autopsies import autopsy_blocks
 from stability.report.sections.comparisons import comparisons_blocks
 from stability.report.sections.costs import costs_blocks, subbox_blocks
+from stability.report.sections.early_stops import early_stop_blocks
 from stability.report.sections.importance import importance_blocks
 from stability.report.sections.maps import map_block
 from stability.report.sections.outcomes import count_block, rate_block
@@ -36,7 +37,7 @@ def sections_of(estimates: Estimates) -> list[Section]:
             _section("map", "Where it is stable", _maps(study, found)),
             _section("matters", "What matters", importance_blocks(study, found.importance)),
             _section("autopsies", "How it goes wrong", _autopsies(study, found)),
-            _section("warning", "Early warning", warning_blocks(study, found.warning)),
+            _section("warning", "Early warning", _warning(study, found)),
             _section("trust", "How far to trust it", _trust(study, found)),
         ]
     return [section for section in sections if section.blocks]
@@ -80,6 +81,11 @@ def _maps(study: Study, found: Findings) -> list[Block]:
 def _autopsies(study: Study, found: Findings) -> Iterable[Block]:
     for autopsies in found.autopsies:
         yield from autopsy_blocks(study, autopsies)
+
+
+def _warning(study: Study, found: Findings) -> Iterable[Block]:
+    yield from warning_blocks(study, found.warning)
+    yield from early_stop_blocks(study, found.early_stops)
 
 
 def _trust(study: Study, found: Findings) -> Iterable[Block]:

@@ -7,37 +7,48 @@ from typing import Any
 
 import pandas as pd
 
+from stability.analysis.aftermath import AFTER
 from stability.analysis.incidence import Incidence
 from stability.analysis.study import ALL, Study
 from stability.analysis.survival import MOST_LEFT, Survival
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block, Cell, Head, Table, rate_cell
 from stability.report.figures.survival import difference_forest, end_curves, survival_curves
 from stability.report.svg import inline_svg
 from stability.report.words import NOTHING, interval, listed, number, plural, share
 
 CENSORING = (
     "Kaplan-Meier takes runs that leave to be as prone to a {kind} as those that stay, which a run that "
-    "diverges or is stopped early need not be."
+    "diverges need not be."
+)
+
+STOPS_COMPETE = (
+    " {stopped} stopped early without a {kind}. A stop competes with it: such a run counts as one that never "
+    "has it (Aalen and Johansen’s cumulative incidence, taken from 1), so that a share is that of this "
+    "study with its early stop, not of runs left to train on."
 )
 
 CURVES_NOTE = (
     "Left: Kaplan-Meier curves, which can change at visits only. A run leaves the count when it ends "
-    "without the event: at the horizon, stopped early, or diverged; a tick on a curve marks such losses"
-    f" before the horizon. {CENSORING} Beside the end of each curve: its 95% interval there, from the "
-    "variance between points. The numbers below count the runs still seen and free of the event. Right: runs "
-    "that are in the event at a visit, of all runs; the curve falls when runs recover or diverge."
+    "without the event, at the horizon or diverged; a tick on a curve marks such losses"
+    f" before the horizon. {CENSORING}{{stops}} Beside the end of each curve: its 95% interval there, from "
+    "the variance between points. The numbers below count the runs still seen and free of the event. Right: "
+    "runs that are in the event at a visit, of all runs; the curve falls when runs recover or diverge, and a "
+    "run that was stopped stays as it was."
 )
 
 RECOVERY_NOTE = (
     "A run that was never good has a {kind} only because that lasts to its last visit, so who recovers is "
     "asked of the others, by their first {kind}; one that diverges without recovering counts as not "
     "recovered. Where any run was stopped for its {kind}, no share is given: a run is stopped only if it did "
-    "not recover at once, so that the share among the others would be too high."
+    "not recover at once, so that the share among the others would be too high. The last table follows the "
+    "same runs from the event on: there recovery, an early stop and a divergence compete, and only the "
+    "horizon takes runs from sight (Aalen and Johansen); the median wait goes by it, too."
 )
 
 MEANS_NOTE = (
     "The mean number of steps without the event up to the last visit is the area under the curve on the"
-    f" left above. {CENSORING} So a pair is not put into words where more than {MOST_LEFT:.0%} of the runs "
+    f" left above. {CENSORING} A run that was stopped counts as one without a {{kind}} from then on, and as "
+    f"one that left. So a pair is not put into words where more than {MOST_LEFT:.0%} of the runs "
     "of either level left before the last visit without the event. A filled diamond is a difference whose "
     "interval leaves out zero; an open circle is one whose interval does not. The intervals hold for all "
     "pairs at once (Bonferroni) and rest on the points, which the levels share in a crossed study."
@@ -45,8 +56,10 @@ MEANS_NOTE = (
 
 ENDS_NOTE = (
     "Each run counts once, under what it met first; at the same visit, {kind} comes before saturation, "
-    "and both before a divergence or a stop. Bands are 95% Wilson intervals for runs that share points."
-    " The lines of a panel add up to the share of runs that met any of these."
+    "and both before a divergence or a stop. The ends compete, an early stop among them: none takes a run "
+    "out of the count, so that a line is a cumulative incidence (Aalen and Johansen). Bands are 95% Wilson "
+    "intervals for runs that share points. The lines of a panel add up to the share of runs that met any of "
+    "these."
 )
 
 
@@ -81,7 +94,11 @@ def _curves(survival: Survival, incidence: Incidence, levels: Sequence[str]) -> 
         finding=_curve_finding(survival, incidence),
         figure=inline_svg(figure, f"time-to-{_slug(kind)}", alt),
         note=_curves_note(survival, incidence),
-        tables=(_mean_table(survival, levels), _recovery_table(incidence, levels)),
+        tables=(
+            _mean_table(survival, levels),
+            _recovery_table(incidence, levels),
+            *_after_tables(incidence, levels),
+        ),
         data=survival.curves,
     )
 
@@ -120,7 +137,10 @@ def _recovery_sentences(recoveries: pd.DataFrame) -> list[str]:
 
 def _curves_note(survival: Survival, incidence: Incidence) -> str:
     recovery = f" {RECOVERY_NOTE}" if incidence.recoveries["had"].any() else ""
-    return f"{CURVES_NOTE}{recovery}".format(kind=survival.kind)
+    n_stopped = int(survival.curves["stopped"].sum())
+    stopped = f"{plural(n_stopped, 'run')} {'was' if n_stopped == 1 else 'were'}"
+    stops = STOPS_COMPETE.format(stopped=stopped, kind=survival.kind) if n_stopped else ""
+    return f"{CURVES_NOTE}{recovery}".format(kind=survival.kind, stops=stops)
 
 
 def _differences(survival: Survival) -> Block:
@@ -285,6 +305,29 @@ def _recovery_table(incidence: Incidence, levels: Sequence[str]) -> Table:
         tuple(cells),
         folded=f"Who recovers from a {incidence.kind}",
     )
+
+
+def _after_tables(incidence: Incidence, levels: Sequence[str]) -> list[Table]:
+    """What came first after the event, by half the steps after it that are seen at all; none for no runs."""
+    after = incidence.after
+    if after.empty:
+        return []
+    steps = sorted(set(after["since"]))
+    since = next(step for step in reversed(steps) if step <= steps[-1] / 2)
+    here = {(row[incidence.factor], row["end"]): row for row in _rows(after[after["since"] == since])}
+    rows = []
+    for level in (level for level in levels if (level, AFTER[0]) in here):
+        ends = [here[level, end] for end in AFTER]
+        sizes = (Cell(f"{ends[0][name]:,}") for name in ("at_risk", "n_points", "n_runs"))
+        rows.append((Cell(level), *(rate_cell(row) for row in ends), *sizes))
+    heads = (*AFTER, "runs still waited for", "n_points", "n_runs")
+    first = Head("" if incidence.factor == ALL else incidence.factor, is_number=False)
+    caption = (
+        f"What came first within {number(since)} steps of the first {incidence.kind}, of runs that had been "
+        "good before: ends that compete [95% interval]"
+    )
+    folded = f"What follows a {incidence.kind}"
+    return [Table(caption, (first, *(Head(head) for head in heads)), tuple(rows), folded=folded)]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:

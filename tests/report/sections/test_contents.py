@@ -23,7 +23,7 @@ from stability.spec import Choice, Design, Range
 MakeStudy = Callable[..., StudyFrames]
 OTHERS = [
     *("comparisons_blocks", "costs_blocks", "subbox_blocks", "survival_blocks", "importance_blocks"),
-    *("autopsy_blocks", "warning_blocks", "variance_blocks", "sensitivity_blocks"),
+    *("autopsy_blocks", "warning_blocks", "early_stop_blocks", "variance_blocks", "sensitivity_blocks"),
 ]
 """What makes the sections but the outcomes and the map."""
 ORDER = ["shares", "compare", "time", "map", "matters", "autopsies", "warning", "trust"]

@@ -12,6 +12,7 @@ from stability.analysis.study import ALL, Study
 from stability.analysis.survival import Survival, time_to_event
 from stability.report.blocks import Block
 from stability.report.sections.survival import survival_blocks
+from stability.report.words import share
 from stability.spec import Design
 
 MakeStudy = Callable[..., StudyFrames]
@@ -79,11 +80,39 @@ def test_the_finding_tells_apart_those_that_could_not_recover(make_study: MakeSt
 
 def test_tables_have_a_line_a_level_in_the_pages_order(make_study: MakeStudy) -> None:
     frames = make_study(design=CROSSED)
-    means, recovery = blocks_of(frames)["time-to-collapse"].tables
+    tables = blocks_of(frames)["time-to-collapse"].tables
     order = list(Study(frames).order("loss"))
-    assert [row[0].text for row in means.rows] == [row[0].text for row in recovery.rows] == order
-    assert all(len(row) == len(means.heads) for row in means.rows)
-    assert all(len(row) == len(recovery.heads) for row in recovery.rows)
+    assert len(tables) == 3
+    for table in tables:
+        assert [row[0].text for row in table.rows] == order
+        assert all(len(row) == len(table.heads) for row in table.rows)
+
+
+def test_what_follows_an_event_has_ends_that_compete(make_study: MakeStudy) -> None:
+    frames = make_study(design=CROSSED)
+    study = Study(frames)
+    found = incidence(study.runs, frames.events, frames.evaluations, "loss")
+    table = blocks_of(frames)["time-to-collapse"].tables[2]
+    assert [head.text for head in table.heads][1:4] == ["recovered", "stopped early", "diverged"]
+    assert "ends that compete" in table.caption
+    steps = sorted(set(found.after["since"]))
+    half = max(step for step in steps if step <= steps[-1] / 2)
+    assert f"within {half:,} steps" in table.caption
+    for row in table.rows:
+        here = found.after[(found.after["loss"] == row[0].text) & (found.after["since"] == half)]
+        assert [cell.text for cell in row[1:4]] == [share(value) for value in here["estimate"]]
+
+
+def test_a_stop_without_the_event_is_told_to_compete_with_it(make_study: MakeStudy) -> None:
+    frames = make_study(design=CROSSED)
+    assert "A stop competes with it" not in blocks_of(frames)["time-to-collapse"].note
+    quiet = ~frames.runs["run"].isin(frames.events["run"]) & (frames.runs["outcome"] != "diverged")
+    cut = frames.runs.index[quiet][:2]
+    runs = frames.runs.copy()
+    runs.loc[cut, ["stopped", "step"]] = [True, int(frames.evaluations["step"].min())]
+    block = blocks_of(dataclasses.replace(frames, runs=runs))["time-to-collapse"]
+    assert "2 runs were stopped early without a collapse. A stop competes with it" in block.note
+    assert block.data["stopped"].sum() == 2
 
 
 def test_differences_that_contain_zero_are_not_told_apart(make_study: MakeStudy) -> None:

@@ -1,0 +1,123 @@
+"""The early stop on trial: when `training.stop_on` would have ended a finished run, how often wrongly.
+
+What was measured of it is a packaged file, `data/stop_rule.json`. Imports only `records` and `spec`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from stability.outcomes.course import Course, course_of
+from stability.outcomes.labels import course_stop_reason
+from stability.records import History, Outcome
+from stability.spec import StudySpec
+from stability.spec.thresholds import Thresholds
+
+STOP_RULES: Mapping[str, frozenset[Outcome]] = MappingProxyType(
+    {
+        "saturated": frozenset({Outcome.SATURATED}),
+        "collapsed": frozenset({Outcome.COLLAPSED}),
+        "saturated or collapsed": frozenset({Outcome.SATURATED, Outcome.COLLAPSED}),
+    }
+)
+"""What a run can be stopped for that training on might mend; a divergence is for good."""
+
+STOP_THRESHOLDS = (
+    "persist",
+    "good_precision",
+    "good_modes",
+    "lost_precision",
+    "lost_modes",
+    "lost_diversity",
+    "saturated_separation",
+    "saturated_update",
+    "collapsed_diversity",
+    "progress",
+)
+"""The thresholds that decide whether and when a run is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Where the rule would have ended a run, and for what."""
+
+    step: int
+    reason: Outcome
+
+
+def replay_stop(
+    history: History, thresholds: Thresholds, stop_on: Collection[str], *, horizon: int
+) -> Stop | None:
+    """Find the first visit before the horizon at which a stored run would have stopped, by what was known.
+
+    As in training, the last visit stops nothing. A divergence stops at its own step.
+    """
+    return replay_course_stop(course_of(history), thresholds, stop_on, horizon=horizon)
+
+
+def replay_course_stop(
+    course: Course, thresholds: Thresholds, stop_on: Collection[str], *, horizon: int
+) -> Stop | None:
+    """The same of a run whose visits are already derived."""
+    for so_far in _prefixes(course, horizon):
+        reason = course_stop_reason(so_far, thresholds, stop_on)
+        if reason is not None:
+            return Stop(int(so_far.visits.step[-1]), reason)
+    found = course.divergence
+    if found is not None and found.step < horizon and Outcome.DIVERGED in stop_on:
+        return Stop(found.step, Outcome.DIVERGED)
+    return None
+
+
+def stop_rule_note(spec: StudySpec) -> str | None:
+    """What a user of `stop_on` should know, in one line; None where it names neither or a divergence only."""
+    rule = rule_of(spec.training.stop_on)
+    if rule is None:
+        return None
+    measured = measurements()
+    found = measured["rules"][rule]
+    wrong = f"{found['false_stops']:,} of the {found['stops']:,} runs that it would have stopped"
+    if found["ci_low"] is not None:
+        wrong += f" ({found['estimate']:.2f}, 95% interval {found['ci_low']:.2f} to {found['ci_high']:.2f})"
+    other = _differences(spec.outcomes, measured["thresholds"])
+    return (
+        f"stop_on {rule}: false stops, as measured in the study {measured['study']} "
+        f"({measured['n_runs']:,} runs, {measured['steps']:,} steps, a visit every "
+        f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed when "
+        f"trained on, {found['stable_stops']:,} of them stable{f'; measured with {other}' if other else ''}. "
+        "Stopping censors recovery: whether a stopped run would have recovered is never seen"
+    )
+
+
+def rule_of(stop_on: Collection[str]) -> str | None:
+    """The name in `STOP_RULES` of what `stop_on` adds to divergences."""
+    added = {outcome for outcome in STOP_RULES["saturated or collapsed"] if outcome in stop_on}
+    return next((name for name, outcomes in STOP_RULES.items() if outcomes == added), None)
+
+
+@cache
+def measurements() -> Mapping[str, Any]:
+    """The packaged measurements, as `stability.analysis.early_stops.packaged_facts` writes them."""
+    text = (files("stability") / "data" / "stop_rule.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return MappingProxyType(found)
+
+
+def _prefixes(course: Course, horizon: int) -> Iterator[Course]:
+    """The course as it was known at each visit before the horizon: nothing had diverged at any of them."""
+    for place, step in enumerate(course.visits.step.tolist()):
+        if step < horizon:
+            yield replace(course, divergence=None, visits=course.visits.first(place + 1))
+
+
+def _differences(thresholds: Thresholds, measured: Mapping[str, float]) -> str:
+    """The thresholds that differ from those measured with: "persist 3 (here 5)"."""
+    here = {name: getattr(thresholds, name) for name in STOP_THRESHOLDS}
+    differing = [name for name in STOP_THRESHOLDS if here[name] != measured[name]]
+    return ", ".join(f"{name} {measured[name]:g} (here {here[name]:g})" for name in differing)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stability.outcomes import stop_reason
+from stability.outcomes.course import until
+from stability.outcomes.labels import STOPPING
+from stability.outcomes.stop_rule import (
+    STOP_RULES,
+    STOP_THRESHOLDS,
+    Stop,
+    measurements,
+    replay_stop,
+    rule_of,
+    stop_rule_note,
+)
+from stability.records import Divergence, History, Outcome
+from stability.spec import StudySpec, Training
+from stability.spec.thresholds import Thresholds
+
+if TYPE_CHECKING:
+    from tests.outcomes.conftest import Plant
+
+STUCK = {"generator_update": 0.0}
+
+
+def study(*stop_on: Any, **thresholds: Any) -> StudySpec:
+    bars = Thresholds(**measurements()["thresholds"] | thresholds)
+    return StudySpec(name="s", training=Training(stop_on=stop_on), outcomes=bars)
+
+
+@pytest.mark.parametrize(
+    ("columns", "stop"),
+    [
+        ({"modes": [9, 9, 2, 2, 2, 9]}, Stop(1250, Outcome.COLLAPSED)),
+        ({"modes": [9, 9, 9, 2, 2, 2]}, None),
+        ({"modes": [9, 9, 2, 2, 9, 9]}, None),
+        ({"precision": 0.0, "diversity": 0.05}, Stop(750, Outcome.COLLAPSED)),
+        ({"separation": 1.0, "updates": STUCK}, Stop(750, Outcome.SATURATED)),
+        ({"separation": [1.0, 1.0, 1.0, 0.6, 0.6, 0.6], "updates": STUCK}, Stop(750, Outcome.SATURATED)),
+        ({"divergence": Divergence(412, "loss_d")}, Stop(412, Outcome.DIVERGED)),
+        ({}, None),
+    ],
+)
+def test_a_finished_run_is_stopped_where_training_would_have(
+    plant: Plant, columns: dict[str, Any], stop: Stop | None
+) -> None:
+    assert replay_stop(plant.history(**columns), Thresholds(), STOPPING, horizon=1500) == stop
+
+
+def test_only_what_is_named_stops_and_never_the_last_visit(plant: Plant) -> None:
+    collapsed = plant.history(modes=[9, 9, 2, 2, 2, 2])
+    assert replay_stop(collapsed, Thresholds(), ["saturated", "diverged"], horizon=1500) is None
+    assert replay_stop(collapsed, Thresholds(), ["collapsed"], horizon=1250) is None
+    assert replay_stop(collapsed, Thresholds(persist=2), ["collapsed"], horizon=1250) is not None
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_the_replay_is_the_rule_at_every_visit_by_what_was_known(plant: Plant, data: st.DataObject) -> None:
+    n, bars = 7, Thresholds(persist=data.draw(st.integers(1, 3)))
+
+    def column(*values: float) -> list[Any]:
+        return data.draw(st.lists(st.sampled_from(values), min_size=n, max_size=n))
+
+    history: History = plant.history(
+        modes=column(9, 9, 2),
+        diversity=column(0.9, 0.9, 0.1),
+        precision=column(0.6, 0.6, 0.0),
+        separation=column(0.8, 1.0),
+        confidence=column(*[0.5] * 9, float("nan")),
+        updates={"generator_update": column(0.5, 0.0)},
+        divergence=data.draw(st.none() | st.builds(Divergence, st.integers(1, 1750), st.just("loss_g"))),
+    )
+    rule = data.draw(st.sampled_from(sorted(STOP_RULES)))
+    steps = [250 * place for place in range(1, n)]
+    asked = [(step, stop_reason(until(history, step), bars, STOP_RULES[rule])) for step in steps]
+    expected = next((Stop(step, reason) for step, reason in asked if reason is not None), None)
+    assert replay_stop(history, bars, STOP_RULES[rule], horizon=1750) == expected
+
+
+def test_what_cannot_stop_a_run_for_good_has_no_rule_and_no_note() -> None:
+    assert rule_of(["diverged"]) is rule_of([]) is None
+    assert rule_of(["diverged", "saturated"]) == "saturated"
+    assert rule_of(["collapsed", "saturated"]) == "saturated or collapsed"
+    assert stop_rule_note(study("diverged")) is None
+
+
+@pytest.mark.parametrize("rule", STOP_RULES)
+def test_the_note_gives_the_measured_rate_and_says_what_a_stop_hides(rule: str) -> None:
+    facts = measurements()["rules"][rule]
+    note = stop_rule_note(study("diverged", *STOP_RULES[rule]))
+    assert note is not None
+    assert f"stop_on {rule}: " in note
+    assert f"{facts['false_stops']} of the {facts['stops']} runs" in note
+    assert measurements()["study"] in note
+    assert "censors recovery" in note
+    assert "\n" not in note
+    assert "(here" not in note
+
+
+def test_the_note_names_thresholds_other_than_those_measured_with() -> None:
+    measured = measurements()["thresholds"]["persist"]
+    note = stop_rule_note(study("collapsed", persist=measured + 2, spike_factor=3.0))
+    assert note is not None
+    assert f"measured with persist {measured} (here {measured + 2})" in note
+    assert "spike_factor" not in note
+
+
+def test_no_other_threshold_decides_a_stop(plant: Plant) -> None:
+    """Each of the others is moved far, in runs that stop and in one that is about to."""
+    others = {name: value for name, value in Thresholds().model_dump().items() if name not in STOP_THRESHOLDS}
+    moved = {name: 0.3 if isinstance(value, float) and value <= 1 else 7 for name, value in others.items()}
+    for columns in ({"modes": [9, 9, 2, 2, 2, 2]}, {"separation": 1.0, "updates": STUCK}, {"diversity": 0.1}):
+        history = plant.history(**columns)
+        first, second = (
+            replay_stop(history, bars, STOPPING, horizon=1500)
+            for bars in (Thresholds(), replace_thresholds(moved))
+        )
+        assert first == second
+
+
+def replace_thresholds(moved: dict[str, float]) -> Thresholds:
+    return Thresholds(**Thresholds().model_dump() | moved)
+
+
+def test_the_packaged_measurements_are_whole_and_consistent() -> None:
+    facts = json.loads((files("stability") / "data" / "stop_rule.json").read_text(encoding="utf-8"))
+    assert set(facts["rules"]) == set(STOP_RULES)
+    assert set(facts["thresholds"]) == set(STOP_THRESHOLDS)
+    for found in facts["rules"].values():
+        assert 0 <= found["stable_stops"] <= found["false_stops"] <= found["stops"] <= facts["n_runs"]
+        if found["stops"]:
+            assert found["estimate"] == pytest.approx(found["false_stops"] / found["stops"], abs=1e-4)
+            assert found["ci_low"] <= found["estimate"] <= found["ci_high"]
