@@ -13,7 +13,7 @@ import typer
 from stability.errors import StabilityError
 
 if TYPE_CHECKING:
-    from stability.runner.study import Resources
+    from stability.runner.materials import Resources
     from stability.spec import StudySpec
 
 app = typer.Typer(
@@ -37,13 +37,19 @@ NewThresholds = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as outcomes.persist=4."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; several as cuda:0,cuda:1.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
 Download = Annotated[
     bool, typer.Option("--download", metavar="", help="Fetch a missing data set through torchvision.")
 ]
 ClassifierFile = Annotated[Path | None, typer.Option("--classifier", help="Another classifier's weights.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; kept with the plan.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each process; kept with the plan.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=256, help="Processes that train at the same time; by default one per core or device."
+    ),
+]
 AllowCode = Annotated[
     bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
 ]
@@ -103,6 +109,7 @@ def validate(
     download: Download = False,
     classifier: ClassifierFile = None,
     threads: Threads = None,
+    workers: Workers = None,
     allow_code: AllowCode = False,
     no_timing: Annotated[
         bool, typer.Option("--no-timing", metavar="", help="Leave out the estimate of time.")
@@ -113,7 +120,7 @@ def validate(
     from stability.cli import plan_view
 
     spec = _load(study, set_)
-    resources = _resources(device, data_root, download, classifier, threads, allow_code)
+    resources = _resources(device, data_root, download, classifier, threads, allow_code, workers)
     summary = plan_view.summarise(spec, resources, timing=not no_timing, where=_dataset_place(study, set_))
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
 
@@ -128,6 +135,7 @@ def run(
     download: Download = False,
     classifier: ClassifierFile = None,
     threads: Threads = None,
+    workers: Workers = None,
     allow_code: AllowCode = False,
     fork: Annotated[
         Path | None,
@@ -150,7 +158,7 @@ def run(
     runner = StudyRunner(
         spec,
         folder,
-        _resources(device, data_root, download, classifier, threads, allow_code),
+        _resources(device, data_root, download, classifier, threads, allow_code, workers),
         Display(Console(quiet=True)),
         where=_dataset_place(study, set_),
         forked_from=original if fork else None,
@@ -374,7 +382,8 @@ def _resources(
     classifier: Path | None,
     threads: int | None,
     allow_code: bool,
+    workers: int | None = None,
 ) -> Resources:
-    from stability.runner.study import Resources
+    from stability.runner.materials import Resources
 
-    return Resources(device, data_root, download, classifier, threads, allow_code)
+    return Resources(device, data_root, download, classifier, threads, allow_code, workers)

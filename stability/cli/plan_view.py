@@ -6,15 +6,16 @@ from collections import Counter
 from functools import partial
 from typing import Any
 
-import torch
 import typer
 
 from stability.cli.display import duration
 from stability.gan.placement import Placement
+from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
-from stability.runner.devices import choose_device, prepare
+from stability.runner.devices import prepare
+from stability.runner.layout import new_layout
+from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.planning import make_plan
-from stability.runner.study import DATASET, Materials, Resources
 from stability.spec import Range, StudySpec
 from stability.spec.expand import doubts
 
@@ -24,12 +25,13 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
 
     Raises StabilityError where data, classifier or device are missing.
     """
-    device = choose_device(resources.device)
-    prepare(resources.threads or torch.get_num_threads())
+    layout = new_layout(spec, resources)
+    device = layout.device(0)
+    prepare(layout.threads, tf32=spec.training.tf32)
     materials = Materials.load(spec, resources, device, where=where)
     dataset = materials.dataset
     examples = "images" if dataset.problem is None else "points"
-    plan = make_plan(spec, device=str(device), threads=torch.get_num_threads())
+    plan = make_plan(spec, device=str(device), threads=layout.threads)
     doubtful = Counter(words for run in plan.runs for words in doubts(run.config))
     search = spec.design.sampler == "tpe"
     summary: dict[str, Any] = {
@@ -48,13 +50,15 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "stop_on": list(spec.training.stop_on),
         "thresholds": spec.outcomes.model_dump(),
         "doubtful": dict(doubtful),
-        "advice": [*_advice(spec), *_advice_on_modes(spec, len(dataset.classes))],
+        "advice": [*_advice(spec), *_advice_on_modes(spec, len(dataset.classes)), *_advice_on_stops(spec)],
         "device": plan.device,
         "threads": plan.threads,
+        "processes": layout.workers,
     }
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
-        estimate = estimate_time(plan, spec, evaluator, Placement(device))
+        placement = Placement.of(spec.training, device)
+        estimate = estimate_time(plan, spec, evaluator, placement, layout.workers)
         summary["estimated_seconds"] = {
             "training": round(estimate.training, 1),
             "evaluation": round(estimate.evaluation, 1),
@@ -99,6 +103,16 @@ def _advice_on_modes(spec: StudySpec, modes: int) -> list[str]:
     ]
 
 
+def _advice_on_stops(spec: StudySpec) -> list[str]:
+    """How often the rule of an early stop was wrong where it was measured."""
+    note = stop_rule_note(spec)
+    return [] if note is None else [note]
+
+
+def _count(number: int, word: str, plural: str = "s") -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
+
+
 def as_text(summary: dict[str, Any]) -> str:
     """The same in lines."""
     lines = [f"{summary['study']}: a valid study"]
@@ -109,7 +123,10 @@ def as_text(summary: dict[str, Any]) -> str:
     for name in ("seeds", "runs", "cohorts", "horizon", "visits"):
         lines.append(f"  {name:<11}{summary[name]}")
     lines.append(f"  {'stop_on':<11}{', '.join(summary['stop_on']) or 'nothing'}")
-    lines.append(f"  {'device':<11}{summary['device']}, {summary['threads']} threads")
+    work = (
+        f"{_count(summary['processes'], 'process', 'processes')} with {_count(summary['threads'], 'thread')}"
+    )
+    lines.append(f"  {'device':<11}{summary['device']}, {work}{' each' * (summary['processes'] > 1)}")
     lines.append("thresholds (any of them can be set under outcomes)")
     lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
     lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]

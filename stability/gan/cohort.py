@@ -32,6 +32,7 @@ from stability.gan.stacked import StackedNetwork
 from stability.gan.streams import Purpose, stream
 from stability.records import Divergence, Record
 from stability.spec.config import Config, Run
+from stability.spec.study import Compile
 
 CHECKED = ("penalty", "loss_d", "loss_g")
 """What is checked for finiteness at every step, in the order in which a step computes it."""
@@ -117,9 +118,9 @@ class Cohort:
         with torch.device("meta"):
             generator = self._pair.generator(self.config, shape)
             discriminator = self._pair.discriminator(self.config, shape.seen(self.config.packing))
-        self.generator = self._stack(generator, "init-generator")
+        self.generator = self._stack(generator, "init-generator", placement.compile)
         self.average = self._stack(generator, "init-generator") if self.config.ema_decay else None
-        self.discriminator = self._stack(discriminator, "init-discriminator")
+        self.discriminator = self._stack(discriminator, "init-discriminator", placement.compiles(self.config))
         if self.config.spectral_norm:
             self.discriminator.norm = self._spectral_norm()
         self._prepare()
@@ -165,13 +166,16 @@ class Cohort:
             raise StabilityError(f"{self.config.architecture} needs a data set with classes")
         return labels, int(labels.max()) + 1
 
-    def _stack(self, template: torch.nn.Module, purpose: Purpose) -> StackedNetwork:
+    def _stack(
+        self, template: torch.nn.Module, purpose: Purpose, compile: Compile = "none"
+    ) -> StackedNetwork:
         weights = [
             initial_weights(template, generator=stream(run.seed, purpose), dtype=self.placement.dtype)
             for run in self._members
         ]
         fused = self.placement.fused(self.config)
-        return StackedNetwork(template, weights, device=self.placement.device, fused=fused)
+        device = self.placement.device
+        return StackedNetwork(template, weights, device=device, fused=fused, compile=compile)
 
     def _spectral_norm(self) -> SpectralNorm:
         leaves = SpectralNorm.normalised(self.discriminator.leaves)
@@ -222,6 +226,7 @@ class Cohort:
         while self.step < until:
             due = (self.step + 1) % record_every == 0
             self._trace = Trace() if due else None
+            self.placement.begin_step()
             self.update_discriminators()
             self.update_generators()
             self.step += 1

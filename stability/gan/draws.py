@@ -36,7 +36,7 @@ class Draws:
             else:
                 subset = self._subset(total, config.train_size)
                 drawn.append(subset[streams.indices(rows, config.train_size)])
-        return torch.stack(drawn).to(self._placement.device, non_blocking=True)
+        return self._sent(torch.stack(drawn))
 
     def first_indices(self, total: int) -> list[Int64[Tensor, " n"]]:
         """The training images of each member, out of `total`, in a fixed order."""
@@ -77,7 +77,12 @@ class Draws:
             own.load_state({purpose: state[purpose][k] for purpose in Streams.LIVE})
 
     def _place(self, drawn: Sequence[Tensor]) -> Tensor:
-        return torch.stack(list(drawn)).to(self._placement.device, self._placement.dtype, non_blocking=True)
+        return self._sent(torch.stack(list(drawn)).to(self._placement.dtype))
+
+    def _sent(self, drawn: Tensor) -> Tensor:
+        """The same on the device; pinned first, since a GPU would wait for copies from other memory."""
+        device = self._placement.device
+        return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
 
     def _subset(self, total: int, n: int) -> Tensor:
         if (total, n) not in self._subsets:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from stability.spec.config import InputRange
 
@@ -48,7 +47,7 @@ def label_codes(
     labels: Int64[Tensor, "*shape"], classes: int, like: Tensor
 ) -> Float[Tensor, "*shape classes"]:
     """A one for the class, zeros for the others; device and type as `like`."""
-    return one_hot(labels, classes).to(like)
+    return (labels[..., None] == torch.arange(classes, device=labels.device)).to(like)
 
 
 def label_planes(

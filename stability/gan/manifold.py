@@ -13,6 +13,8 @@ from jaxtyping import Float
 from scipy.spatial import KDTree
 from torch import Tensor
 
+from stability.gan.products import product
+
 NEIGHBOURS = 5
 _CHUNK = 2048
 _FEW = 3
@@ -127,7 +129,7 @@ def nearest(
     for start in range(0, len(references), _CHUNK):
         chunk = references[start : start + _CHUNK]
         offsets = -chunk.square().sum(1, keepdim=True) / 2
-        scores = weighted @ torch.cat([chunk, offsets], 1).T
+        scores = product(weighted, torch.cat([chunk, offsets], 1).T)
         score, row = scores.max(1)
         closer = score > best
         best = torch.where(closer, score, best)

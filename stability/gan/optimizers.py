@@ -16,6 +16,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.optim.adam import adam
 
 from stability.gan.lanes import LANE
 
@@ -89,32 +90,52 @@ class _Stateful:
             tensor.copy_(torch.where(_beside(rows, tensor), state[name], tensor))
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """One member's rows of the leaves and of its state, as torch's functional Adam takes them."""
+
+    leaves: list[Tensor]
+    first: list[Tensor]
+    second: list[Tensor]
+    steps: list[Tensor]
+
+
 class MemberwiseAdam(_Stateful):
-    """`torch.optim.Adam(fused=True)`, one parameter group per member over row views of the leaves."""
+    """torch's fused Adam, called once per member on row views of the leaves."""
 
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
         super().__init__(leaves)
         first, second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
-        groups = []
-        for k, own in enumerate(settings):
-            rows = [leaf[k] for leaf in self._leaves]
-            groups.append({"params": rows, "lr": own.lr, "betas": (own.beta1, own.beta2)})
-        self._adam = torch.optim.Adam(groups, eps=EPS, fused=True)
+        self._settings = list(settings)
         # torch counts for every parameter by itself; these counters are filled in from `_steps` each time.
         self._counters = self._steps[:, None].repeat(1, len(first))
-        for k, group in enumerate(self._adam.param_groups):
-            for i, row in enumerate(group["params"]):
-                moments = {"exp_avg": first[i][k], "exp_avg_sq": second[i][k]}
-                self._adam.state[row] = {"step": self._counters[k, i]} | moments
+        self._rows = [
+            _Rows(_at(k, self._leaves), _at(k, first), _at(k, second), list(counters))
+            for k, counters in enumerate(self._counters)
+        ]
 
+    @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; gradients are `[K, ...]`, as the leaves."""
         dense = [_as_laid_out(g, leaf) for g, leaf in zip(gradients, self._leaves, strict=True)]
-        for k, group in enumerate(self._adam.param_groups):
-            for row, gradient in zip(group["params"], dense, strict=True):
-                row.grad = gradient[k]
         self._counters.copy_(self._steps[:, None])
-        self._adam.step()
+        for k, (rows, own) in enumerate(zip(self._rows, self._settings, strict=True)):
+            adam(
+                rows.leaves,
+                _at(k, dense),
+                rows.first,
+                rows.second,
+                [],
+                rows.steps,
+                fused=True,
+                amsgrad=False,
+                beta1=own.beta1,
+                beta2=own.beta2,
+                lr=own.lr,
+                weight_decay=0.0,
+                eps=EPS,
+                maximize=False,
+            )
         self._steps.add_(1)
 
 
@@ -202,6 +223,11 @@ def stacked_optimizer(
 ) -> StackedOptimizer:
     """One optimiser for all members' leaves; `kind` is a key of `OPTIMIZERS`."""
     return OPTIMIZERS[kind](leaves, settings)
+
+
+def _at(k: int, stacks: Sequence[Tensor]) -> list[Tensor]:
+    """One member's row of each."""
+    return [stack[k] for stack in stacks]
 
 
 def _beside(values: Tensor, leaf: Tensor) -> Tensor:

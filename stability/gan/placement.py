@@ -6,18 +6,36 @@ from dataclasses import dataclass
 
 import torch
 
+from stability.gan.compiled import check_compiler
 from stability.gan.networks import find_pair
 from stability.spec.config import Config
+from stability.spec.study import Compile, Training
 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A device and a floating-point type."""
+    """A device and a floating-point type, and whether networks are compiled."""
 
     device: torch.device
     dtype: torch.dtype = torch.float32
+    compile: Compile = "none"
+
+    @staticmethod
+    def of(training: Training, device: torch.device) -> Placement:
+        """What a study asks for. Raises StabilityError where it asks for a compiler that does not work."""
+        check_compiler(training.compile, device)
+        return Placement(device, compile=training.compile)
 
     def fused(self, config: Config) -> bool:
         """Whether members run together: convolutions gain nothing from it on a CPU."""
         pair = find_pair(config.architecture)
         return not pair.switches and (self.device.type != "cpu" or not pair.convolutional)
+
+    def compiles(self, config: Config) -> Compile:
+        """How discriminators are compiled: not under a penalty, since torch takes no second gradient."""
+        return self.compile if config.penalty == "none" else "none"
+
+    def begin_step(self) -> None:
+        """Tell CUDA graphs that what they returned in the last step may be overwritten."""
+        if self.compile == "cuda-graphs":
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]

@@ -6,15 +6,17 @@ their gradients arrive strided, and copying those took 39% of a step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from stability.gan.compiled import compiled
 from stability.gan.networks import Switches
 from stability.gan.spectral import SpectralNorm
+from stability.spec.study import Compile
 
 
 class StackedNetwork:
@@ -28,6 +30,7 @@ class StackedNetwork:
         device: torch.device,
         fused: bool,
         norm: SpectralNorm | None = None,
+        compile: Compile = "none",
     ) -> None:
         """Stack the members' weights.
 
@@ -37,11 +40,14 @@ class StackedNetwork:
             device: where the stacked leaves live.
             fused: run the members together under vmap; else one after the other with channels-last images.
             norm: divides weights by their largest singular values in every pass.
+            compile: how passes that a gradient is taken through are compiled; no second one may be taken.
 
         """
         self.template = template
         self.fused = fused
         self.norm = norm
+        self._compile = compile
+        self._training_pass = self._compiled()
         self._transposed = {
             f"{path}.weight" for path, part in template.named_modules() if isinstance(part, nn.Linear)
         }
@@ -73,7 +79,9 @@ class StackedNetwork:
     ) -> Float[Tensor, "members batch *out"]:
         """Run every member on its own rows; buffers (dropout masks, switches) by name, `[K, batch, ...]`."""
         buffers = dict(buffers or {})
-        return self._together(x, buffers) if self.fused else self._one_by_one(x, buffers)
+        if self._training_pass is not None and torch.is_grad_enabled():
+            return self._training_pass(x, buffers)
+        return self._forward(x, buffers)
 
     def switches(self, x: Float[Tensor, "members batch *shape"]) -> dict[str, Tensor]:
         """Where every discriminator's pooling finds its maxima, by the names of the generator's buffers."""
@@ -95,8 +103,17 @@ class StackedNetwork:
         members = len(next(iter(rows.values())))
         return [{name: row[k] for name, row in rows.items()} for k in range(members)]
 
+    def _compiled(self) -> Callable[[Tensor, dict[str, Tensor]], Tensor] | None:
+        """None without a compiler: a method kept in its own object would keep the weights until collected."""
+        return None if self._compile == "none" else compiled(self._forward, self._compile)
+
+    def _forward(self, x: Tensor, buffers: dict[str, Tensor]) -> Tensor:
+        return self._together(x, buffers) if self.fused else self._one_by_one(x, buffers)
+
     def _together(self, x: Tensor, buffers: dict[str, Tensor]) -> Tensor:
         weights = self._weights()
+        if getattr(self.template, "takes_stacks", False):
+            return self._call(weights, buffers or self._plain_masks(x), x)
         if buffers:
             return vmap(self._call)(weights, buffers, x)
         return vmap(self._call, in_dims=(0, None, 0))(weights, self._plain_masks(x), x)
@@ -126,6 +143,7 @@ class StackedNetwork:
         self.leaves = {
             name: leaf.detach()[list(keep)].clone().requires_grad_() for name, leaf in self.leaves.items()
         }
+        self._training_pass = self._compiled()
 
     def state(self) -> dict[str, Tensor]:
         """Copies of the stacked leaves by parameter name."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import time
-from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,23 +39,35 @@ class Estimate:
         return self.training + self.evaluation
 
 
-def estimate_time(plan: Plan, spec: StudySpec, evaluator: Evaluator, placement: Placement) -> Estimate:
-    """Time each kind of cohort (one structure at one size) and one evaluation of it, and add up."""
-    kinds: Counter[tuple[Hashable, ...]] = Counter()
+def estimate_time(
+    plan: Plan, spec: StudySpec, evaluator: Evaluator, placement: Placement, workers: int = 1
+) -> Estimate:
+    """Time each kind of cohort (one structure at one size) and one evaluation of it, and add up.
+
+    Several workers take one cohort after the other, each as fast as one alone.
+    """
+    kinds: list[tuple[Hashable, ...]] = []
     examples: dict[tuple[Hashable, ...], list[Run]] = {}
     for cohort in plan.cohorts:
         runs = cohort_runs(plan, cohort)
-        key = (*structure_key(runs[0].config), len(runs))
-        kinds[key] += 1
-        examples.setdefault(key, runs)
+        kinds.append((*structure_key(runs[0].config), len(runs)))
+        examples.setdefault(kinds[-1], runs)
     visits = -(-plan.horizon // spec.recording.evaluate_every)
     longest = spec.recording.final_samples / spec.recording.samples  # the last visit, against the others
-    training = evaluation = 0.0
-    for key, runs in examples.items():
-        step, visit = _time_kind(runs, spec, evaluator, placement)
-        training += kinds[key] * step * plan.horizon
-        evaluation += kinds[key] * visit * (visits - 1 + longest)
-    return Estimate(training, evaluation, len(examples))
+    timed = {key: _time_kind(runs, spec, evaluator, placement) for key, runs in examples.items()}
+    training = [timed[key][0] * plan.horizon for key in kinds]
+    evaluation = [timed[key][1] * (visits - 1 + longest) for key in kinds]
+    together = [sum(both) for both in zip(training, evaluation, strict=True)]
+    at_once = _until_the_last_is_done(together, workers) / sum(together) if any(together) else 1.0
+    return Estimate(at_once * sum(training), at_once * sum(evaluation), len(examples))
+
+
+def _until_the_last_is_done(seconds: Sequence[float], workers: int) -> float:
+    """How long they take if whoever is free takes the next one."""
+    free_at = [0.0] * workers
+    for own in seconds:
+        heapq.heapreplace(free_at, free_at[0] + own)
+    return max(free_at)
 
 
 def _time_kind(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -50,9 +51,17 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def prepare(threads: int) -> None:
-    """Fix what records depend on: the number of threads, and denormal floats, which are kept."""
+def prepare(threads: int, *, tf32: bool = False) -> None:
+    """Fix what records depend on: the number of threads, and whether CUDA devices may use TF32.
+
+    What a CPU computes is the same with `tf32`. Denormal floats are kept.
+    """
     torch.set_num_threads(threads)
+    with warnings.catch_warnings():  # of another way, which torch.compile cannot read back
+        warnings.filterwarnings("ignore", message="Please use the new API settings to control TF32")
+        torch.set_float32_matmul_precision("high" if tf32 else "highest")
+        torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # type: ignore[attr-defined]  # "high" is CPUs', too
 
 
 def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -117,6 +126,7 @@ def _arithmetic() -> dict[str, Any]:
         "cudnn_deterministic": torch.backends.cudnn.deterministic,
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cudnn_tf32": torch.backends.cudnn.allow_tf32,
+        "mkldnn_matmul": torch.backends.mkldnn.matmul.fp32_precision,  # type: ignore[attr-defined]
     }
 
 

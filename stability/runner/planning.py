@@ -6,7 +6,7 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
-from stability.design import draw_points, plan_runs
+from stability.design import ROUND, FinishedPoint, draw_points, next_points, plan_runs
 from stability.gan.cohort import structure_key
 from stability.spec import Run, StudySpec
 from stability.store import FORMAT_VERSION, Plan, PlannedCohort
@@ -25,6 +25,8 @@ COHORT_SIZES = {
 }
 """By device and architecture, never by timing: it would make records depend on the machine's mood."""
 DEFAULT_COHORT_SIZE = 8
+LARGE_BATCH = 256
+"""Images; the sizes hold up to such a batch. Of larger ones a cohort has fewer runs, for their memory."""
 NUMBERED = re.compile(r"c[0-9]{4,9}")
 
 
@@ -60,6 +62,13 @@ def extended(plan: Plan, spec: StudySpec, runs: Sequence[Run]) -> Plan:
     return replace(plan, cohorts=tuple(cohorts), runs=(*plan.runs, *runs))
 
 
+def with_next_round(plan: Plan, spec: StudySpec, known: Sequence[FinishedPoint]) -> Plan:
+    """The plan of a search with the runs of its next points, chosen in the light of the known ones."""
+    done = len({run.point for run in plan.runs})
+    points = next_points(spec, known, min(ROUND, spec.design.points - done))
+    return extended(plan, spec, plan_runs(spec, points, first_point=done, adaptive=True))
+
+
 def _next_number(plan: Plan) -> int:
     """After the highest number that a cohort has; some in between may be missing from a rebuilt plan."""
     numbers = [int(cohort.id[1:]) for cohort in plan.cohorts if NUMBERED.fullmatch(cohort.id)]
@@ -69,7 +78,9 @@ def _next_number(plan: Plan) -> int:
 def cohort_size(spec: StudySpec, kind: str, run: Run) -> int:
     """How many runs of this structure train in lockstep."""
     table = COHORT_SIZES.get((kind, run.config.architecture), DEFAULT_COHORT_SIZE)
-    return spec.training.cohort_size or table
+    images = run.config.batch_size * run.config.packing
+    bounded = min(table, max(2, table * LARGE_BATCH // images))  # a lone member would be padded with a copy
+    return spec.training.cohort_size or bounded
 
 
 def cohort_runs(plan: Plan, cohort: PlannedCohort) -> list[Run]:

@@ -11,7 +11,8 @@ from stability.errors import StabilityError
 from stability.gan.placement import Placement
 from stability.records import Evaluation, History, Record, RunResult
 from stability.runner.devices import choose_device, environment_changes, prepare
-from stability.runner.study import Materials, Reporter, Resources
+from stability.runner.job import Reporter
+from stability.runner.materials import Materials, Resources
 from stability.runner.trainer import CohortTrainer
 from stability.spec.loader import parse_study
 from stability.store import PlannedCohort, Store
@@ -66,13 +67,13 @@ def replay(folder: Path, run_name: str, resources: Resources, reporter: Reporter
     source = str(folder / "study.yaml")
     spec = parse_study(store.study_yaml, source=source)
     device = choose_device(store.plan.device if resources.device == "auto" else resources.device)
-    prepare(resources.threads or store.plan.threads)
+    prepare(resources.threads or store.plan.threads, tf32=spec.training.tf32)
     materials = Materials.load(spec, resources, device, where=f"{source}: dataset")
     trainer = CohortTrainer(
         [run],
         spec,
         materials.evaluator(spec, reporter.note),
-        Placement(device),
+        Placement.of(spec.training, device),
         stop_thresholds=store.plan.stop_thresholds,
     )
     alone = PlannedCohort("replay", (run.run,))

@@ -4,124 +4,35 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import torch
-
-from stability.design import ROUND, FinishedPoint, next_points, plan_runs
+from stability.design import FinishedPoint
 from stability.errors import StabilityError
-from stability.gan.data import Dataset, load_dataset
-from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
-from stability.gan.networks import source_digest
 from stability.gan.placement import Placement
 from stability.outcomes import label
+from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import Outcome, RunResult
-from stability.runner.devices import choose_device, describe_environment, environment_changes, prepare
+from stability.runner.devices import environment_changes, prepare
 from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
-from stability.runner.fit import check_code_allowed, check_fit, own_architectures
+from stability.runner.job import Job, Reporter
+from stability.runner.layout import Layout, new_layout, old_layout
+from stability.runner.materials import DATASET, Materials, Resources
+from stability.runner.memory import keep_freed_memory
 from stability.runner.optuna_db import STUDY_DB, rebuild_study_db
-from stability.runner.planning import cohort_runs, extended, make_plan
+from stability.runner.planning import make_plan, with_next_round
 from stability.runner.status import finished_cohorts, is_complete, stored_results
-from stability.runner.trainer import CohortTrainer
+from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study
-from stability.store import DamagedCheckpoint, Plan, PlannedCohort, Store
+from stability.store import Plan, PlannedCohort, Store
 
-CHECKPOINT_SECONDS = 120.0
-"""Between two checkpoints of a cohort under way; what a kill can cost."""
-DATASET = "study.yaml: dataset"
-"""Where a study names its data set, unless the caller knows better."""
 FOLDER = "folder:"
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Where things come from, besides the study file."""
-
-    device: str = "auto"
-    data_root: Path | None = None
-    download: bool = False
-    classifier: Path | None = None
-    threads: int | None = None
-    allow_code: bool = False
-    """Whether networks of the user's own may be imported."""
-
-
-class Reporter(Protocol):
-    """What is told while a study runs; the command line shows it."""
-
-    def planned(self, plan: Plan, done: Sequence[RunResult]) -> None:
-        """The plan, and the results there are already; again whenever a search adds runs."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line."""
-
-    def trained(self, member_steps: int) -> None:
-        """So many more steps, counted over the cohort's runs."""
-
-    def skipped(self, member_steps: int) -> None:
-        """So many planned updates need no training: done by an earlier call, or of runs that stopped."""
-
-    def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:
-        """A cohort is kept."""
-
-
-@dataclass(slots=True)
-class Materials:
-    """Data set, describer and device of a study, loaded once."""
-
-    dataset: Dataset
-    describer: Describer
-    device: torch.device
-    code: Mapping[str, str] = field(default_factory=dict)
-    """The digests of the user's own networks, by name."""
-
-    @staticmethod
-    def load(
-        spec: StudySpec, resources: Resources, device: torch.device, *, where: str = DATASET
-    ) -> Materials:
-        """Load them; an error in the data begins with `where`, the place that the data set is named.
-
-        Raises StabilityError where data or classifier are missing or damaged, where the networks do not fit
-        the data, or where they are code that nobody allowed to be imported.
-        """
-        check_code_allowed(spec, allowed=resources.allow_code)
-        try:
-            dataset = load_dataset(
-                spec.dataset,
-                device=device,
-                data_root=resources.data_root,
-                download=resources.download,
-                image_size=spec.image_size,
-            )
-        except StabilityError as error:
-            raise StabilityError(f"{where}: {error}") from error
-        check_fit(spec, dataset)
-        describer = load_describer(dataset, device=device, path=resources.classifier)
-        code = {name: source_digest(name) for name in own_architectures(spec)}
-        return Materials(dataset, describer, device, code)
-
-    def evaluator(self, spec: StudySpec, note: Callable[[str], None]) -> Evaluator:
-        """The study's evaluator; `note` is told when it is slow, since real features are computed first."""
-        recording = spec.recording
-        return Evaluator(
-            self.dataset,
-            self.describer,
-            samples=recording.samples,
-            final_samples=recording.final_samples,
-            note=note,
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """Everything besides the plan that could change a study's numbers."""
-        own = {"networks": dict(self.code)} if self.code else {}
-        return describe_environment(self.device, self.dataset, self.describer) | own
 
 
 @dataclass(slots=True)
@@ -160,13 +71,13 @@ class StudyRunner:
         if Store.holds_study(self.folder):
             return self._begun()
         Store.check_creatable(self.folder, dump_study(self.spec))
-        forked = self._forked()
-        materials = self._materials(self.resources.device, self.resources.threads)
+        forked, layout = self._forked(), new_layout(self.spec, self.resources)
+        materials = self._materials(layout)
         evaluator = materials.evaluator(self.spec, self.reporter.note)
         if Store.holds_study(self.folder):  # by another process that began at the same time
             return self._begun()
-        with self._created(materials, forked) as store:
-            return self._train_all(store, evaluator, Placement(materials.device))
+        with self._created(materials, layout, forked) as store:
+            return self._train_all(store, evaluator, layout)
 
     def _begun(self) -> bool:
         store = Store.open(self.folder)
@@ -181,20 +92,28 @@ class StudyRunner:
         """The lock comes first, so that a folder in use is told before anything is loaded."""
         self._check_same_machinery(store.plan)
         with store.lock():
-            materials = self._materials(store.plan.device, store.plan.threads)
+            layout = self._old_layout(store)
+            materials = self._materials(layout)
             self._check_same_materials(store, materials)
             evaluator = materials.evaluator(self.spec, self.reporter.note)
             self._record_changes(store, materials)
             self._extend(store)
-            return self._train_all(store, evaluator, Placement(materials.device))
+            return self._train_all(store, evaluator, layout)
 
-    def _materials(self, device: str, threads: int | None) -> Materials:
-        place = choose_device(device)
-        prepare(threads or torch.get_num_threads())
-        return Materials.load(self.spec, self.resources, place, where=self.where)
+    def _old_layout(self, store: Store) -> Layout:
+        finished = store.finished()
+        waiting = sum(len(cohort.runs) for cohort in store.plan.cohorts if cohort.id not in finished)
+        return old_layout(store.plan, self.resources, member_steps=waiting * store.plan.horizon)
 
-    def _created(self, materials: Materials, forked: Mapping[str, Any]) -> AbstractContextManager[Store]:
-        plan = make_plan(self.spec, device=str(materials.device), threads=torch.get_num_threads())
+    def _materials(self, layout: Layout) -> Materials:
+        prepare(layout.threads, tf32=self.spec.training.tf32)
+        keep_freed_memory()
+        return Materials.load(self.spec, self.resources, layout.device(0), where=self.where)
+
+    def _created(
+        self, materials: Materials, layout: Layout, forked: Mapping[str, Any]
+    ) -> AbstractContextManager[Store]:
+        plan = make_plan(self.spec, device=str(layout.device(0)), threads=layout.threads)
         planned = {
             "device": plan.device,
             "threads": plan.threads,
@@ -267,66 +186,41 @@ class StudyRunner:
             with store.lock():
                 rebuild_study_db(self.folder)
 
-    def _train_all(self, store: Store, evaluator: Evaluator, placement: Placement) -> bool:
+    def _train_all(self, store: Store, evaluator: Evaluator, layout: Layout) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
+        if note := stop_rule_note(self.spec):
+            self.reporter.note(note)
         if "fid_floors" not in store.environment:
             store.replace_environment(store.environment | {"fid_floors": evaluator.floors()})
-        for cohort in self._pending(store):
-            trainer = self._trainer(store, cohort, evaluator, placement)
-            if not self._train(store, cohort, trainer):
+        rounds = self._rounds(store)
+        first = next(rounds, [])
+        with self._crew(store, evaluator, layout.bounded(len(first))) as crew:
+            if not all(crew.train(cohorts) for cohorts in chain([first], rounds)):
                 return False
-            data = trainer.data()
-            store.write_cohort(cohort.id, data)
-            self.reporter.finished(cohort, data.results)
         rebuild_study_db(self.folder)
         return True
 
-    def _pending(self, store: Store) -> Iterator[PlannedCohort]:
+    @contextmanager
+    def _crew(self, store: Store, evaluator: Evaluator, layout: Layout) -> Iterator[Job | Workers]:
+        """Whoever trains: this process, or workers."""
+        if layout.workers == 1:
+            placement = Placement.of(self.spec.training, layout.device(0))
+            yield Job(store, self.spec, evaluator, placement, self.reporter, self.should_stop)
+            return
+        self.reporter.note(f"{layout.workers} processes at work")
+        setup = Setup(self.folder, self.spec, self.resources, self.where, layout)
+        with Workers(setup, self.reporter, self.should_stop) as workers:
+            yield workers
+
+    def _rounds(self, store: Store) -> Iterator[list[PlannedCohort]]:
         """Unfinished cohorts in order; a search plans its next round when the last one is finished."""
         while True:
             finished = store.finished()
-            yield from (cohort for cohort in store.plan.cohorts if cohort.id not in finished)
+            yield [cohort for cohort in store.plan.cohorts if cohort.id not in finished]
             if is_complete(store, self.spec):
                 return
-            store.replace_plan(self._with_next_round(store))
+            store.replace_plan(with_next_round(store.plan, self.spec, finished_points(store)))
             self.reporter.planned(store.plan, stored_results(store))
-
-    def _with_next_round(self, store: Store) -> Plan:
-        done = len({run.point for run in store.plan.runs})
-        points = next_points(self.spec, finished_points(store), min(ROUND, self.spec.design.points - done))
-        runs = plan_runs(self.spec, points, first_point=done, adaptive=True)
-        return extended(store.plan, self.spec, runs)
-
-    def _trainer(
-        self, store: Store, cohort: PlannedCohort, evaluator: Evaluator, placement: Placement
-    ) -> CohortTrainer:
-        runs = cohort_runs(store.plan, cohort)
-        trainer = CohortTrainer(
-            runs, self.spec, evaluator, placement, stop_thresholds=store.plan.stop_thresholds
-        )
-        checkpoint = store.read_checkpoint(cohort.id)
-        if isinstance(checkpoint, DamagedCheckpoint):
-            self.reporter.note(f"starting {cohort.id} over: {checkpoint.reason}")
-        elif checkpoint is not None:
-            trainer.resume(*checkpoint)
-            self.reporter.note(f"going on with {cohort.id} at step {trainer.step}")
-            self.reporter.skipped(trainer.step * len(runs))
-        return trainer
-
-    def _train(self, store: Store, cohort: PlannedCohort, trainer: CohortTrainer) -> bool:
-        saved = time.monotonic()
-        steps = trainer.step * len(trainer.tracks)
-        for member_steps in trainer.advance():
-            steps += member_steps
-            self.reporter.trained(member_steps)
-            stopping = self.should_stop()
-            if stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:
-                store.write_checkpoint(cohort.id, *trainer.checkpoint())
-                saved = time.monotonic()
-            if stopping:
-                return False
-        self.reporter.skipped(self.spec.training.steps * len(trainer.tracks) - steps)
-        return True
 
 
 def _in_words(changes: Sequence[Change]) -> str:

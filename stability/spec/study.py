@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from stability.spec.thresholds import Thresholds
 
 Sampler = Literal["sobol", "random", "grid", "tpe"]
+Compile = Literal["none", "kernels", "cuda-graphs"]
 StopOutcome = Literal["diverged", "saturated", "collapsed"]
 POINT_DATASETS = ("ring", "grid", "dirac")
 """Problems whose examples are points and not images."""
@@ -83,6 +84,10 @@ class Training(_Section):
     stop_on: tuple[StopOutcome, ...] = ("diverged",)
     cohort_size: Count | None = None
     """Runs trained in lockstep; by default from a table by device and architecture."""
+    tf32: bool = False
+    """Let CUDA devices round the factors of float32 products and convolutions to 10 bits of mantissa."""
+    compile: Compile = "none"
+    """Run the networks as kernels that torch.compile makes, on CUDA devices also as CUDA graphs."""
 
 
 class Recording(_Section):

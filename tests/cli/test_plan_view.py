@@ -7,7 +7,7 @@ import pytest
 from small_studies import small_spec
 
 from stability.cli.plan_view import as_text, summarise
-from stability.runner.study import Resources
+from stability.runner.materials import Resources
 from stability.spec import Thresholds
 
 
@@ -86,3 +86,10 @@ def test_a_search_has_no_runs_yet() -> None:
 
 def test_nothing_to_stop_on_is_said() -> None:
     assert "stop_on    nothing" in as_text(summary("training.stop_on=[]"))
+
+
+def test_a_stop_for_a_saturation_or_a_collapse_is_told_with_its_false_stops() -> None:
+    found = summary("training.stop_on=[diverged, collapsed]")
+    (note,) = [advice for advice in found["advice"] if advice.startswith("stop_on collapsed: false stops")]
+    assert f"note: {note}" in as_text(found)
+    assert not any(advice.startswith("stop_on") for advice in summary()["advice"])

@@ -15,7 +15,7 @@ import torch
 from small_studies import SMALL, make_small, result_bytes, run_small, small_spec
 
 from stability.runner.check import check_study
-from stability.runner.study import Resources
+from stability.runner.materials import Resources
 from stability.store import Store
 
 COUNT = 20

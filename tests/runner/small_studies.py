@@ -15,8 +15,9 @@ from stability.gan.data import Dataset, load_dataset
 from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
 from stability.records import RunResult
-from stability.runner import study
-from stability.runner.study import Materials, Resources, StudyRunner
+from stability.runner import materials
+from stability.runner.materials import Materials, Resources
+from stability.runner.study import StudyRunner
 from stability.spec import StudySpec, parse_study
 from stability.store import Plan, PlannedCohort, Store
 
@@ -65,8 +66,8 @@ def _load_describer(dataset: Dataset, **options: Any) -> Describer:
 def make_small(patch: pytest.MonkeyPatch, cache: Path) -> None:
     """Let MNIST be small to the runner, and keep its features where tests may."""
     patch.setenv("XDG_CACHE_HOME", str(cache))
-    patch.setattr(study, "load_dataset", _load_dataset)
-    patch.setattr(study, "load_describer", _load_describer)
+    patch.setattr(materials, "load_dataset", _load_dataset)
+    patch.setattr(materials, "load_describer", _load_describer)
 
 
 def small_spec(*overrides: str, text: str = SMALL) -> StudySpec:

@@ -99,3 +99,22 @@ def test_what_the_runs_of_a_cohort_share_is_counted_once(monkeypatch: pytest.Mon
     monkeypatch.setattr(calibration.time, "perf_counter", lambda: now[0])
     estimate = estimate_time(plan_of(spec), spec, evaluator, Placement(CPU))
     assert (estimate.training, estimate.evaluation) == (0, 2 * (7 + 3 * 1))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "workers", "until"),
+    [([3.0, 3, 3], 1, 9), ([3.0, 3, 3], 2, 6), ([3.0, 3, 3], 4, 3), ([5.0, 1, 1, 1], 2, 5), ([], 2, 0)],
+)
+def test_a_free_worker_takes_the_next_cohort(seconds: list[float], workers: int, until: float) -> None:
+    assert calibration._until_the_last_is_done(seconds, workers) == until
+
+
+def test_two_workers_halve_the_estimate_of_equal_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "_time_kind", lambda *_: (0.1, 2.0))
+    spec = small_spec("design.points=4", "design.seeds=4")
+    plan, evaluator = plan_of(spec), small_evaluator(spec)
+    assert len(plan.cohorts) == 6
+    one, two, four = (estimate_time(plan, spec, evaluator, Placement(CPU), n) for n in (1, 2, 4))
+    assert (one.training, one.evaluation) == pytest.approx((6 * 40 * 0.1, 6 * 2 * 2.0))
+    assert two.total == pytest.approx(one.total / 2)
+    assert four.total == pytest.approx(one.total / 3)

@@ -59,6 +59,15 @@ def test_cohort_sizes_follow_from_device_and_architecture(device: str, architect
     assert [len(cohort.runs) for cohort in five.cohorts] == [5] * 19 + [1]
 
 
+@pytest.mark.parametrize(
+    ("batch", "packing", "size"), [(256, 1, 32), (512, 1, 16), (256, 4, 8), (4096, 1, 2), (4096, 8, 2)]
+)
+def test_cohorts_of_large_batches_are_smaller(batch: int, packing: int, size: int) -> None:
+    spec = small_spec("design.points=16", f"fixed.batch_size={batch}", f"fixed.packing={packing}")
+    plan = make_plan(spec, device="cuda", threads=1)
+    assert max(len(cohort.runs) for cohort in plan.cohorts) == size
+
+
 def test_a_plan_is_a_function_of_the_study() -> None:
     assert cpu_plan(small_spec(*MIXED)) == cpu_plan(small_spec(*MIXED))
     assert cpu_plan(small_spec(*MIXED)).to_json() == cpu_plan(small_spec(*MIXED)).to_json()

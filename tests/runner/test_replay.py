@@ -12,8 +12,8 @@ from small_studies import Listener, StopAfter, run_small, small_spec
 
 from stability.errors import StabilityError
 from stability.records import History
+from stability.runner.materials import Resources
 from stability.runner.replay import Replay, first_difference, replay
-from stability.runner.study import Resources
 from stability.store import Store
 from stability.store.tables import encode_table
 

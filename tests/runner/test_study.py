@@ -21,11 +21,12 @@ from small_studies import (
 from stability.analysis.frames import load
 from stability.errors import StabilityError
 from stability.records import Outcome
-from stability.runner import study
+from stability.runner import job, materials
+from stability.runner.materials import Resources
 from stability.runner.optuna_db import STUDY_DB
 from stability.runner.replay import replay
 from stability.runner.status import run_states, study_status
-from stability.runner.study import Resources, relabel_study
+from stability.runner.study import relabel_study
 from stability.spec import parse_study
 from stability.store import Store
 
@@ -103,7 +104,7 @@ def test_a_damaged_checkpoint_starts_its_cohort_over(finished: Path, tmp_path: P
 
 def test_checkpoints_are_written_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    monkeypatch.setattr(study, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(job, "CHECKPOINT_SECONDS", -1.0)
     monkeypatch.setattr(Store, "write_checkpoint", lambda self, cohort, *_: written.append(cohort))
     assert run_small(small_spec("design.points=1", "design.seeds=1"), tmp_path / "r")
     assert written == ["c0000"] * 4
@@ -210,7 +211,7 @@ def test_a_folder_is_looked_at_before_anything_is_loaded(
 ) -> None:
     run_small(small_spec(), tmp_path / "used", stop=StopAfter(1))
     (tmp_path / "letter.txt").write_text("dear")
-    monkeypatch.setattr(study, "load_dataset", lambda *_, **__: pytest.fail("loaded"))
+    monkeypatch.setattr(materials, "load_dataset", lambda *_, **__: pytest.fail("loaded"))
     with pytest.raises(StabilityError, match="not empty"):
         run_small(small_spec(), tmp_path)
     with pytest.raises(StabilityError, match=r"letter\.txt/r: Not a directory"):
@@ -257,7 +258,7 @@ def test_missing_data_names_the_field(tmp_path: Path) -> None:
 def test_a_folder_of_images_is_kept_as_an_absolute_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "load_dataset", lambda *_, **__: small_mnist())
+    monkeypatch.setattr(materials, "load_dataset", lambda *_, **__: small_mnist())
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
     spec = small_spec("dataset=folder:images", "design.points=1", *SHORT)

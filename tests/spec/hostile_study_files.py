@@ -314,7 +314,7 @@ NUMBERS: list[Case] = [
 SECTIONS = ("space", "fixed", "design", "training", "recording", "outcomes")
 FIELDS = (
     *((f"design.{name}", "{}") for name in ("sampler", "points", "seeds", "cross", "seed")),
-    *((f"training.{name}", "{}") for name in ("steps", "stop_on", "cohort_size")),
+    *((f"training.{name}", "{}") for name in ("steps", "stop_on", "cohort_size", "tf32", "compile")),
     *(
         (f"recording.{name}", "[]")
         for name in ("every", "evaluate_every", "samples", "final_samples", "keep_weights")

@@ -105,6 +105,9 @@ design: {sampler: grid}
     ("override", "value"),
     [
         ("training.steps=200", lambda spec: spec.training.steps == 200),
+        ("training.tf32=true", lambda spec: spec.training.tf32 is True),
+        ("training.compile=cuda-graphs", lambda spec: spec.training.compile == "cuda-graphs"),
+        ("training.compile=none", lambda spec: spec.training.compile == "none"),
         ("design.points=8", lambda spec: spec.design.points == 8),
         ("fixed.n_dis = 2", lambda spec: spec.fixed["n_dis"] == 2),
         ("space.lr.low=1e-5", lambda spec: spec.space["lr"].low == 1e-5),

@@ -24,7 +24,7 @@ from stability.spec.config import (
     Optimizer,
     Penalty,
 )
-from stability.spec.study import DATASETS, Design, Recording, Training
+from stability.spec.study import DATASETS, Compile, Design, Recording, Training
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "stability" / "cli" / "study.yaml"
@@ -82,7 +82,8 @@ def test_the_networks_in_the_readme_can_be_trained(
 
 
 def test_the_template_names_every_choice() -> None:
-    assert set(CHOICES) - set(re.findall(r"[\w-]+", TEMPLATE.read_text(encoding="utf-8"))) == set()
+    named = set(re.findall(r"[\w-]+", TEMPLATE.read_text(encoding="utf-8")))
+    assert {*CHOICES, *get_args(Compile)} - named == set()
 
 
 def test_the_template_has_a_line_for_every_parameter() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import stability
 from stability.cli.display import Display
-from stability.runner.study import Resources, StudyRunner
+from stability.runner.materials import Resources
+from stability.runner.study import StudyRunner
 from stability.spec.loader import load_study
 
 STUDIES = Path(__file__).parents[2] / "studies"

@@ -8,7 +8,8 @@ import pytest
 
 import stability
 from stability.report import write_report
-from stability.runner.study import Resources, StudyRunner
+from stability.runner.materials import Resources
+from stability.runner.study import StudyRunner
 from stability.spec import Choice, StudySpec, load_study
 from stability.store import Plan
 

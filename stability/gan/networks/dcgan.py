@@ -9,6 +9,7 @@ from torch import nn
 from stability.errors import StabilityError
 from stability.gan.networks.activations import ACTIVATIONS
 from stability.gan.networks.layers import (
+    Linear,
     Shaped,
     dropout,
     inputs,
@@ -36,7 +37,7 @@ def _generator(config: Config, image: ImageShape) -> nn.Module:
     maps = [config.width * 2**i for i in reversed(range(len(grids) - 1))]
     first = maps[0] * grids[0] ** 2
     layers: list[nn.Module] = [
-        nn.Linear(inputs(config, image), first, bias=not norm),
+        Linear(inputs(config, image), first, bias=not norm),
         nn.Unflatten(1, (maps[0], grids[0], grids[0])),
         *norm_2d(norm, maps[0]),
         nn.ReLU(),
@@ -58,7 +59,7 @@ def _discriminator(config: Config, image: ImageShape) -> nn.Module:
         here = norm and depth > 0
         layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=not here), *norm_2d(here, fan_out)]
         layers += [activation(), *dropout(config, fan_out, grids[depth + 1], grids[depth + 1])]
-    layers += [nn.Flatten(), nn.Linear(maps[-1] * grids[-1] ** 2, 1)]
+    layers += [nn.Flatten(), Linear(maps[-1] * grids[-1] ** 2, 1)]
     return Shaped(nn.Sequential(*layers), ())
 
 

@@ -12,8 +12,10 @@ from torch import nn
 
 from stability.gan.networks.activations import ACTIVATIONS
 from stability.gan.networks.layers import (
+    IMAGE,
     LEAK,
-    Shaped,
+    Linear,
+    ShapedRows,
     dropout,
     inputs,
     norm_1d,
@@ -32,21 +34,21 @@ def _generator(config: Config, image: ImageShape, hidden: Sequence[int]) -> nn.M
     norm = norm_in_generator(config)
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise([inputs(config, image), *hidden]):
-        layers += [nn.Linear(fan_in, fan_out, bias=not norm), *norm_1d(norm, fan_out), nn.LeakyReLU(LEAK)]
-    layers += [nn.Linear(hidden[-1], image.pixels), *squash(image)]
-    return Shaped(nn.Sequential(*layers), (image.channels, image.size, image.size))
+        layers += [Linear(fan_in, fan_out, bias=not norm), *norm_1d(norm, fan_out), nn.LeakyReLU(LEAK)]
+    layers += [Linear(hidden[-1], image.pixels), *squash(image)]
+    return ShapedRows(nn.Sequential(*layers), (image.channels, image.size, image.size))
 
 
 def _discriminator(config: Config, image: ImageShape, hidden: Sequence[int]) -> nn.Module:
     norm = norm_in_discriminator(config)
     activation = ACTIVATIONS[config.activation]
-    layers: list[nn.Module] = [nn.Flatten()]
+    layers: list[nn.Module] = [nn.Flatten(IMAGE)]
     for depth, (fan_in, fan_out) in enumerate(pairwise([image.pixels, *hidden])):
         here = norm and depth > 0
-        layers += [nn.Linear(fan_in, fan_out, bias=not here), *norm_1d(here, fan_out), activation()]
+        layers += [Linear(fan_in, fan_out, bias=not here), *norm_1d(here, fan_out), activation()]
         layers += dropout(config, fan_out)
-    layers += [nn.Linear(hidden[-1], 1)]
-    return Shaped(nn.Sequential(*layers), ())
+    layers += [Linear(hidden[-1], 1)]
+    return ShapedRows(nn.Sequential(*layers), ())
 
 
 def _mlp_generator(config: Config, image: ImageShape) -> nn.Module:

@@ -12,7 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stability.gan.networks.layers import (
-    Shaped,
+    IMAGE,
+    Linear,
+    ShapedRows,
     dropout,
     inputs,
     norm_1d,
@@ -35,28 +37,28 @@ class Maxout(nn.Module):
         super().__init__()
         self.pieces = pieces
 
-    def forward(self, x: Float[Tensor, "batch columns"]) -> Float[Tensor, "batch units"]:
+    def forward(self, x: Float[Tensor, "*batch columns"]) -> Float[Tensor, "*batch units"]:
         """Take the largest; where several are, they share the gradient."""
-        return x.reshape(x.shape[0], self.pieces, -1).amax(1)
+        return x.reshape(*x.shape[:-1], self.pieces, -1).amax(-2)
 
 
 def _generator(config: Config, image: ImageShape) -> nn.Module:
     norm = norm_in_generator(config)
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise([inputs(config, image), *GENERATOR_HIDDEN]):
-        layers += [nn.Linear(fan_in, fan_out, bias=not norm), *norm_1d(norm, fan_out), nn.ReLU()]
-    layers += [nn.Linear(GENERATOR_HIDDEN[-1], image.pixels), *squash(image)]
-    return Shaped(nn.Sequential(*layers), (image.channels, image.size, image.size))
+        layers += [Linear(fan_in, fan_out, bias=not norm), *norm_1d(norm, fan_out), nn.ReLU()]
+    layers += [Linear(GENERATOR_HIDDEN[-1], image.pixels), *squash(image)]
+    return ShapedRows(nn.Sequential(*layers), (image.channels, image.size, image.size))
 
 
 def _discriminator(config: Config, image: ImageShape) -> nn.Module:
     norm = norm_in_discriminator(config)
-    layers: list[nn.Module] = [nn.Flatten()]
+    layers: list[nn.Module] = [nn.Flatten(IMAGE)]
     for depth, (fan_in, units) in enumerate(pairwise([image.pixels, *DISCRIMINATOR_HIDDEN])):
-        layers += [nn.Linear(fan_in, PIECES * units), Maxout(PIECES)]
+        layers += [Linear(fan_in, PIECES * units), Maxout(PIECES)]
         layers += [*norm_1d(norm and depth > 0, units), *dropout(config, units)]
-    layers += [nn.Linear(DISCRIMINATOR_HIDDEN[-1], 1)]
-    return Shaped(nn.Sequential(*layers), ())
+    layers += [Linear(DISCRIMINATOR_HIDDEN[-1], 1)]
+    return ShapedRows(nn.Sequential(*layers), ())
 
 
 MAXOUT = Pair(_generator, _discriminator)

@@ -1,0 +1,236 @@
+"""Cohorts trained at the same time, each worker a process with a device and materials of its own.
+
+Workers write finished cohorts and checkpoints themselves, under the lock that this process holds: they end
+with it, however it ends. What they have to say comes back over a pipe each.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from stability.errors import StabilityError
+from stability.gan.placement import Placement
+from stability.records import RunResult
+from stability.runner.devices import choose_device, prepare
+from stability.runner.job import Job, Reporter
+from stability.runner.layout import Layout
+from stability.runner.materials import Materials, Resources
+from stability.runner.memory import keep_freed_memory
+from stability.spec import StudySpec
+from stability.store import Plan, PlannedCohort, Store
+
+POLL_SECONDS = 0.2
+"""How often it is looked whether to stop."""
+LEAVING_SECONDS = 60.0
+"""How long a worker may take to write its checkpoint and leave."""
+MOST_DEATHS = 2
+"""Of the workers that train one cohort; then it is the cohort."""
+PR_SET_PDEATHSIG = 1
+_spawn = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What every worker is told about the study."""
+
+    folder: Path
+    spec: StudySpec
+    resources: Resources
+    where: str
+    layout: Layout
+
+    def job(self, number: int, reporter: Reporter, should_stop: Callable[[], bool]) -> Job:
+        """Load what it takes to train cohorts, in the process that is to train them."""
+        device = choose_device(str(self.layout.device(number)))
+        prepare(self.layout.threads, tf32=self.spec.training.tf32)
+        keep_freed_memory()
+        placement = Placement.of(self.spec.training, device)
+        materials = Materials.load(self.spec, self.resources, device, where=self.where)
+        evaluator = materials.evaluator(self.spec, reporter.note)
+        return Job(Store.open(self.folder), self.spec, evaluator, placement, reporter, should_stop)
+
+
+class Workers:
+    """As many processes as the layout says, started at once. Use as a context manager."""
+
+    def __init__(self, setup: Setup, reporter: Reporter, should_stop: Callable[[], bool]) -> None:
+        self._setup, self._reporter, self._should_stop = setup, reporter, should_stop
+        self._stopping = _spawn.Event()
+        self._deaths: Counter[str] = Counter()
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Workers:
+        self._workers = [
+            _Worker(self._setup, number, self._stopping) for number in range(self._setup.layout.workers)
+        ]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        at_once = kind is not None and not issubclass(kind, Exception)
+        for worker in self._workers:
+            worker.leave(0.0 if at_once else LEAVING_SECONDS)
+
+    def train(self, cohorts: Sequence[PlannedCohort]) -> bool:
+        """Train and keep them all; False if `should_stop` said so, with checkpoints of those under way.
+
+        Raises StabilityError: a worker could not go on, or died over the same cohort more than once.
+        """
+        waiting = deque(cohorts)
+        while waiting or any(worker.cohort for worker in self._workers):
+            if self._should_stop():
+                self._stopping.set()
+            for worker in self._workers:
+                if waiting and worker.cohort is None and not self._stopping.is_set():
+                    worker.begin(waiting.popleft())
+            busy = [worker for worker in self._workers if worker.cohort is not None]
+            if not busy:
+                return False
+            ready = wait([worker.connection for worker in busy], POLL_SECONDS)
+            for worker in (worker for worker in busy if worker.connection in ready):
+                self._hear(worker, waiting)
+        return True
+
+    def _hear(self, worker: _Worker, waiting: deque[PlannedCohort]) -> None:
+        try:
+            what, said = worker.connection.recv()
+        except (EOFError, OSError):
+            waiting.appendleft(self._replace(worker))
+            return
+        if what == "refused":
+            raise StabilityError(said[0])
+        if what == "failed":
+            raise RuntimeError(f"a worker failed:\n{said[0]}")
+        if what == "left":
+            assert worker.cohort is not None
+            complete, cohort, worker.cohort = said[0], worker.cohort, None
+            if not complete:
+                waiting.append(cohort)
+        else:
+            getattr(self._reporter, what)(*said)
+
+    def _replace(self, worker: _Worker) -> PlannedCohort:
+        """Put another one in the place of a worker that died; return what it was training."""
+        cohort, ended = worker.cohort, worker.how_it_ended()
+        assert cohort is not None
+        self._deaths[cohort.id] += 1
+        if self._deaths[cohort.id] >= MOST_DEATHS:
+            raise StabilityError(
+                f"{self._setup.folder}: the process that trained {cohort.id} {ended}, again; if memory was "
+                "short, a smaller training.cohort_size or fewer --workers take less"
+            )
+        self._reporter.note(f"the process that trained {cohort.id} {ended}; another goes on with it")
+        at = self._workers.index(worker)
+        self._workers[at] = _Worker(self._setup, worker.number, self._stopping)
+        return cohort
+
+
+class _Worker:
+    """One process, seen from the one that started it."""
+
+    def __init__(self, setup: Setup, number: int, stopping: Event) -> None:
+        self.number = number
+        self.connection, theirs = _spawn.Pipe()
+        self.cohort: PlannedCohort | None = None
+        self.process: SpawnProcess = _spawn.Process(
+            target=_work,
+            args=(setup, number, theirs, stopping),
+            name=f"stability-worker-{number}",
+            daemon=True,
+        )
+        self.process.start()
+        theirs.close()  # else its end would never be noticed
+
+    def begin(self, cohort: PlannedCohort) -> None:
+        """Give it a cohort to train."""
+        self.cohort = cohort
+        with suppress(OSError):  # it is dead, which `recv` tells
+            self.connection.send(cohort)
+
+    def how_it_ended(self) -> str:
+        """In words, once it has."""
+        self.process.join()
+        code = self.process.exitcode
+        assert code is not None
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+
+    def leave(self, seconds: float) -> None:
+        """Let it go when it is done, and kill it if it takes longer."""
+        with suppress(OSError):  # it has left already
+            self.connection.send(None)
+        self.process.join(seconds)
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """A reporter whose words are said in another process."""
+
+    connection: Connection[Any, Any]
+
+    def planned(self, plan: Plan, done: Sequence[RunResult]) -> None:
+        self.connection.send(("planned", (plan, done)))
+
+    def note(self, text: str) -> None:
+        self.connection.send(("note", (text,)))
+
+    def trained(self, member_steps: int) -> None:
+        self.connection.send(("trained", (member_steps,)))
+
+    def skipped(self, member_steps: int) -> None:
+        self.connection.send(("skipped", (member_steps,)))
+
+    def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:
+        self.connection.send(("finished", (cohort, results)))
+
+
+def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping: Event) -> None:
+    """What a worker does with its life."""
+    _end_with(os.getppid())
+    for interrupt in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; who started us will tell
+        signal.signal(interrupt, signal.SIG_IGN)
+    parent = os.getppid()
+
+    def should_stop() -> bool:
+        if os.getppid() != parent:  # where the kernel does not see to it: nothing may be written any more
+            os._exit(1)
+        return stopping.is_set()
+
+    try:
+        job = setup.job(number, _Voice(connection), should_stop)
+        while (cohort := connection.recv()) is not None:
+            job.store = Store.open(setup.folder)  # a search has planned more since
+            connection.send(("left", (job.train_one(cohort),)))
+    except StabilityError as error:
+        connection.send(("refused", (str(error),)))
+    except (EOFError, BrokenPipeError):
+        os._exit(1)
+    except Exception:
+        connection.send(("failed", (traceback.format_exc(),)))
+
+
+def _end_with(parent: int) -> None:
+    """Ask the kernel, where it can, to end this process as soon as its parent has ended."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_studies import Listener, StopAfter, result_bytes, run_small, small_spec
+
+from stability.errors import StabilityError
+from stability.runner import workers
+from stability.runner.materials import Resources
+from stability.spec import StudySpec
+from stability.store import Store
+
+pytestmark = pytest.mark.slow
+
+RING = """\
+name: ring
+dataset: ring
+space:
+  loss: [minimax, non-saturating]
+  batchnorm: [none, generator]
+  lr: {low: 1.0e-4, high: 1.0e-2, log: true}
+fixed: {width: 8, batch_size: 16, latent_dim: 8}
+design: {points: 4, cross: [loss, batchnorm]}
+training: {steps: 300, cohort_size: 2}
+recording: {every: 10, evaluate_every: 100, samples: 64, final_samples: 64}
+"""
+"""Sixteen runs in eight cohorts."""
+TWO = Resources("cpu", threads=1, workers=2)
+
+
+def ring_spec(*overrides: str) -> StudySpec:
+    return small_spec(*overrides, text=RING)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study as one process trains it."""
+    folder = tmp_path_factory.mktemp("here") / "ring"
+    assert run_small(ring_spec(), folder, resources=Resources("cpu", threads=1, workers=1))
+    return folder
+
+
+def test_two_workers_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    assert run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=listener)
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    assert sorted(listener.cohorts) == [f"c{i:04d}" for i in range(8)]
+    assert sum(listener.steps) == 16 * 300
+    assert "2 processes at work" in listener.notes
+    assert not multiprocessing.active_children()
+
+
+def test_they_stop_when_told_and_go_on(here: Path, tmp_path: Path) -> None:
+    class FirstSteps(Listener):
+        def trained(self, member_steps: int) -> None:
+            super().trained(member_steps)
+            stop.left = 0
+
+    stop = StopAfter(10**9)
+    assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=FirstSteps(), stop=stop)
+    store = Store.open(tmp_path / "r")
+    assert len(store.finished()) < 8
+    assert any((tmp_path / "r" / "checkpoints").iterdir())
+    assert run_small(ring_spec(), tmp_path / "r", resources=Resources("cpu", workers=1))
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+
+
+class Killer(Listener):
+    """Kills a worker whenever one begins to train, `most` times."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def trained(self, member_steps: int) -> None:
+        super().trained(member_steps)
+        if self.left:
+            self.left -= 1
+            for child in multiprocessing.active_children():
+                os.kill(child.pid, signal.SIGKILL)  # type: ignore[arg-type]
+
+
+def test_what_a_dead_worker_trained_is_trained_by_another(here: Path, tmp_path: Path) -> None:
+    listener = Killer(1)
+    assert run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=listener)
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    deaths = [note for note in listener.notes if "was killed by SIGKILL; another goes on" in note]
+    assert 1 <= len(deaths) <= 2
+
+
+def test_a_cohort_that_kills_its_workers_ends_the_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "MOST_DEATHS", 1)
+    with pytest.raises(StabilityError, match=r"trained c\d+ was killed by SIGKILL, again; if"):
+        run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=Killer(1))
+    assert not multiprocessing.active_children()
+    assert run_small(ring_spec("design.points=4"), tmp_path / "r", resources=Resources("cpu", workers=1))
+
+
+def test_what_a_worker_cannot_do_is_told_in_one_line(tmp_path: Path) -> None:
+    class Spoiler(Listener):
+        def trained(self, member_steps: int) -> None:
+            super().trained(member_steps)
+            (tmp_path / "r" / "cohorts").chmod(0o500)
+
+    if os.getuid() == 0:
+        pytest.skip("nothing is read-only to root")
+    with pytest.raises(StabilityError, match="Permission denied"):
+        run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=Spoiler())
+    assert not multiprocessing.active_children()
+
+
+SCRIPT = """\
+import sys
+from pathlib import Path
+from small_studies import Listener
+from stability.runner.materials import Resources
+from stability.runner.study import StudyRunner
+from stability.spec import parse_study
+
+class Talker(Listener):
+    def trained(self, member_steps):
+        print("trained", flush=True)
+
+if __name__ == "__main__":
+    spec = parse_study(Path(sys.argv[1]).read_text())
+    StudyRunner(spec, Path(sys.argv[2]), Resources("cpu", threads=1, workers=2), Talker()).run()
+"""
+
+
+def test_workers_end_with_the_process_that_started_them(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(RING.replace("steps: 300", "steps: 100000"))
+    (tmp_path / "main.py").write_text(SCRIPT)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    with subprocess.Popen(
+        [sys.executable, "main.py", "study.yaml", "r"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"trained\n"
+        children = _children(process.pid)
+        assert len(children) >= 2
+        process.kill()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and any(map(_lives, children)):
+        time.sleep(0.05)
+    assert not any(map(_lives, children))
+    with Store.open(tmp_path / "r").lock():
+        pass
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
