@@ -1,0 +1,1 @@
+"""How fast studies are, beside the loops that people write and beside what the machine can do."""
