@@ -53,9 +53,16 @@ def _finding(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> str:
         return f"Stopping runs that are saturated or collapsed would have stopped none of {_runs(stopped)}."
     return (
         f"Stopping runs that are saturated or collapsed would have stopped {stopped['runs']:,} of "
-        f"{_runs(stopped)} and saved {_told(saved)} of all updates. {wrong['runs']:,} of the "
-        f"{stopped['runs']:,} stops would have been false ({_told(wrong)}): the run ended otherwise when "
-        f"trained on, {stable['runs']:,} of them stable."
+        f"{_runs(stopped)} and saved {_told(saved)} of all updates. {_false(wrong, stable, stopped['runs'])}"
+    )
+
+
+def _false(wrong: Mapping[Any, Any], stable: Mapping[Any, Any], stops: int) -> str:
+    if not wrong["runs"]:
+        return f"None of the {plural(stops, 'stop')} would have been false ({_told(wrong)})."
+    return (
+        f"{wrong['runs']:,} of the {plural(stops, 'stop')} would have been false ({_told(wrong)}): the run "
+        f"ended otherwise when trained on, {stable['runs']:,} of them stable."
     )
 
 
