@@ -123,9 +123,7 @@ def as_text(summary: dict[str, Any]) -> str:
     for name in ("seeds", "runs", "cohorts", "horizon", "visits"):
         lines.append(f"  {name:<11}{summary[name]}")
     lines.append(f"  {'stop_on':<11}{', '.join(summary['stop_on']) or 'nothing'}")
-    work = (
-        f"{_count(summary['processes'], 'process', 'processes')} with {_count(summary['threads'], 'thread')}"
-    )
+    work = f"{_count(summary['processes'], 'process', 'es')} with {_count(summary['threads'], 'thread')}"
     lines.append(f"  {'device':<11}{summary['device']}, {work}{' each' * (summary['processes'] > 1)}")
     lines.append("thresholds (any of them can be set under outcomes)")
     lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]

@@ -93,3 +93,12 @@ def test_a_stop_for_a_saturation_or_a_collapse_is_told_with_its_false_stops() ->
     (note,) = [advice for advice in found["advice"] if advice.startswith("stop_on collapsed: false stops")]
     assert f"note: {note}" in as_text(found)
     assert not any(advice.startswith("stop_on") for advice in summary()["advice"])
+
+
+@pytest.mark.parametrize(
+    ("processes", "threads", "words"),
+    [(1, 2, "1 process with 2 threads"), (2, 1, "2 processes with 1 thread each")],
+)
+def test_the_plan_says_who_will_work(processes: int, threads: int, words: str) -> None:
+    found = summary() | {"processes": processes, "threads": threads}
+    assert f"  device     cpu, {words}\n" in as_text(found)
