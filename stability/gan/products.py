@@ -33,8 +33,6 @@ def _for_onednn(a: Tensor, b: Tensor) -> bool:
 
 
 class _Product(torch.autograd.Function):
-    generate_vmap_rule = False
-
     @staticmethod
     def forward(a: Tensor, b: Tensor) -> Tensor:
         if a.dim() == 2:

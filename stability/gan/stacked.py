@@ -38,7 +38,8 @@ class StackedNetwork:
             template: the structure; its own weights are never used (it may live on the meta device).
             weights: each member's weights by parameter name, in the module's own layout.
             device: where the stacked leaves live.
-            fused: run the members together under vmap; else one after the other with channels-last images.
+            fused: run the members together, under vmap unless the network itself takes stacks; else one
+                after the other with channels-last images.
             norm: divides weights by their largest singular values in every pass.
             compile: how passes that a gradient is taken through are compiled; no second one may be taken.
 

@@ -118,13 +118,13 @@ class Workers:
             raise StabilityError(said[0])
         if what == "failed":
             raise RuntimeError(f"a worker failed:\n{said[0]}")
-        if what == "left":
+        if what == "stopped":
             assert worker.cohort is not None
-            complete, cohort, worker.cohort = said[0], worker.cohort, None
-            if not complete:
-                waiting.append(cohort)
+            waiting.append(worker.cohort)
         else:
             getattr(self._reporter, what)(*said)
+        if what in ("stopped", "finished"):
+            worker.cohort = None
 
     def _replace(self, worker: _Worker) -> PlannedCohort:
         """Put another one in the place of a worker that died; return what it was training."""
@@ -205,10 +205,12 @@ class _Voice:
 
 def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping: Event) -> None:
     """What a worker does with its life."""
-    _end_with(os.getppid())
+    starter = multiprocessing.parent_process()
+    assert starter is not None
+    parent = starter.pid
+    _end_with(parent)
     for interrupt in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; who started us will tell
         signal.signal(interrupt, signal.SIG_IGN)
-    parent = os.getppid()
 
     def should_stop() -> bool:
         if os.getppid() != parent:  # where the kernel does not see to it: nothing may be written any more
@@ -216,10 +218,14 @@ def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping:
         return stopping.is_set()
 
     try:
-        job = setup.job(number, _Voice(connection), should_stop)
+        voice = _Voice(connection)
+        job = setup.job(number, voice, should_stop)
         while (cohort := connection.recv()) is not None:
             job.store = Store.open(setup.folder)  # a search has planned more since
-            connection.send(("left", (job.train_one(cohort),)))
+            if cohort.id in job.store.finished():  # another died when it had kept it, and before it said so
+                voice.finished(cohort, job.store.read_results(cohort.id))
+            elif not job.train_one(cohort):
+                connection.send(("stopped", ()))
     except StabilityError as error:
         connection.send(("refused", (str(error),)))
     except (EOFError, BrokenPipeError):
@@ -228,7 +234,7 @@ def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping:
         connection.send(("failed", (traceback.format_exc(),)))
 
 
-def _end_with(parent: int) -> None:
+def _end_with(parent: int | None) -> None:
     """Ask the kernel, where it can, to end this process as soon as its parent has ended."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

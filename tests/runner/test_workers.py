@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from small_studies import Listener, StopAfter, result_bytes, run_small, small_sp
 
 from stability.errors import StabilityError
 from stability.runner import workers
+from stability.runner.layout import new_layout
 from stability.runner.materials import Resources
 from stability.spec import StudySpec
 from stability.store import Store
@@ -95,6 +97,20 @@ def test_what_a_dead_worker_trained_is_trained_by_another(here: Path, tmp_path: 
     assert 1 <= len(deaths) <= 2
 
 
+def test_what_was_kept_before_a_worker_died_is_not_trained_again(here: Path, tmp_path: Path) -> None:
+    assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
+    listener = Listener()
+    layout = new_layout(ring_spec(), TWO)
+    setup = workers.Setup(tmp_path / "r", ring_spec(), TWO, "study.yaml", layout)
+    store = Store.open(tmp_path / "r")
+    shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
+    with store.lock(), workers.Workers(setup, listener, lambda: False) as crew:
+        assert crew.train(store.plan.cohorts[:2])
+    assert sorted(listener.cohorts) == ["c0000", "c0001"]
+    assert sum(listener.steps) == 2 * 300
+    assert result_bytes(tmp_path / "r" / "cohorts" / "c0000") == result_bytes(here / "cohorts" / "c0000")
+
+
 def test_a_cohort_that_kills_its_workers_ends_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +138,7 @@ SCRIPT = """\
 import sys
 from pathlib import Path
 from small_studies import Listener
+from stability.runner.layout import new_layout
 from stability.runner.materials import Resources
 from stability.runner.study import StudyRunner
 from stability.spec import parse_study
