@@ -6,8 +6,6 @@ May not import store, design, runner, outcomes, Optuna or pandas.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from torch import Tensor
 
 from stability.gan.data import Dataset
 from stability.gan.describers import Describer
+from stability.gan.files import write_whole
 
 _CACHE_FORMAT = "1"
 
@@ -28,7 +27,12 @@ _CACHE_FORMAT = "1"
 class Cache:
     """Tensors computed once per data set, describer and environment; any trouble means computing again."""
 
-    def __init__(self, dataset: Dataset, describer: Describer, folder: Path | None) -> None:
+    def __init__(
+        self, dataset: Dataset, describer: Describer, folder: Path | None, note: Callable[[str], None]
+    ) -> None:
+        """Tell `note`, once, if nothing can be kept."""
+        self._note = note
+        self._told = False
         self._folder = folder or platformdirs.user_cache_path("stability")
         device = dataset.train.device.type
         threads = str(torch.get_num_threads()) if device == "cpu" else ""
@@ -52,8 +56,19 @@ class Cache:
         found = _read_cache(path)
         if found is None:
             found = compute()
-            _write_cache(path, found)
+            self._keep(path, found)
         return found
+
+    def _keep(self, path: Path, tensors: dict[str, Tensor]) -> None:
+        stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
+        stored["sha256"] = _digest(stored)
+        try:
+            write_whole(path, save_tensors(stored))
+        except OSError as error:
+            if not self._told:
+                reason = error.strerror or error
+                self._note(f"{path}: cannot be kept for the next time ({reason}), which costs only time")
+            self._told = True
 
 
 def _read_cache(path: Path) -> dict[str, Tensor] | None:
@@ -63,20 +78,6 @@ def _read_cache(path: Path) -> dict[str, Tensor] | None:
     except (OSError, KeyError, SafetensorError):
         return None
     return tensors if digest.equal(_digest(tensors)) else None
-
-
-def _write_cache(path: Path, tensors: dict[str, Tensor]) -> None:
-    stored = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    stored["sha256"] = _digest(stored)
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(save_tensors(stored))
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True) if temporary else None
 
 
 def _digest(tensors: dict[str, Tensor]) -> UInt8[Tensor, " bytes"]:

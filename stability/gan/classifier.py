@@ -29,6 +29,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
 from stability.errors import StabilityError
 from stability.gan.data import STACKED_DIGITS, Dataset, to_unit
+from stability.gan.files import write_whole
 
 FEATURES = 64
 _BATCH = 256
@@ -231,9 +232,8 @@ def save_classifier(trained: TrainedClassifier, path: Path) -> Path:
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(weights)
-        path.with_suffix(".json").write_text(json.dumps(sidecar, indent=2) + "\n", encoding="utf-8")
+        write_whole(path, weights)
+        write_whole(path.with_suffix(".json"), (json.dumps(sidecar, indent=2) + "\n").encode())
     except OSError as error:
         raise StabilityError(f"{path}: cannot be written: {error.strerror}") from error
     return path

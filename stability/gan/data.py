@@ -7,6 +7,7 @@ import store, design, runner, outcomes, Optuna or pandas.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from functools import cache
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import platformdirs
@@ -30,6 +31,7 @@ from torch.nn.functional import interpolate
 from stability.errors import StabilityError
 from stability.gan.points import PROBLEMS, PointProblem, draw_problem
 from stability.gan.stacked_digits import CLASSES, stack_parts
+from stability.spec.problems import one_line
 
 STACKED_DIGITS = "digits-stacked"
 IMAGE_SIZES = (28, 32, 64)
@@ -38,6 +40,7 @@ MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64
 _FOLDER = "folder:"
 _HELD_OUT = 10
 _CHUNK = 4096
+_MAX_PATH = 1_000
 _SUBSET_SEED = 20_210_616
 """Of the order that small training sets are taken from: the same in every study."""
 
@@ -229,18 +232,13 @@ def _channels_first(data: Tensor | NDArray[np.uint8]) -> UInt8[Tensor, "n c h w"
 
 
 def _read_folder(folder: Path, size: int) -> _Arrays:
-    if not folder.is_dir():
-        raise StabilityError(f"folder:{folder}: no such folder")
-    try:
-        listing = torchvision.datasets.ImageFolder(str(folder))
-    except FileNotFoundError as error:
-        message = f"folder:{folder}: needs one sub-folder with images per class, as in {folder}/CLASS/1.png"
-        raise StabilityError(message) from error
+    listing = _list_folder(folder)
     labels = torch.tensor(listing.targets, dtype=torch.int64)
     counts = torch.bincount(labels, minlength=len(listing.classes)).tolist()
     for label, count in zip(listing.classes, counts, strict=True):
         if count < 2:
-            raise StabilityError(f"folder:{folder}: class {label} has {count} image; at least 2 are needed")
+            words = f"class {one_line(label)} has {count} image; at least 2 are needed"
+            raise StabilityError(f"folder:{folder}: {words}")
     images = torch.stack([_read_image(path, size) for path, _ in listing.samples])
     position = torch.cat([torch.arange(count) for count in counts])
     held_out = position % _HELD_OUT == 0
@@ -253,12 +251,38 @@ def _read_folder(folder: Path, size: int) -> _Arrays:
     )
 
 
+def _list_folder(folder: Path) -> torchvision.datasets.ImageFolder:
+    try:
+        if not folder.is_dir():
+            raise StabilityError(f"folder:{folder}: no such folder")
+        for _ in os.walk(folder, onerror=_refuse, followlinks=True):
+            pass  # torchvision takes a folder that cannot be read for an empty one
+        return torchvision.datasets.ImageFolder(str(folder))
+    except FileNotFoundError as error:
+        message = f"folder:{folder}: needs one sub-folder with images per class, as in {folder}/CLASS/1.png"
+        raise StabilityError(message) from error
+    except OSError as error:
+        message = f"folder:{folder}: {one_line(str(error.filename), _MAX_PATH)}: {error.strerror}"
+        raise StabilityError(message) from error
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
+
+
 def _read_image(path: str, size: int) -> UInt8[Tensor, "3 h w"]:
     try:
-        with Image.open(path) as file:
-            image = file.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise StabilityError(f"{path}: is no readable image: {_one_line(error)}") from error
+        if not Path(path).is_file():  # of a pipe the end would never come
+            raise OSError("not a file")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as of odd palettes and metadata
+            with Image.open(path) as file:
+                image = file.convert("RGB")
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file may raise anything in one of PIL's readers
+        where = one_line(path, _MAX_PATH)
+        raise StabilityError(f"{where}: is no readable image: {_one_line(error)}") from error
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
@@ -287,7 +311,7 @@ def _digest(*tensors: Tensor) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return one_line(" ".join(str(error).split()), _MAX_PATH) or type(error).__name__
 
 
 def _listed(values: tuple[object, ...]) -> str:

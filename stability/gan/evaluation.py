@@ -68,7 +68,7 @@ class Evaluator:
             samples: images of every evaluation.
             final_samples: images that the last evaluation's additional FID is taken on.
             cache_dir: where features and floors are kept; by default the user's cache folder.
-            note: told what is about to take a while.
+            note: told what is about to take a while, and if it cannot be kept.
 
         Raises:
             StabilityError: the data set has too few images for evaluations of these sizes.
@@ -77,7 +77,7 @@ class Evaluator:
         self.dataset, self.describer = dataset, describer
         self.samples, self.final_samples = samples, final_samples
         _check_sizes(dataset, max(samples, final_samples))
-        self._cache = Cache(dataset, describer, cache_dir)
+        self._cache = Cache(dataset, describer, cache_dir, note)
         order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(_SEED))
         self._order = order.to(dataset.test.device)
         self.held_out: Images = dataset.test[self._order[:HELD_OUT]]

@@ -10,8 +10,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from stability.errors import StabilityError
-from stability.spec.problems import Problem, one_line, unknown
-from stability.spec.relations import relations
+from stability.spec.problems import Path, Problem, one_line, unknown
+from stability.spec.relations import code_problems, relations
 from stability.spec.sections import (
     Problems,
     read_dataset,
@@ -30,11 +30,27 @@ MAX_PATH = 1_000
 """Of a file's own name in an error, which is cut beyond."""
 
 
-def load_study(path: FilePath, overrides: Sequence[str] = ()) -> StudySpec:
+def load_study(path: FilePath, overrides: Sequence[str] = (), *, allow_code: bool = True) -> StudySpec:
     """Read and check a study file; each override is a `key.key=value` that wins over the file.
 
-    Raises `StabilityError`, one line with file, line and field, for anything that is wrong.
+    Raises `StabilityError`, one line with file, line and field, for anything that is wrong; without
+    `allow_code` also for an architecture that is the user's own code, which is never imported here.
     """
+    text, where = _read_text(path)
+    return parse_study(text, where, overrides, allow_code=allow_code)
+
+
+def place_of(path: FilePath, key: Path, overrides: Sequence[str] = ()) -> str:
+    """Where a study file that can be read gives a value, for what is found wrong with it later.
+
+    `study.yaml:2: dataset`, or `--set dataset`; without a line where it is not written.
+    """
+    text, where = _read_text(path)
+    return read_source(text, where, overrides).place(key)
+
+
+def _read_text(path: FilePath) -> tuple[str, str]:
+    """A study file's text, and what errors call the file."""
     where = one_line(str(path), MAX_PATH)
     try:
         with path.open("rb") as file:
@@ -46,13 +62,16 @@ def load_study(path: FilePath, overrides: Sequence[str] = ()) -> StudySpec:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise StabilityError(f"{where}: cannot be read: {reason}") from None
-    return parse_study(_decode(content, where), where, overrides)
+    return _decode(content, where), where
 
 
-def parse_study(text: str, source: str = "study.yaml", overrides: Sequence[str] = ()) -> StudySpec:
+def parse_study(
+    text: str, source: str = "study.yaml", overrides: Sequence[str] = (), *, allow_code: bool = True
+) -> StudySpec:
     """The study that a study file's text describes; `source` is the name that errors give it.
 
-    Raises `StabilityError`, one line with file, line and field, for anything that is wrong.
+    Raises `StabilityError`, one line with file, line and field, for anything that is wrong; without
+    `allow_code` also for an architecture that is the user's own code.
     """
     if len(text) > MAX_BYTES:
         raise _too_large(source)
@@ -62,6 +81,8 @@ def parse_study(text: str, source: str = "study.yaml", overrides: Sequence[str] 
     if problems:
         raise written.error(problems)
     problems = relations(spec, has_points="points" in written.data.get("design", {}))
+    if not problems and not allow_code:
+        problems = code_problems(spec)
     if problems:
         raise written.error(problems)
     return _resolve(spec)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import math
 
-from stability.spec.config import ARCHITECTURE_NAMES, IMAGE_ARCHITECTURES, POINT_ARCHITECTURES
+from stability.spec.config import (
+    ARCHITECTURE_NAMES,
+    IMAGE_ARCHITECTURES,
+    POINT_ARCHITECTURES,
+    is_own_architecture,
+)
 from stability.spec.problems import Path, Problem, show
 from stability.spec.study import POINT_DATASETS, Choice, Range, StudySpec
 
@@ -74,18 +79,29 @@ def _architecture_problems(spec: StudySpec) -> list[Problem]:
     points = spec.dataset in POINT_DATASETS
     misfits = IMAGE_ARCHITECTURES if points else POINT_ARCHITECTURES
     kind = "points, not images" if points else "images, not points"
-    factor = spec.space.get("architecture")
-    places: list[tuple[Path, str]] = []
-    if isinstance(factor, Choice):
-        places = [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
-    elif "architecture" in spec.fixed:
-        places = [(("fixed", "architecture"), spec.fixed["architecture"])]
     allowed = ", ".join(name for name in ARCHITECTURE_NAMES if name not in misfits)
     return [
         Problem(path, f"{name} does not fit dataset {spec.dataset}, which has {kind}; allowed: {allowed}")
-        for path, name in places
+        for path, name in _architectures(spec)
         if name in misfits
     ]
+
+
+def code_problems(spec: StudySpec) -> list[Problem]:
+    """The architectures that are the user's own code: a study file may come from somebody else."""
+    words = "is code that would be imported and run; if you trust it, add --allow-code"
+    return [
+        Problem(path, f"{name} {words}") for path, name in _architectures(spec) if is_own_architecture(name)
+    ]
+
+
+def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
+    """Each that the study names, and where."""
+    factor = spec.space.get("architecture")
+    if isinstance(factor, Choice):
+        return [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
+    name = spec.fixed.get("architecture")
+    return [] if name is None else [(("fixed", "architecture"), name)]
 
 
 def _own_name_problems(spec: StudySpec) -> list[Problem]:

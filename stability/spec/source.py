@@ -34,6 +34,11 @@ class Source:
         tail = f" (and {len(more)} more)" if more else ""
         return StabilityError(f"{self._where(first.path)}: {first.message}{tail}")
 
+    def place(self, path: Path) -> str:
+        """Where a value is written, `study.yaml:2: dataset`; without a line where it is not."""
+        is_written = path in self.lines or self._is_overridden(path)
+        return self._where(path) if is_written else f"{self.name}: {dotted(path)}"
+
     def _order(self, problem: Problem) -> int:
         return 0 if self._is_overridden(problem.path) else self._line(problem.path)
 

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import errno
+import io
+import os
+import random
 import struct
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +16,7 @@ from PIL import Image
 
 from stability.errors import StabilityError
 from stability.gan import data
-from stability.gan.data import load_dataset, to_unit, training_subset
+from stability.gan.data import _read_image, load_dataset, to_unit, training_subset
 from stability.spec.study import DATASETS, POINT_DATASETS
 
 CPU = torch.device("cpu")
@@ -197,4 +203,77 @@ def test_folder_errors_name_the_place(tmp_path: Path) -> None:
         load_dataset(f"folder:{tmp_path}", device=CPU)
     (tmp_path / "a" / "1.png").write_bytes(b"no image")
     with pytest.raises(StabilityError, match=r"a/1\.png: is no readable image"):
+        load_dataset(f"folder:{tmp_path}", device=CPU)
+
+
+def bomb() -> bytes:
+    """A PNG that says that it is 60,000 pixels wide and high."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 90).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        os.mkfifo,
+        lambda path: path.symlink_to("nowhere"),
+        lambda path: path.symlink_to(path.name),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(bomb()),
+        lambda path: path.write_bytes(picture()[:3000]),
+        lambda path: path.write_bytes(picture().replace(b"IDAT", b"JDAT")),
+        lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\xff" * 60),
+    ],
+    ids=["pipe", "dead link", "loop", "empty", "bomb", "cut", "no data", "nonsense"],
+)
+def test_an_odd_file_among_images_is_named_in_one_line(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    write_image(tmp_path / "a" / "0.png", (1, 2, 3))
+    odd = tmp_path / "a" / "two\nlines.png"
+    make(odd)
+    with pytest.raises(StabilityError, match=r"a/two\\nlines\.png: is no readable image: .") as told:
+        load_dataset(f"folder:{tmp_path}", device=CPU)
+    assert "\n" not in str(told.value)
+
+
+def test_every_damage_of_an_image_is_an_error_of_ours_or_still_an_image(tmp_path: Path) -> None:
+    """Whatever PIL's readers make of it."""
+    whole, chance = picture(), random.Random(5)
+    write_image(tmp_path / "a" / "0.png", (1, 2, 3))
+    refused = 0
+    for case in range(150):
+        content = bytearray(whole)
+        for _ in range(3):
+            content[chance.randrange(60 if case % 2 else len(content))] ^= 1 << chance.randrange(8)
+        (tmp_path / "a" / "1.png").write_bytes(content)
+        try:
+            _read_image(str(tmp_path / "a" / "1.png"), 32)
+        except StabilityError:
+            refused += 1
+    assert refused > 75
+
+
+def test_a_folder_that_cannot_be_read_is_not_taken_for_an_empty_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root everything can be read, so the answer of the system is made up."""
+    write_image(tmp_path / "a" / "0.png", (1, 2, 3))
+    write_image(tmp_path / "a" / "1.png", (1, 2, 3))
+    (tmp_path / "a" / "shut").mkdir()
+    list_names = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "shut":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return list_names(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(StabilityError, match=f"^folder:{tmp_path}: {tmp_path}/a/shut: Permission denied$"):
         load_dataset(f"folder:{tmp_path}", device=CPU)

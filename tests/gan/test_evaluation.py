@@ -260,8 +260,20 @@ def test_a_damaged_cache_is_computed_again(cached: tuple[Evaluator, Path], unsee
 def test_an_unwritable_cache_is_no_error(cached: tuple[Evaluator, Path], tmp_path: Path) -> None:
     first, _ = cached
     (tmp_path / "file").write_text("in the way")
-    found = again(first, tmp_path / "file")
+    notes: list[str] = []
+    found = Evaluator(
+        first.dataset,
+        first.describer,
+        samples=50,
+        final_samples=50,
+        cache_dir=tmp_path / "file",
+        note=notes.append,
+    )
     assert found.reference(50).floor == first.reference(50).floor
+    assert [note.partition(" (")[0].partition(": ")[2] for note in notes] == [
+        "",
+        "cannot be kept for the next time",
+    ]
 
 
 def test_too_few_images_are_told(evaluator: Evaluator, cache: Path) -> None:
