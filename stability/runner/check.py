@@ -14,17 +14,19 @@ from stability.runner.optuna_db import BEHIND, STUDY_DB, rebuild_study_db, study
 from stability.runner.rebuild import rebuilt_plan
 from stability.runner.status import is_complete
 from stability.spec import StudySpec
-from stability.spec.loader import parse_study
+from stability.spec.loader import dump_study, parse_study
 from stability.store import FORMAT_VERSION, DamagedCheckpoint, Store
+from stability.store.advice import plain
 from stability.store.aside import move_aside
-from stability.store.changes import COHORTS
+from stability.store.changes import COHORTS, apply_pending
 from stability.store.check import NOTHING, Examination, Fault, Remedy, examine_files
 from stability.store.files import replace_file
 from stability.store.lock import locked
 from stability.store.migrate import migrate, older_version
 from stability.store.plan import version_of
-from stability.store.seals import DIGESTS, encode_digests, sha256
+from stability.store.seals import DIGESTS, encode_digests, seal_text, sha256
 from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
+from stability.store.unsealed import unsealed_study
 
 
 def check_study(folder: Path) -> Examination:
@@ -45,8 +47,10 @@ def check_study(folder: Path) -> Examination:
     notes: list[str] = list(found.notes)
     spec = _spec(store)
     if spec is not None:
-        faults += [*_disagreements(store, spec), *_other_checkpoints(store)]
-        whole = not any(fault.part for fault in faults)
+        if disagreements := [*_disagreements(store, spec)]:
+            faults = [*(fault for fault in faults if fault.remedy is not Remedy.ADOPT), *disagreements]
+        faults += _other_checkpoints(store)
+        whole = not any(fault.part or fault.file == STUDY for fault in faults)
         for fault in _study_db_faults(store, spec) if whole else ():
             if fault.wrong == BEHIND and not is_complete(store, spec):
                 notes.append(f"{STUDY_DB}: older than the cohorts; it is written when the study is finished")
@@ -85,13 +89,15 @@ def _plan_fault(folder: Path) -> Fault | None:
         version = version_of(path.read_bytes()) if path.is_file() else None
         if version not in (None, FORMAT_VERSION):
             raise
-        wrong = str(error).partition(": ")[2]
+        wrong = plain(error, folder).partition(": ")[2]
     else:
         return None
     try:
         rebuilt_plan(folder)
     except StabilityError as error:
-        repair = f"none: it cannot be drawn again ({error}); what is in {COHORTS} stays as it is"
+        repair = (
+            f"none: it cannot be drawn again ({plain(error, folder)}); what is in {COHORTS} stays as it is"
+        )
         return Fault(PLAN, wrong, "which runs were planned", repair, Remedy.NONE)
     return Fault(PLAN, wrong, NOTHING, "draws it again from the study file", Remedy.REBUILD)
 
@@ -102,6 +108,7 @@ def _rebuild_plan(folder: Path) -> list[str]:
             plan = rebuilt_plan(folder)
         except StabilityError:
             return []
+        apply_pending(folder)  # else a damaged one among changes that hold would hold on
         done = [move_aside(folder, folder / PLAN)] if (folder / PLAN).exists() else []
         replace_file(folder / PLAN, plan.to_json().encode())
         return [*done, f"drew {PLAN} again from {STUDY}"]
@@ -111,7 +118,11 @@ def _rebuild_plan(folder: Path) -> list[str]:
 
 
 def _spec(store: Store) -> StudySpec | None:
-    """The stored study; None where it is damaged, which has been told by then."""
+    """The stored study, or one put in its place; None where it is damaged, which has been told by then."""
+    return _sealed_spec(store) or unsealed_study(store)
+
+
+def _sealed_spec(store: Store) -> StudySpec | None:
     try:
         return parse_study(store.study_yaml, source=str(store.folder / STUDY))
     except StabilityError:
@@ -194,7 +205,7 @@ def _parts(found: Examination) -> list[tuple[str, Remedy]]:
 
 def _needs_study_db(store: Store) -> bool:
     """Whether it is missing, damaged or behind, and can be written: the study file is whole."""
-    spec = _spec(store)
+    spec = _sealed_spec(store)
     if spec is None:
         return False
     return any(True for _ in _study_db_faults(store, spec))
@@ -222,7 +233,25 @@ def _renew_environment(store: Store, place: str) -> str:
     return f"{moved}wrote {place} anew without what was lost"
 
 
+def _adopt_study(store: Store, place: str) -> str:
+    spec = unsealed_study(store)
+    if spec is None:  # changed since it was looked at
+        return f"{place}: left as it is"
+    replace_file(store.folder / place, seal_text(dump_study(spec)))
+    return f"sealed {place}"
+
+
 def _seal(store: Store, place: str) -> str:
+    if place == PLAN:
+        store.replace_plan(store.plan)
+        return f"sealed {place}"
+    if place == ENVIRONMENT:
+        store.replace_environment(store.environment)
+        return f"sealed {place}"
+    return _seal_cohort(store, place)
+
+
+def _seal_cohort(store: Store, place: str) -> str:
     folder = store.folder / place
     files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != DIGESTS]
     digests = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()) for path in files}
@@ -236,4 +265,5 @@ REPAIRS: dict[Remedy, Callable[[Store, str], str]] = {
     Remedy.REMOVE: _remove,
     Remedy.RENEW: _renew_environment,
     Remedy.SEAL: _seal,
+    Remedy.ADOPT: _adopt_study,
 }

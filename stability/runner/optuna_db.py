@@ -7,6 +7,7 @@ are stable, so it is always finite, however they ended.
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections import Counter
@@ -14,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -22,7 +22,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
-from sqlalchemy import event
+from sqlalchemy.pool import StaticPool
 
 from stability.design.space import native_distributions, quiet_optuna
 from stability.errors import StabilityError
@@ -30,10 +30,13 @@ from stability.records import Outcome
 from stability.spec import Run, StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
-from stability.store.files import file_at_once
+from stability.store.files import replace_file
+from stability.store.seals import sha256
 
 STUDY_DB = "study.db"
 BEHIND = "not what the finished cohorts say"
+MADE_OF = "made of"
+"""The study's attribute that says what its trials were derived from."""
 COMPARED = ("studies", "study_directions", "trials", "trial_values", "trial_params", "trial_user_attributes")
 """Its tables that are derived; a dashboard may keep notes in others."""
 
@@ -41,13 +44,13 @@ COMPARED = ("studies", "study_directions", "trials", "trial_values", "trial_para
 def rebuild_study_db(folder: Path) -> Path:
     """Write study.db anew from the finished cohorts of a results folder, whole or not at all.
 
-    10 to 20 ms a trial. Until it is renamed to its place, an older one stays readable.
+    10 to 20 ms a trial. Until it is renamed to its place, an older one stays readable. SQLite never touches
+    the disk, since its words for a full or vanished one say neither what is wrong nor where.
 
     Raises `StabilityError`: the folder holds no study, is damaged or cannot be written.
     """
     path = Path(folder) / STUDY_DB
-    with file_at_once(path) as temporary:
-        _write(Store.open(folder), temporary)
+    replace_file(path, _content(Store.open(folder)))
     return path
 
 
@@ -59,34 +62,59 @@ def study_db_fault(folder: Path) -> str | None:
     path = Path(folder) / STUDY_DB
     if not path.is_file():
         raise StabilityError(f"{path}: not found")
-    with TemporaryDirectory() as place:
-        expected = Path(place) / STUDY_DB
-        _write(Store.open(folder), expected)
-        try:
-            with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as stored:
-                verdict = stored.execute("PRAGMA integrity_check(1)").fetchone()[0]
-                if verdict != "ok":
-                    return f"damaged ({verdict.splitlines()[-1]})"
-                found = [_rows(stored, table) for table in COMPARED]
-        except sqlite3.Error as error:
-            return f"damaged ({error})"
-        with closing(sqlite3.connect(expected)) as written:
-            return None if found == [_rows(written, table) for table in COMPARED] else BEHIND
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as stored:
+            verdict = stored.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if verdict != "ok":
+                return f"damaged ({verdict.splitlines()[-1]})"
+            found = [_rows(stored, table) for table in COMPARED]
+    except sqlite3.Error as error:
+        return f"damaged ({error})"
+    with closing(sqlite3.connect(":memory:")) as expected:
+        expected.deserialize(_content(Store.open(folder)))
+        return None if found == [_rows(expected, table) for table in COMPARED] else BEHIND
+
+
+def is_current(folder: Path) -> bool:
+    """Whether study.db is of the finished cohorts as they are; neither is examined, so this takes no time."""
+    path = Path(folder) / STUDY_DB
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as stored:
+            query = "SELECT value_json FROM study_user_attributes WHERE key = ?"
+            made_of = stored.execute(query, (MADE_OF,)).fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(made_of == (json.dumps(_made_of(Store.open(folder))),))
+
+
+def _made_of(store: Store) -> str:
+    """A digest of all that study.db is derived from."""
+    digests = {cohort: store.digests(cohort) for cohort in sorted(store.finished())}
+    return sha256(json.dumps([store.study_yaml, digests], sort_keys=True).encode())
 
 
 def _rows(database: sqlite3.Connection, table: str) -> list[tuple[Any, ...]]:
-    """A table's rows without what depends on the time of writing."""
+    """A table's rows; of what depends on the time of writing only whether it is a time."""
     columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
-    names = ", ".join(f'"{name}"' for name in columns if not name.startswith("datetime"))
+    names = ", ".join(
+        f"strftime('%s', \"{name}\") IS NULL" if name.startswith("datetime") else f'"{name}"'
+        for name in columns
+    )
     return sorted(database.execute(f"SELECT {names or 0} FROM {table}").fetchall(), key=repr)
 
 
-def _write(store: Store, path: Path) -> None:
+def _content(store: Store) -> bytes:
+    """The bytes of study.db as the finished cohorts have it."""
     spec = parse_study(store.study_yaml, source=str(store.folder / "study.yaml"))
     trials = _trials(store, spec)
-    with quiet_optuna(), _storage(path) as storage:
+    with quiet_optuna(), _storage() as storage:
         study = optuna.create_study(storage=storage, study_name=spec.name, direction="maximize")
         study.add_trials(trials)
+        study.set_user_attr(MADE_OF, _made_of(store))
+        with closing(storage.engine.raw_connection()) as connection:
+            database = connection.driver_connection
+            assert isinstance(database, sqlite3.Connection)
+            return database.serialize()
 
 
 def _trials(store: Store, spec: StudySpec) -> list[FrozenTrial]:
@@ -134,27 +162,22 @@ def _trial(
         "median_fid_ratio": middle if math.isfinite(middle) else None,
         **{outcome.value: counts[outcome] for outcome in Outcome},
     }
-    return optuna.trial.create_trial(
+    trial = optuna.trial.create_trial(
         value=share_stable,
         params=params,
         distributions={name: distributions[name] for name in params},
         user_attrs=attributes,
     )
+    trial.datetime_start = trial.datetime_complete  # two looks at a clock that is set back would part them
+    return trial
 
 
 @contextmanager
-def _storage(path: Path) -> Iterator[RDBStorage]:
-    """A new SQLite storage; unflushed while it is written, since an unfinished one is thrown away."""
-    storage = RDBStorage(f"sqlite:///{path}")
+def _storage() -> Iterator[RDBStorage]:
+    """A new SQLite storage in memory, where a single connection is the whole database."""
+    storage = RDBStorage("sqlite://", engine_kwargs={"poolclass": StaticPool})
     try:
-        event.listen(storage.engine, "connect", _without_flush)
-        storage.engine.dispose()
         yield storage
     finally:
         storage.remove_session()
         storage.engine.dispose()
-
-
-def _without_flush(connection: Any, _record: Any) -> None:
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("PRAGMA journal_mode = MEMORY")

@@ -19,6 +19,7 @@ from stability.store import Plan, PlannedCohort, Store
 from stability.store.changes import COHORTS
 from stability.store.store import ENVIRONMENT, STUDY
 from stability.store.tables import RUNS, read_table
+from stability.store.unsealed import unsealed_study
 
 CPU_KINDS = ("cpu", "mps")
 
@@ -31,7 +32,7 @@ def rebuilt_plan(folder: Path) -> Plan:
     Raises StabilityError saying why it cannot be drawn again.
     """
     blank = Store(folder, Plan(0, 0, "", 0, (), ()))  # reads what needs no plan
-    spec = parse_study(blank.study_yaml, source=str(folder / STUDY))
+    spec = unsealed_study(blank) or parse_study(blank.study_yaml, source=str(folder / STUDY))
     if spec.design.sampler == "tpe":
         raise StabilityError(f"{folder}: the points of a search follow from its results")
     device, threads, stop_thresholds = _planned(folder, blank.environment, spec)

@@ -13,14 +13,26 @@ from pathlib import Path
 from typing import get_args
 
 from stability.errors import StabilityError
+from stability.store.advice import plain
 from stability.store.changes import COHORTS, PENDING, current, read_current
 from stability.store.checkpoints import DamagedCheckpoint, decode_checkpoint
 from stability.store.cohorts import FILMSTRIPS, LATENT, WEIGHTS
+from stability.store.files import told
 from stability.store.filmstrips import read_filmstrip
 from stability.store.latent_views import read_latent_view
 from stability.store.plan import PlannedCohort
 from stability.store.seals import DIGESTS, is_whole, sha256
-from stability.store.store import CHECKPOINTS, ENVIRONMENT, STUDY, Store, TableName
+from stability.store.store import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    OTHER_DIGEST,
+    PLAN,
+    STUDY,
+    UNSEALED,
+    Store,
+    TableName,
+)
+from stability.store.unsealed import unsealed_study
 
 NOTHING = "nothing"
 TABLES: tuple[TableName, ...] = get_args(TableName)
@@ -35,6 +47,7 @@ class Remedy(StrEnum):
     SETTLE = "settle"
     RENEW = "renew"
     SEAL = "seal"
+    ADOPT = "adopt"
     REBUILD = "rebuild"
     MIGRATE = "migrate"
 
@@ -77,7 +90,7 @@ def examine_files(store: Store) -> Examination:
         *_strangers(store),
         *_checkpoints(store),
     ]
-    notes = _unsealed(store)
+    notes = []
     for cohort in store.plan.cohorts:
         if (store.folder / COHORTS / cohort.id).is_dir():
             found, sealed = _cohort(store, cohort)
@@ -120,42 +133,40 @@ def _pending(folder: Path) -> Iterator[Fault]:
 
 
 def _texts(store: Store) -> Iterator[Fault]:
-    """The study file and the environment; the plan was read before."""
+    """The study file, the environment and the plan, which was read before."""
+    yield from _study(store)
+    try:
+        store.environment  # noqa: B018
+    except StabilityError as error:
+        yield Fault(
+            ENVIRONMENT,
+            _reason(error, store.folder),
+            "what the study was started with: versions, device, data; no run",
+            "moves it aside; `run` writes down what it finds then",
+            Remedy.RENEW,
+        )
+    for name in (PLAN, ENVIRONMENT):
+        if (store.folder / name).is_file() and is_whole(read_current(store.folder, Path(name))) is None:
+            yield Fault(name, UNSEALED, NOTHING, "writes it anew, since it can be decoded", Remedy.SEAL)
+
+
+def _study(store: Store) -> Iterator[Fault]:
     try:
         store.study_yaml  # noqa: B018
     except StabilityError as error:
-        yield Fault(
-            STUDY,
-            _reason(error, store.folder),
-            "how the study samples, records and labels; no run",
-            "none; put the study's own file in its place and check again: it is held against the plan",
-            Remedy.NONE,
-        )
-    try:
-        store.environment  # noqa: B018
-        if is_whole(read_current(store.folder, Path(ENVIRONMENT))) is not False:
-            return
-        wrong = "damaged or edited, its last line is not its digest"
-    except StabilityError as error:
         wrong = _reason(error, store.folder)
+    else:
+        return
+    if unsealed_study(store) is not None:
+        yield Fault(STUDY, wrong, NOTHING, "seals it, since it asks for what is planned", Remedy.ADOPT)
+        return
     yield Fault(
-        ENVIRONMENT,
+        STUDY,
         wrong,
-        "what the study was started with: versions, device, data; no run",
-        "moves it aside; `run` writes down what it finds then",
-        Remedy.RENEW,
+        "how the study samples, records and labels; no run",
+        "none; put the study's own file in its place and check again: it is held against the plan",
+        Remedy.NONE,
     )
-
-
-def _unsealed(store: Store) -> list[str]:
-    names = [
-        name for name in ("plan.json", STUDY, ENVIRONMENT) if current(store.folder, Path(name)).is_file()
-    ]
-    return [
-        f"{name}: written without a digest, so only decoded"
-        for name in names
-        if is_whole(read_current(store.folder, Path(name))) is None
-    ]
 
 
 def _strangers(store: Store) -> Iterator[Fault]:
@@ -195,7 +206,7 @@ def _cohort(store: Store, cohort: PlannedCohort) -> tuple[list[Fault], bool]:
     wrong = _cohort_wrongs(store, cohort, digests)
     faults = [
         Fault(
-            f"{part}/{file}",
+            current(store.folder, Path(part, file)).relative_to(store.folder).as_posix(),
             reason,
             _loss(file, cohort),
             f"moves {part} aside; `run` trains its {len(cohort.runs)} runs again",
@@ -242,7 +253,7 @@ def _changed(store: Store, cohort: PlannedCohort, digests: dict[str, str]) -> di
     for name, digest in digests.items():
         if not _has_digest(store, cohort.id, name, digest):
             present = current(store.folder, Path(COHORTS, cohort.id, name)).is_file()
-            wrong[name] = "its digest is not the one it was written with" if present else "is missing"
+            wrong[name] = OTHER_DIGEST if present else "is missing"
     return wrong
 
 
@@ -260,8 +271,11 @@ def _has_digest(store: Store, cohort_id: str, name: str, digest: str) -> bool:
 
 
 def _table_wrong(store: Store, cohort: PlannedCohort, name: TableName) -> str | None:
+    relative = Path(COHORTS, cohort.id, f"{name}.parquet")
     try:
-        table = store.table(cohort.id, name)
+        with told(store.folder / relative):
+            content = read_current(store.folder, relative)
+        table = store.decoded_table(cohort.id, name, content)
     except StabilityError as error:
         return _reason(error, store.folder / COHORTS / cohort.id)
     strangers = set(table["run"].to_pylist()) - set(cohort.runs)
@@ -307,5 +321,5 @@ READERS: dict[str, Callable[[Path], str | None]] = {
 
 def _reason(error: StabilityError, folder: Path) -> str:
     """What an error says, without the file that it names first."""
-    text = str(error)
+    text = plain(error, folder)
     return text.partition(": ")[2] if text.startswith(str(folder)) else text

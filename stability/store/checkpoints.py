@@ -37,14 +37,19 @@ class DamagedCheckpoint:
 def encode_checkpoint(arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]) -> bytes:
     """Arrays and a JSON note (floats exact, NaN and infinity kept) as the bytes of a safetensors file.
 
-    Raises `ValueError`: an array has a reserved name; `TypeError`: the note is no JSON.
+    Raises `ValueError`: an array has a reserved name; `TypeError`: the note is no JSON; `MemoryError`.
     """
     if reserved := {NOTE, DIGEST} & set(arrays):
         raise ValueError(f"array names {sorted(reserved)} are reserved")
     content = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     content[NOTE] = np.frombuffer(json.dumps(note).encode(), np.uint8)
     content[DIGEST] = _digest(content)
-    return safetensors.numpy.save(content)
+    try:
+        return safetensors.numpy.save(content)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # Rust's, which has no other name here
+            raise
+        raise MemoryError(f"no room for the bytes of {len(arrays)} arrays") from error
 
 
 def decode_checkpoint(content: bytes) -> tuple[Arrays, dict[str, Any]] | DamagedCheckpoint:

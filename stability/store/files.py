@@ -31,7 +31,8 @@ def check_writable(folder: Path) -> None:
     if not there.is_dir():
         raise StabilityError(f"{folder}: {os.strerror(errno.ENOTDIR)}")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise StabilityError(f"{folder}: {os.strerror(errno.EACCES)}")
+        read_only = os.statvfs(there).f_flag & os.ST_RDONLY
+        raise StabilityError(f"{folder}: {os.strerror(errno.EROFS if read_only else errno.EACCES)}")
 
 
 def temporary_name(path: Path) -> Path:
@@ -65,21 +66,42 @@ def replace_file(path: Path, content: bytes) -> None:
 @contextmanager
 def file_at_once(path: Path) -> Iterator[Path]:
     """Yield a hidden name to write to; when the block ends well, flush that file and rename it to path."""
+    with told(path), _renamed_to(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def _renamed_to(path: Path) -> Iterator[Path]:
     temporary = temporary_name(path)
-    with told(path):
-        try:
-            temporary.unlink(missing_ok=True)
-            yield temporary
-            sync(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync(path.parent)
+    try:
+        temporary.unlink(missing_ok=True)
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def write_asked(path: Path, content: bytes) -> None:
+    """Write a file where a user asked for it; an older one stays until the new one is whole.
+
+    A pipe, a device or what is behind a link is written to as it is.
+
+    Raises `OSError`.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        path.write_bytes(content)
+        return
+    with _renamed_to(path) as temporary:
+        write_flushed(temporary, content)
 
 
 @contextmanager
 def folder_at_once(path: Path) -> Iterator[Path]:
     """Yield an empty hidden folder; when the block ends well, flush it and rename it to path.
+
+    The folder around it must be there: where somebody has removed it, nothing of it comes back.
 
     Raises `ValueError`: path exists; what is finished is never written twice.
     """
@@ -89,7 +111,7 @@ def folder_at_once(path: Path) -> Iterator[Path]:
     with told(path):
         try:
             shutil.rmtree(temporary, ignore_errors=True)
-            temporary.mkdir(parents=True)
+            temporary.mkdir()
             yield temporary
             for folder in (temporary, *(entry for entry in temporary.iterdir() if entry.is_dir())):
                 sync(folder)

@@ -39,6 +39,12 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def signature(path: Path) -> bytes:
+    """What the last one who held the lock has left in its file: nobody else's is the same."""
+    with told(path):
+        return path.read_bytes() if path.is_file() else b""
+
+
 def _sign(descriptor: int) -> None:
     start = datetime.now(UTC).isoformat(timespec="seconds")
     owner = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}

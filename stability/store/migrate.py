@@ -20,7 +20,7 @@ from stability.store.changes import COHORTS, apply_pending, commit_changes, read
 from stability.store.files import replace_file, sweep, told
 from stability.store.lock import locked
 from stability.store.plan import FORMAT_VERSION, OLDER_VERSIONS, Plan, version_of
-from stability.store.seals import DIGESTS, encode_digests, json_lines, sha256
+from stability.store.seals import DIGESTS, encode_digests, is_whole, json_lines, seal_text, sha256
 from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
 from stability.store.tables import (
     EVALUATIONS,
@@ -107,7 +107,7 @@ def _migrate(folder: Path, version: int) -> list[str]:
             done.append(f"{move_aside(folder, path)}: {error}")
     environment = _environment(folder) | {"migrated_from": version}
     top = {Path(PLAN): plan.to_json().encode(), Path(ENVIRONMENT): json_lines(environment)}
-    commit_changes(folder, {**files, **top})
+    commit_changes(folder, {**files, **top, **_sealed_study(folder)})
     return [*done, f"migrated from format {version} to {FORMAT_VERSION}"]
 
 
@@ -119,6 +119,15 @@ def _plan(folder: Path, old: bytes) -> Plan:
             text = (folder / STUDY).read_text(encoding="utf-8")
         fields["stop_thresholds"] = parse_study(text, source=str(folder / STUDY)).outcomes.model_dump()
     return Plan.from_json(json.dumps(fields), source=str(folder / PLAN))
+
+
+def _sealed_study(folder: Path) -> dict[Path, bytes]:
+    """The study file with a seal, which format 1 did not need; nothing where there is no such text."""
+    try:
+        text = (folder / STUDY).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return {}
+    return {Path(STUDY): seal_text(text)} if is_whole(text.encode()) is None else {}
 
 
 def _environment(folder: Path) -> dict[str, Any]:

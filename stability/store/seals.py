@@ -19,6 +19,8 @@ JSON_FRAME = (f',\n "{SEAL}": "'.encode(), b'"\n}\n')
 TEXT_FRAME = (b"# sha256 ", b"\n")
 """What stands before and after the digest."""
 HEX = 64
+EMPTY = b"{}\n"
+"""What is written of no fields; there is nothing to seal."""
 
 
 def sha256(content: bytes) -> str:
@@ -46,7 +48,9 @@ def seal_text(text: str) -> bytes:
 
 
 def is_whole(content: bytes) -> bool | None:
-    """Whether a sealed file is as it was written; None where it has no seal, as older files have none."""
+    """Whether a sealed file is as it was written; None where it has no seal, or only the beginning of one."""
+    if content == EMPTY:
+        return True
     frame = _frame(content)
     if frame is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image, PngImagePlugin
 
 from stability.errors import StabilityError
 
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 512 * 1024 * 1024
 """More than any study draws; a damaged header must not ask for all memory."""
 
@@ -52,7 +54,9 @@ def read_sheet(path: Path, what: str) -> tuple[NDArray[np.uint8], dict[str, Any]
     `DAMAGE`.
     """
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
+        content = path.read_bytes()
+        _check_chunks(content)
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise ValueError("too large")
             sheet = np.asarray(picture)
@@ -62,6 +66,18 @@ def read_sheet(path: Path, what: str) -> tuple[NDArray[np.uint8], dict[str, Any]
     rows, columns, height, width, channels = note.pop("shape")
     pictures = sheet.reshape(rows, height, columns, width, channels).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(pictures), note
+
+
+def _check_chunks(content: bytes) -> None:
+    """Raise `ValueError` unless every chunk has its checksum; PIL skips those of the pictures' own data."""
+    place, kind = len(SIGNATURE), b""
+    while kind != b"IEND":
+        length = int.from_bytes(content[place : place + 4])
+        chunk = content[place + 4 : place + 8 + length]
+        place += 12 + length
+        if zlib.crc32(chunk).to_bytes(4) != content[place - 4 : place]:
+            raise ValueError("a checksum is wrong")
+        kind = chunk[:4]
 
 
 DAMAGE = (OSError, ValueError, TypeError, KeyError, SyntaxError, Image.DecompressionBombError)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stability.errors import StabilityError
 from stability.records import RunResult
 from stability.spec import Run
+from stability.store.advice import advised
 from stability.store.changes import COHORTS, apply_pending, commit_changes, current, read_current
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
 from stability.store.cohorts import (
@@ -28,8 +29,8 @@ from stability.store.cohorts import (
     write_cohort_folder,
 )
 from stability.store.files import check_writable, replace_file, sweep, told
-from stability.store.lock import locked
-from stability.store.plan import Plan
+from stability.store.lock import locked, signature
+from stability.store.plan import FORMAT_VERSION, Plan, version_of
 from stability.store.seals import (
     DIGESTS,
     SEAL,
@@ -43,12 +44,12 @@ from stability.store.seals import (
 )
 from stability.store.tables import (
     SCHEMAS,
+    decode_table,
     encode_table,
     events_table,
     planned_fields,
     read_events,
     read_results,
-    read_table,
     relabelled_rows,
     runs_table,
 )
@@ -58,6 +59,10 @@ STUDY = "study.yaml"
 ENVIRONMENT = "environment.json"
 LOCK = ".lock"
 CHECKPOINTS = "checkpoints"
+
+BROKEN_SEAL = "damaged or edited, its last line is not its digest"
+OTHER_DIGEST = "its digest is not the one it was written with"
+UNSEALED = "cut short or put there by hand, its last line is no digest"
 
 TableName = Literal["runs", "records", "evaluations", "events"]
 
@@ -71,6 +76,7 @@ class Store:
     def __init__(self, folder: Path, plan: Plan) -> None:
         """Use `create` or `open`."""
         self.folder = folder
+        self._signature: bytes | None = None
         self._set_plan(plan)
 
     @classmethod
@@ -98,13 +104,17 @@ class Store:
             _check_free(folder, study_yaml, but={PLAN})
         with locked(folder / LOCK):
             _check_free(folder, study_yaml)
+            with told(folder):
+                sweep(folder)
             replace_file(folder / STUDY, seal_text(study_yaml))
             replace_file(folder / ENVIRONMENT, json_lines(environment))
             with told(folder):
                 (folder / COHORTS).mkdir(exist_ok=True)
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
             replace_file(folder / PLAN, plan.to_json().encode())
-            yield cls(folder, plan)
+            store = cls(folder, plan)
+            with store.staying():
+                yield store
 
     @staticmethod
     def check_creatable(folder: Path, study_yaml: str) -> None:
@@ -148,7 +158,24 @@ class Store:
             self._set_plan(_read_plan(self.folder))
             for cohort in self.finished():
                 self.drop_checkpoint(cohort)
+            with self.staying():
+                yield
+
+    @contextmanager
+    def staying(self) -> Iterator[None]:
+        """For the block, write only where the lock's file is as it is now.
+
+        While a study trains for days, its folder may be removed, and even another study laid in its place.
+        """
+        self._signature = signature(self.folder / LOCK)
+        try:
             yield
+        finally:
+            self._signature = None
+
+    def _check_stayed(self) -> None:
+        if self._signature is not None and signature(self.folder / LOCK) != self._signature:
+            raise StabilityError(f"{self.folder}: was removed or replaced while it was written to")
 
     @property
     def plan(self) -> Plan:
@@ -157,6 +184,7 @@ class Store:
 
     def replace_plan(self, plan: Plan) -> None:
         """Put another plan in force, such as one with more runs."""
+        self._check_stayed()
         replace_file(self.folder / PLAN, plan.to_json().encode())
         self._set_plan(plan)
 
@@ -170,6 +198,7 @@ class Store:
             Path(STUDY): seal_text(study_yaml),
             Path(ENVIRONMENT): json_lines(environment),
         }
+        self._check_stayed()
         commit_changes(self.folder, files)
         self._set_plan(plan)
 
@@ -177,28 +206,31 @@ class Store:
     def study_yaml(self) -> str:
         """The text of the resolved study file, with the thresholds that the labels were made with.
 
-        Raises `StabilityError`: it is missing, or has been changed since it was written.
+        Raises `StabilityError`: it is missing, or has been cut or changed since it was written.
         """
-        path, content = self.folder / STUDY, self._read(Path(STUDY))
-        try:
-            text = unsealed_text(content).decode()
-        except UnicodeDecodeError:
-            raise StabilityError(f"{path}: damaged, this is no text") from None
-        if is_whole(content) is False:
-            raise StabilityError(f"{path}: damaged or edited, its last line is not its digest")
-        return text
+        with advised(self.folder):
+            content = self.read_whole(STUDY)
+            if is_whole(content) is None:  # in YAML, unlike in JSON, nothing else would tell a lost end
+                raise StabilityError(f"{self.folder / STUDY}: {UNSEALED}")
+            return unsealed_text(content).decode()
 
     @property
     def environment(self) -> dict[str, Any]:
-        """What the study was started with: versions, threads, device, hashes."""
-        try:
-            environment: dict[str, Any] = json.loads(self._read(Path(ENVIRONMENT)))
-            return {name: value for name, value in environment.items() if name != SEAL}
-        except (ValueError, AttributeError, RecursionError):
-            raise StabilityError(f"{self.folder / ENVIRONMENT}: damaged, this is no JSON") from None
+        """What the study was started with: versions, threads, device, hashes.
+
+        Raises `StabilityError`: it is missing, or has been cut or changed since it was written.
+        """
+        with advised(self.folder):
+            content = self.read_whole(ENVIRONMENT)
+            try:
+                environment: dict[str, Any] = json.loads(content)
+                return {name: value for name, value in environment.items() if name != SEAL}
+            except (ValueError, AttributeError, RecursionError):
+                raise StabilityError(f"{self.folder / ENVIRONMENT}: damaged, this is no JSON") from None
 
     def replace_environment(self, environment: Mapping[str, Any]) -> None:
         """Write another environment, such as one that lists where the study was resumed."""
+        self._check_stayed()
         replace_file(self.folder / ENVIRONMENT, json_lines(environment))
 
     def finished(self) -> set[str]:
@@ -211,6 +243,7 @@ class Store:
         Raises `ValueError`: data is not of exactly the planned runs, or the cohort is already finished;
         `StabilityError`: it cannot be written; then nothing of it is there.
         """
+        self._check_stayed()
         write_cohort_folder(self._cohort(cohort_id), self._runs(cohort_id), data)
         self.drop_checkpoint(cohort_id)
 
@@ -220,7 +253,7 @@ class Store:
         Raises `StabilityError`: it is not finished, or a file is damaged.
         """
         folder, names = self._cohort(cohort_id), get_args(TableName)
-        with told(folder):
+        with advised(self.folder), told(folder):
             return read_cohort_folder(folder, {name: self.table(cohort_id, name) for name in names})
 
     def read_results(self, cohort_id: str) -> list[RunResult]:
@@ -233,21 +266,42 @@ class Store:
     def table(self, cohort_id: str, name: TableName) -> pa.Table:
         """One table of a finished cohort, typed as `stability.store.tables` says.
 
-        Raises `StabilityError`: the cohort is not finished, or the file is damaged or not of the plan's runs.
+        Raises `StabilityError`: the cohort is not finished, or the file is damaged, not as it was written, or
+        not of the plan's runs.
         """
-        with told(self._cohort(cohort_id)):
-            try:
-                table = read_table(self._table_path(cohort_id, name), SCHEMAS[name])
-            except FileNotFoundError:  # pending labels have just moved to their place
-                table = read_table(self._table_path(cohort_id, name), SCHEMAS[name])
+        with advised(self.folder):
+            content = self.read_cohort_file(cohort_id, f"{name}.parquet")
+            return self.decoded_table(cohort_id, name, content)
+
+    def decoded_table(self, cohort_id: str, name: TableName, content: bytes) -> pa.Table:
+        """A table of a finished cohort from the content of its file, which is held against the plan.
+
+        Raises `StabilityError`: it is damaged, or not of the plan's runs.
+        """
+        path = self._cohort(cohort_id) / f"{name}.parquet"
+        table = decode_table(content, SCHEMAS[name], source=str(path))
         if name == "runs":
             self._check_planned(cohort_id, table)
         return table
+
+    def read_cohort_file(self, cohort_id: str, file: str) -> bytes:
+        """A file of a finished cohort, by its name there, as it was written.
+
+        Raises `StabilityError`: it is missing, or its digest is another now.
+        """
+        relative = Path(COHORTS, cohort_id, file)
+        for _ in range(2):  # labels may change between the two readings
+            digests = self.digests(cohort_id) or {}
+            content = self._read(relative)
+            if digests.get(file) in (None, sha256(content)):
+                return content
+        raise StabilityError(f"{self.folder / relative}: damaged, {OTHER_DIGEST}")
 
     def write_checkpoint(
         self, cohort_id: str, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]
     ) -> None:
         """Keep the state of a cohort under way in place of its last one; the note is JSON, floats exact."""
+        self._check_stayed()
         replace_file(self._checkpoint(cohort_id), encode_checkpoint(arrays, note))
 
     def read_checkpoint(self, cohort_id: str) -> tuple[Arrays, dict[str, Any]] | DamagedCheckpoint | None:
@@ -279,6 +333,7 @@ class Store:
         files = {Path(STUDY): seal_text(study_yaml)}
         for cohort in sorted(self.finished()):
             files |= self._relabelled(cohort, results)
+        self._check_stayed()
         commit_changes(self.folder, files)
 
     def picture(self, run: str) -> Path:
@@ -308,10 +363,10 @@ class Store:
             raise StabilityError(f"{self.folder}: {run} has not finished yet")
         if not path.is_file():
             raise StabilityError(f"{self.folder}: {run} was trained without recording.keep_weights")
-        with told(path):
+        with advised(self.folder), told(path):
             read = decode_checkpoint(path.read_bytes())
-        if isinstance(read, DamagedCheckpoint):
-            raise StabilityError(f"{path}: damaged, {read.reason}")
+            if isinstance(read, DamagedCheckpoint):
+                raise StabilityError(f"{path}: damaged, {read.reason}")
         return read[0]
 
     def _cohort_folder(self, run: str) -> Path:
@@ -350,7 +405,7 @@ class Store:
 
     def _check_planned(self, cohort_id: str, runs: pa.Table) -> None:
         """Everything is joined by what a runs table says of the design, so it must be the plan's."""
-        path = self._table_path(cohort_id, "runs")
+        path = self._cohort(cohort_id) / "runs.parquet"
         planned = [planned_fields(run, cohort_id) for run in self._runs(cohort_id)]
         if runs["run"].to_pylist() != [fields["run"] for fields in planned]:
             raise StabilityError(f"{path}: does not hold the planned runs")
@@ -367,8 +422,19 @@ class Store:
     def _checkpoint(self, cohort_id: str) -> Path:
         return self.folder / CHECKPOINTS / f"{cohort_id}.safetensors"
 
-    def _table_path(self, cohort_id: str, name: str) -> Path:
-        return current(self.folder, Path(COHORTS, cohort_id, f"{name}.parquet"))
+    def read_whole(self, name: str) -> bytes:
+        """A text file of the folder, with its seal if it has one.
+
+        Raises `StabilityError`: it is missing, is no text, or is not as it was sealed.
+        """
+        content = self._read(Path(name))
+        try:
+            content.decode()
+        except UnicodeDecodeError:
+            raise StabilityError(f"{self.folder / name}: damaged, this is no text") from None
+        if is_whole(content) is False:
+            raise StabilityError(f"{self.folder / name}: {BROKEN_SEAL}")
+        return content
 
     def _read(self, relative: Path) -> bytes:
         with told(self.folder / relative):
@@ -388,7 +454,11 @@ def _read_plan(folder: Path) -> Plan:
     if not path.is_file():
         raise StabilityError(f"{folder}: not a study's results, it has no {PLAN}")
     with told(path):
-        return Plan.from_json(read_current(folder, Path(PLAN)), source=str(path))
+        content = read_current(folder, Path(PLAN))
+    if version_of(content) not in (None, FORMAT_VERSION):
+        return Plan.from_json(content, source=str(path))  # which says what to do about that
+    with advised(folder):
+        return Plan.from_json(content, source=str(path))
 
 
 def _check_free(folder: Path, study_yaml: str, *, but: Collection[str] = ()) -> None:

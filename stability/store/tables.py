@@ -251,35 +251,46 @@ def encode_table(table: pa.Table) -> bytes:
 
 
 def read_table(path: Path, schema: pa.Schema) -> pa.Table:
-    """Read a table that `encode_table` wrote, checking its pages and columns.
-
-    Metrics named by their sizes may follow the schema's columns.
+    """Read a table that `encode_table` wrote, as `decode_table` does.
 
     Raises `StabilityError`: the file is damaged or cannot be read; `FileNotFoundError`: it is not there.
     """
     try:
         content = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise StabilityError(f"{path}: {error.strerror or error}") from None
+    return decode_table(content, schema, source=str(path))
+
+
+def decode_table(content: bytes, schema: pa.Schema, *, source: str) -> pa.Table:
+    """Read what `encode_table` wrote, checking its pages and columns; errors name `source`.
+
+    Metrics named by their sizes may follow the schema's columns.
+
+    Raises `StabilityError`: it is damaged.
+    """
+    try:
         file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
         table = file.read(use_threads=False)
         table.validate(full=True)
-    except FileNotFoundError:
-        raise
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise StabilityError(f"{path}: damaged or unreadable ({one_line(str(error), 200)})") from None
+        raise StabilityError(f"{source}: damaged or unreadable ({one_line(str(error), 200)})") from None
     written = (table.schema.metadata or {}).get(CONTENTS.encode())
     fields, extra = list(table.schema)[: len(schema)], table.column_names[len(schema) :]
     if written != _contents(table).encode() or fields != list(schema) or extra != sized_columns(extra):
-        raise StabilityError(f"{path}: damaged, or written by another version (its columns differ)")
-    _check_words(table, path)
+        raise StabilityError(f"{source}: damaged, or written by another version (its columns differ)")
+    _check_words(table, source)
     return table.replace_schema_metadata(None)
 
 
-def _check_words(table: pa.Table, path: Path) -> None:
+def _check_words(table: pa.Table, source: str) -> None:
     """Refuse an outcome or a kind of event that there is none of; its readers would take it for a bug."""
     for name, words in WORDS.items():
         found = set(table[name].unique().to_pylist()) if name in table.column_names else set()
         if strangers := sorted(found - words):
-            raise StabilityError(f"{path}: damaged, its {name} holds {one_line(repr(strangers[0]))}")
+            raise StabilityError(f"{source}: damaged, its {name} holds {one_line(repr(strangers[0]))}")
 
 
 def _contents(table: pa.Table) -> str:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 from made_study import make_store
 
 from stability.store import Plan, Store
+from stability.store.seals import DIGESTS, decode_digests, encode_digests, seal_text, sha256
 from stability.store.tables import SCHEMAS, encode_table, read_table
 
 SCRIPT = "window.__pwned=1"
@@ -57,7 +58,10 @@ def make_folder(place: Path) -> Path:
 
 
 def tamper(folder: Path, table: str, column: str, attacks: tuple[str, ...]) -> None:
-    """Replace a column's texts in every cohort, a row an attack in turn; null stays null."""
+    """Replace a column's texts in every cohort, a row an attack in turn; null stays null.
+
+    The digests are made to fit, as whoever sends such a folder would.
+    """
     turn = 0
     for cohort in sorted((folder / "cohorts").iterdir()):
         path = cohort / f"{table}.parquet"
@@ -70,6 +74,9 @@ def tamper(folder: Path, table: str, column: str, attacks: tuple[str, ...]) -> N
             turn += 1
             values.append([attack] * len(value) if isinstance(value, list) else value and attack)
         path.write_bytes(encode_table(read.set_column(place, kind, pa.array(values, kind.type))))
+        digests = decode_digests((cohort / DIGESTS).read_bytes()) or {}
+        fitting = digests | {path.name: sha256(path.read_bytes())}
+        (cohort / DIGESTS).write_bytes(encode_digests(fitting))
 
 
 def text_columns(table: str) -> list[str]:
@@ -79,7 +86,7 @@ def text_columns(table: str) -> list[str]:
 
 
 def rewrite_plan(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Change the plan's JSON; its seal is left out, as of a version before there were seals."""
+    """Change the plan's JSON; its seal is left out, which readers bear."""
     fields = json.loads((folder / "plan.json").read_bytes())
     fields.pop("sha256", None)
     change(fields)
@@ -87,10 +94,10 @@ def rewrite_plan(folder: Path, change: Callable[[dict[str, Any]], None]) -> None
 
 
 def rewrite_study(folder: Path, old: str, new: str) -> None:
-    """Change the study file's text; without a seal, too."""
+    """Change the study file's text; its seal is made to fit."""
     text = Store.open(folder).study_yaml
     assert old in text
-    (folder / "study.yaml").write_text(text.replace(old, new))
+    (folder / "study.yaml").write_bytes(seal_text(text.replace(old, new)))
 
 
 def readable(folder: Path) -> Plan:

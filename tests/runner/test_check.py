@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_studies import (
+    SMALL,
     Listener,
     StopAfter,
     outcomes_by_run,
@@ -22,6 +23,7 @@ from stability.runner.check import check_study, repair_study
 from stability.runner.optuna_db import STUDY_DB
 from stability.runner.rebuild import rebuilt_plan
 from stability.runner.study import relabel_study
+from stability.spec.loader import dump_study
 from stability.store import Store
 from stability.store.check import Fault, Remedy
 
@@ -188,7 +190,7 @@ def test_a_lost_environment_is_begun_anew(tmp_path: Path, finished: Path) -> Non
 def test_a_damaged_study_file_can_be_put_back_and_is_held_against_the_plan(folder: Path) -> None:
     text = Store.open(folder).study_yaml
     flip(folder / "study.yaml", 0.3)
-    with pytest.raises(StabilityError, match=r"study\.yaml: damaged or edited"):
+    with pytest.raises(StabilityError, match=r"study\.yaml: damaged or edited.* --check` says more$"):
         run_small(small_spec(), folder)
     done, found = repair_study(folder)
     assert (done, [fault.remedy for fault in found.faults]) == ((), [Remedy.NONE])
@@ -200,7 +202,43 @@ def test_a_damaged_study_file_can_be_put_back_and_is_held_against_the_plan(folde
         (folder / "study.yaml").write_text(text.replace(other, f"{name}: {int(value) + 1}"))
         assert words in the_fault(folder).wrong
     (folder / "study.yaml").write_text(text)
-    assert check_study(folder).faults == ()
+    assert (the_fault(folder).lost, the_fault(folder).remedy) == ("nothing", Remedy.ADOPT)
+    done, found = repair_study(folder)
+    assert (done, found.faults) == (("sealed study.yaml",), ())
+    assert Store.open(folder).study_yaml == text
+    assert run_small(small_spec(), folder)
+
+
+def test_a_study_file_of_ones_own_is_taken_in_place_of_a_lost_one(folder: Path) -> None:
+    """The one that the study was begun with; not what is kept, which has every value written out."""
+    (folder / "study.yaml").write_text(SMALL)
+    assert repair_study(folder)[1].faults == ()
+    assert Store.open(folder).study_yaml == dump_study(small_spec())
+    for lost in ("study.yaml", "plan.json"):
+        (folder / lost).unlink()
+    (folder / "study.yaml").write_text(SMALL)
+    done, found = repair_study(folder)
+    assert (done, found.faults) == (("drew plan.json again from study.yaml", "sealed study.yaml"), ())
+    assert run_small(small_spec(), folder)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "environment.json", "study.yaml"])
+def test_a_text_cut_within_its_digest_is_sealed_again(folder: Path, name: str) -> None:
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[:-1])
+    assert the_fault(folder).file == name
+    assert repair_study(folder) == ((f"sealed {name}",), check_study(folder))
+    assert (folder / name).read_bytes() == whole
+
+
+def test_a_damaged_plan_among_pending_changes_is_drawn_again(folder: Path, finished: Path) -> None:
+    (folder / "labels").mkdir()
+    shutil.copy(folder / "plan.json", folder / "labels")
+    flip(folder / "labels" / "plan.json")
+    done, found = repair_study(folder)
+    assert done == ("moved plan.json to damaged/plan.json-1", "drew plan.json again from study.yaml")
+    assert found.faults == ()
+    assert (folder / "plan.json").read_bytes() == (finished / "plan.json").read_bytes()
 
 
 @pytest.mark.parametrize("damage", ["flip", "remove", "empty"])

@@ -15,6 +15,7 @@ from stability.records import History
 from stability.runner.materials import Resources
 from stability.runner.replay import Replay, first_difference, replay
 from stability.store import Store
+from stability.store.seals import encode_digests, sha256
 from stability.store.tables import encode_table
 
 MIXED = (
@@ -97,6 +98,8 @@ def change(folder: Path, run: str, table: Any, column: str, step: int) -> None:
     row[column] *= 1 + 2**-52
     path = folder / "cohorts" / cohort / f"{table}.parquet"
     path.write_bytes(encode_table(pa.Table.from_pylist(rows, schema=stored.schema)))
+    digests = (store.digests(cohort) or {}) | {path.name: sha256(path.read_bytes())}
+    (path.parent / "digests.json").write_bytes(encode_digests(digests))
 
 
 def test_a_run_of_another_environment_says_what_changed(mixed: Path, tmp_path: Path) -> None:

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from made_study import file_bytes, make_cohort, make_store, with_weights
 
+from stability.errors import StabilityError
 from stability.records import Outcome
+from stability.spec.loader import dump_study, parse_study
 from stability.store import Store
 from stability.store.check import Examination, Fault, Remedy, examine_files
-from stability.store.seals import encode_digests, is_whole
+from stability.store.seals import encode_digests, is_whole, seal_text
+from stability.store.unsealed import unsealed_study
 
 FIRST, SECOND = "c000-mlp", "c001-mlp"
 
@@ -202,12 +205,55 @@ def test_a_flip_in_a_text_is_found(store: Store, name: str) -> None:
     assert the_fault(store).wrong == "No such file or directory"
 
 
-def test_texts_of_before_there_were_digests_are_said_to_be_only_decoded(store: Store) -> None:
-    (store.folder / "study.yaml").write_text(store.study_yaml)
-    assert is_whole((store.folder / "study.yaml").read_bytes()) is None
-    found = examined(store)
-    assert found.faults == ()
-    assert "study.yaml: written without a digest, so only decoded" in found.notes
+@pytest.mark.parametrize("lost", [1, 3, 40, 74])
+def test_a_study_file_cut_within_its_digest_has_lost_nothing(store: Store, lost: int) -> None:
+    path = store.folder / "study.yaml"
+    path.write_bytes(seal_text(dump_study(parse_study(store.study_yaml)))[:-lost])
+    said = r"study\.yaml: .* no digest; `stability status \S+ --check` says more$"
+    with pytest.raises(StabilityError, match=said):
+        store.study_yaml  # noqa: B018
+    assert (the_fault(store).file, the_fault(store).lost) == ("study.yaml", "nothing")
+    assert the_fault(store).remedy is Remedy.ADOPT
+
+
+def test_a_study_file_cut_before_its_digest_is_not_believed_wherever_it_ends(store: Store) -> None:
+    whole = dump_study(parse_study(store.study_yaml)).encode()
+    path = store.folder / "study.yaml"
+    for length in range(len(whole)):
+        path.write_bytes(whole[:length])
+        assert unsealed_study(store) is None
+        with pytest.raises(StabilityError, match=r"study\.yaml: "):
+            store.study_yaml  # noqa: B018
+    assert the_fault(store).remedy is Remedy.NONE
+    path.write_bytes(whole)
+    assert unsealed_study(store) == parse_study(whole.decode())
+
+
+def test_a_study_file_put_there_by_hand_is_known(store: Store) -> None:
+    text = "name: losses\ndesign: {points: 3}\nspace: {lr: {low: 1.0e-3, high: 2.0e-3}}\n"
+    (store.folder / "study.yaml").write_text(text)
+    assert unsealed_study(store) == parse_study(text)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "environment.json"])
+def test_a_json_file_without_its_digest_is_whole_and_can_be_sealed(store: Store, name: str) -> None:
+    store.replace_environment({"python": "3.12", "threads": 2})
+    path = store.folder / name
+    path.write_bytes(path.read_bytes()[:-1])
+    assert is_whole(path.read_bytes()) is None
+    assert (the_fault(store).file, the_fault(store).lost, the_fault(store).remedy) == (
+        name, "nothing", Remedy.SEAL,
+    )  # fmt: skip
+
+
+def test_damage_among_pending_changes_is_named_where_it_is(store: Store) -> None:
+    place = store.folder / "labels" / FIRST
+    place.mkdir(parents=True)
+    (store.folder / "cohorts" / FIRST / "runs.parquet").rename(place / "runs.parquet")
+    flip(place / "runs.parquet", 0.5)
+    pending, damaged = examined(store).faults
+    assert (pending.file, pending.remedy) == ("labels", Remedy.SETTLE)
+    assert (damaged.file, damaged.part) == (f"labels/{FIRST}/runs.parquet", f"cohorts/{FIRST}")
 
 
 def test_a_digest_of_a_file_that_is_not_there_is_a_missing_file(store: Store) -> None:

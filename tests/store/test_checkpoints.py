@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -47,3 +49,25 @@ def test_reserved_names_are_refused() -> None:
 def test_a_note_that_is_no_json_is_refused() -> None:
     with pytest.raises(TypeError):
         encode_checkpoint({}, {"image": np.zeros(1)})
+
+
+SHORT = """
+import resource, sys
+import numpy as np
+from stability.store.checkpoints import encode_checkpoint
+arrays = {"x": np.ones(60_000_000, np.float32)}
+with open("/proc/self/status") as status:
+    data = next(int(line.split()[1]) << 10 for line in status if line.startswith("VmData:"))
+resource.setrlimit(resource.RLIMIT_DATA, (data + (300 << 20), -1))
+try:
+    encode_checkpoint(arrays, {})
+except MemoryError as error:
+    print(error)
+"""
+"""The array takes 240 MB, so there is room for its bytes once, and they are copied once."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what mapped memory takes")
+def test_bytes_that_there_is_no_room_for_are_a_shortage_of_memory() -> None:
+    done = subprocess.run([sys.executable, "-c", SHORT], capture_output=True, text=True, check=True)
+    assert done.stdout == "no room for the bytes of 1 arrays\n"

@@ -34,7 +34,7 @@ def test_a_field_that_no_record_has_is_named(store: Store) -> None:
 
 
 def test_a_cohort_that_is_not_finished_is_told(store: Store) -> None:
-    with pytest.raises(StabilityError, match=r"c001-mlp.*damaged or unreadable"):
+    with pytest.raises(StabilityError, match=r"c001-mlp/records\.parquet: No such file"):
         record_columns(store, "c001-mlp", ["run"])
 
 
@@ -46,5 +46,9 @@ def test_damage_is_told_with_the_path(store: Store, damage: str) -> None:
     else:
         content[40] ^= 0xFF  # in the first page of the first column
     records(store).write_bytes(bytes(content))
-    with pytest.raises(StabilityError, match=r"records\.parquet: damaged"):
+    said = r"records\.parquet: damaged, its digest .*; `stability status \S+ --check` says more$"
+    with pytest.raises(StabilityError, match=said):
+        record_columns(store, COHORT, ["run", "step"])
+    (records(store).parent / "digests.json").unlink()
+    with pytest.raises(StabilityError, match=r"records\.parquet: damaged or unreadable \("):
         record_columns(store, COHORT, ["run", "step"])

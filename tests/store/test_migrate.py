@@ -17,6 +17,7 @@ from stability.store import FORMAT_VERSION, Store
 from stability.store.check import examine_files
 from stability.store.lock import locked
 from stability.store.migrate import NEW_METRICS, migrate, older_version
+from stability.store.seals import seal_text
 
 FORMAT_1 = Path(__file__).with_name("format1")
 FIRST, SECOND = "c000-mlp", "c001-mlp"
@@ -55,9 +56,11 @@ def test_what_was_stored_stays_to_the_last_bit(folder: Path) -> None:
             assert plain(kept) == plain({column: old[column] for column in kept})
     after = file_bytes(folder)
     assert after["plan.json.v1"] == files["plan.json"]
+    assert after["study.yaml"] == seal_text(files["study.yaml"].decode())
     same = {name for name in files if after.get(name) == files[name]}
     assert {Path(name).name for name in files.keys() - same} == {
-        "plan.json", "environment.json", "runs.parquet", "evaluations.parquet", f"{SECOND}.safetensors",
+        "plan.json", "environment.json", "study.yaml",
+        "runs.parquet", "evaluations.parquet", f"{SECOND}.safetensors",
     }  # fmt: skip
 
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stability.errors import StabilityError
+from stability.store.files import folder_at_once, replace_file, write_asked
+
+LARGEST = 1 << 20
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """No file may grow beyond a megabyte."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.usefixtures("small_files")
+def test_what_does_not_fit_leaves_the_older_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b"older")
+    with pytest.raises(OSError, match="File too large"):
+        write_asked(path, bytes(LARGEST + 1))
+    with pytest.raises(StabilityError) as caught:
+        replace_file(path, bytes(LARGEST + 1))
+    assert str(caught.value) == f"{path}: File too large"
+    assert path.read_bytes() == b"older"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_was_asked_for_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    for content in (b"first", b"second"):
+        write_asked(path, content)
+        assert path.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(FileNotFoundError):
+        write_asked(tmp_path / "nowhere" / "page.html", b"")
+
+
+def test_links_and_pipes_are_written_through(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"older")
+    (tmp_path / "link").symlink_to("target")
+    write_asked(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_asked(tmp_path / "pipe", b"said")
+    assert os.read(reader, 100) == b"said"
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_removed_folder_does_not_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "results" / "cohorts" / "c0000"
+    with pytest.raises(StabilityError, match="No such file"), folder_at_once(path):
+        pytest.fail("there is no place for it")
+    assert not list(tmp_path.iterdir())
