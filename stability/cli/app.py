@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stability.cli.output import written_out
 from stability.errors import StabilityError
+from stability.runner.memory import memory_shortage
 
 if TYPE_CHECKING:
     from stability.runner.materials import Resources
+    from stability.runner.study import StudyRunner
     from stability.spec import StudySpec
 
 app = typer.Typer(
@@ -65,11 +68,23 @@ class ReportFormat(StrEnum):
 
 
 def main() -> None:
-    """Run the command line; turn `StabilityError` into one line and exit code 2."""
+    """Run the command line; turn whatever the outside world does into one line and exit code 2."""
     try:
-        app()
+        with written_out():
+            app()
     except StabilityError as error:
         typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
+        sys.exit(2)
+    except (MemoryError, RuntimeError) as error:
+        short = memory_shortage(error)
+        if short is None:
+            raise
+        typer.echo(f"error: {short}", err=True)
         sys.exit(2)
 
 
@@ -90,11 +105,13 @@ def init(
     force: Annotated[bool, typer.Option("--force", metavar="", help="Overwrite an existing file.")] = False,
 ) -> None:
     """Write a commented study file to start from."""
+    from stability.store.files import write_asked
+
     template = Path(__file__).with_name("study.yaml").read_text(encoding="utf-8")
     if path.exists() and not force:
         raise StabilityError(f"{path}: exists already; give another name or --force")
     try:
-        path.write_text(template, encoding="utf-8")
+        write_asked(path, template.encode())
     except OSError as error:
         raise StabilityError(f"{path}: cannot be written: {error.strerror}") from error
     typer.echo(f"wrote {path}; next: stability validate {path}")
@@ -119,7 +136,7 @@ def validate(
     """Check a study file and print the plan: runs, cohorts, thresholds, and how long it will take here."""
     from stability.cli import plan_view
 
-    spec = _load(study, set_)
+    spec = _load(study, set_, allow_code=allow_code)
     resources = _resources(device, data_root, download, classifier, threads, allow_code, workers)
     summary = plan_view.summarise(spec, resources, timing=not no_timing, where=_dataset_place(study, set_))
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
@@ -146,39 +163,31 @@ def run(
 
     A study file may be edited: more points, seeds or levels of a crossed list are trained besides.
     """
-    from rich.console import Console
+    from stability.cli.interrupt import leaving_at_once
 
-    from stability.cli.display import Display
-    from stability.cli.interrupt import Interrupt
-    from stability.runner.study import StudyRunner
+    with leaving_at_once():  # imports take seconds
+        from rich.console import Console
 
-    spec = _load(study, set_)
-    original = out or Path("results") / spec.name
-    folder = fork or original
-    runner = StudyRunner(
-        spec,
-        folder,
-        _resources(device, data_root, download, classifier, threads, allow_code, workers),
-        Display(Console(quiet=True)),
-        where=_dataset_place(study, set_),
-        forked_from=original if fork else None,
-    )
-    if runner.is_finished():
-        runner.run()
-        typer.echo(f"{folder} is finished; next: stability report {folder}")
-        return
-    interrupt = Interrupt()
-    try:
-        with Display(Console()) as display, interrupt:
-            runner.reporter, runner.should_stop = display, interrupt
-            complete = runner.run()
-    except KeyboardInterrupt:
-        typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
-        raise typer.Exit(interrupt.exit_code) from None
-    if not complete and interrupt.received is not None:
-        typer.echo(f"stopped; the same command goes on where this left off ({folder})", err=True)
-        raise typer.Exit(interrupt.exit_code)
-    typer.echo(f"finished {folder}; next: stability report {folder}")
+        from stability.cli.display import Display
+        from stability.runner.study import StudyRunner
+
+        spec = _load(study, set_, allow_code=allow_code)
+        original = out or Path("results") / spec.name
+        folder = fork or original
+        runner = StudyRunner(
+            spec,
+            folder,
+            _resources(device, data_root, download, classifier, threads, allow_code, workers),
+            Display(Console(quiet=True)),
+            where=_dataset_place(study, set_),
+            forked_from=original if fork else None,
+        )
+        if runner.is_finished():
+            runner.run()
+            typer.echo(f"{folder} is finished; next: stability report {folder}")
+        else:
+            _train(runner)
+            typer.echo(f"finished {folder}; next: stability report {folder}")
 
 
 @app.command()
@@ -363,16 +372,37 @@ def _check(results: Path, *, repair: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _load(study: Path, overrides: list[str] | None) -> StudySpec:
+def _train(runner: StudyRunner) -> None:
+    """Run a study that can be interrupted, and is then left with the exit code of the signal."""
+    from rich.console import Console
+
+    from stability.cli.display import Display
+    from stability.cli.interrupt import Interrupt
+
+    interrupt, folder = Interrupt(), runner.folder
+    try:
+        with Display(Console()) as display, interrupt:
+            runner.reporter, runner.should_stop = display, interrupt
+            complete = runner.run()
+    except KeyboardInterrupt:
+        typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
+        raise typer.Exit(interrupt.exit_code) from None
+    if not complete and interrupt.received is not None:
+        typer.echo(f"stopped; the same command goes on where this left off ({folder})", err=True)
+        raise typer.Exit(interrupt.exit_code)
+
+
+def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> StudySpec:
     from stability.spec.loader import load_study
 
-    return load_study(study, overrides or [])
+    return load_study(study, overrides or [], allow_code=allow_code)
 
 
 def _dataset_place(study: Path, overrides: list[str] | None) -> str:
     """Where the data set is named: on the command line or in the study file."""
-    is_set = any(text.partition("=")[0].strip() == "dataset" for text in overrides or ())
-    return "--set dataset" if is_set else f"{study}: dataset"
+    from stability.spec.loader import place_of
+
+    return place_of(study, ("dataset",), overrides or [])
 
 
 def _resources(

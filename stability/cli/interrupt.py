@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 STOPPING = "stopping after this step; Ctrl-C again leaves at once\n"
+AT_ONCE = "stopped at once; the same command begins or goes on\n"
 STDERR = 2
 
 
@@ -44,6 +46,25 @@ class Interrupt:
     def __call__(self) -> bool:
         """Whether to stop."""
         return self.received is not None
+
+
+@contextlib.contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Let either signal end this process with its exit code while there is nothing to keep, as in start-up.
+
+    Not by an exception: the seconds of imports may take one for something else, or tell it at length.
+    """
+    before = {number: signal.signal(number, _leave) for number in EXIT_CODES}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    _say(AT_ONCE)
+    os._exit(EXIT_CODES[signal.Signals(number)])
 
 
 def _say(text: str) -> None:

@@ -24,6 +24,9 @@ def as_text(state: dict[str, Any]) -> str:
         f"outcomes  {outcome_counts(counts)}",
         f"device    {state['device']}, {state['threads']} threads",
     ]
+    for one in state["split"]:
+        into = " and ".join(one["into"])
+        lines.append(f"split     {one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}")
     lines += [f"  {name}  {outcome}" for name, outcome in state.get("run_states", {}).items()]
     if state["complete"]:
         lines.append(f"next      stability report {state['folder']}")

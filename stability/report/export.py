@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stability.errors import StabilityError
+from stability.store.files import write_asked
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -47,10 +48,13 @@ def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_text(out: Path, text: str) -> Path:
-    """Write a file and the folders above it. Raises `StabilityError` where that is not possible."""
+    """Write a file, whole or not at all, and the folders above it.
+
+    Raises `StabilityError` where that is not possible.
+    """
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text, encoding="utf-8")
+        write_asked(out, text.encode())
     except OSError as error:
         raise StabilityError(f"{out}: cannot be written ({error.strerror})") from None
     return out

@@ -3,39 +3,30 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
-from stability.records import RunResult
+from stability.runner.memory import free_memory, memory_shortage
 from stability.runner.planning import cohort_runs
+from stability.runner.reporter import Reporter
+from stability.runner.splitting import split
 from stability.runner.trainer import CohortTrainer
 from stability.spec import StudySpec
-from stability.store import DamagedCheckpoint, Plan, PlannedCohort, Store
+from stability.store import DamagedCheckpoint, PlannedCohort, Store
 
 CHECKPOINT_SECONDS = 120.0
 """Between two checkpoints of a cohort under way; what a kill can cost."""
 
 
-class Reporter(Protocol):
-    """What is told while a study runs; the command line shows it."""
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A cohort took more memory than there is."""
 
-    def planned(self, plan: Plan, done: Sequence[RunResult]) -> None:
-        """The plan, and the results there are already; again whenever a search adds runs."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line."""
-
-    def trained(self, member_steps: int) -> None:
-        """So many more steps, counted over the cohort's runs."""
-
-    def skipped(self, member_steps: int) -> None:
-        """So many planned updates need no training: done by an earlier call, or of runs that stopped."""
-
-    def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:
-        """A cohort is kept."""
+    reason: str
+    """What could not be allocated, in one line."""
 
 
 @dataclass(slots=True)
@@ -48,13 +39,38 @@ class Job:
     placement: Placement
     reporter: Reporter
     should_stop: Callable[[], bool]
+    _counted: int = 0
+    """Of the updates of the cohort under way, what the reporter has been told of."""
 
     def train(self, cohorts: Sequence[PlannedCohort]) -> bool:
-        """Train and keep them in turn; False if `should_stop` said so, with a checkpoint."""
-        return all(self.train_one(cohort) for cohort in cohorts)
+        """Train and keep them in turn; False if `should_stop` said so, with a checkpoint.
 
-    def train_one(self, cohort: PlannedCohort) -> bool:
-        """Train a cohort from where it stands to its end, and keep it."""
+        What takes more memory than there is goes on in two cohorts. Raises StabilityError: a lone run does.
+        """
+        waiting = deque(cohorts)
+        while waiting:
+            cohort = waiting.popleft()
+            end = self.attempt(cohort)
+            if isinstance(end, Shortage):
+                waiting.extendleft(reversed(split(self.store, cohort, end.reason, self.reporter)))
+            elif not end:
+                return False
+        return True
+
+    def attempt(self, cohort: PlannedCohort) -> bool | Shortage:
+        """Train a cohort from where it stands to its end, and keep it; False if `should_stop` said so."""
+        self._counted = 0
+        try:
+            return self._train_one(cohort)
+        except (MemoryError, RuntimeError) as error:
+            reason = memory_shortage(error)
+            if reason is None:
+                raise
+        free_memory()
+        self.reporter.skipped(-self._counted)
+        return Shortage(reason)
+
+    def _train_one(self, cohort: PlannedCohort) -> bool:
         trainer = self._trainer(cohort)
         if not self._advance(cohort, trainer):
             return False
@@ -75,14 +91,14 @@ class Job:
         elif checkpoint is not None:
             trainer.resume(*checkpoint)
             self.reporter.note(f"going on with {cohort.id} at step {trainer.step}")
-            self.reporter.skipped(trainer.step * len(runs))
+            self._counted = trainer.step * len(runs)
+            self.reporter.skipped(self._counted)
         return trainer
 
     def _advance(self, cohort: PlannedCohort, trainer: CohortTrainer) -> bool:
         saved = time.monotonic()
-        steps = trainer.step * len(trainer.tracks)
         for member_steps in trainer.advance():
-            steps += member_steps
+            self._counted += member_steps
             self.reporter.trained(member_steps)
             stopping = self.should_stop()
             if stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:
@@ -90,5 +106,7 @@ class Job:
                 saved = time.monotonic()
             if stopping:
                 return False
-        self.reporter.skipped(self.spec.training.steps * len(trainer.tracks) - steps)
+        stopped = self.spec.training.steps * len(trainer.tracks) - self._counted
+        self._counted += stopped
+        self.reporter.skipped(stopped)
         return True

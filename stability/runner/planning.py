@@ -69,6 +69,18 @@ def with_next_round(plan: Plan, spec: StudySpec, known: Sequence[FinishedPoint])
     return extended(plan, spec, plan_runs(spec, points, first_point=done, adaptive=True))
 
 
+def with_split(plan: Plan, cohort: PlannedCohort) -> tuple[Plan, list[PlannedCohort]]:
+    """The plan with two cohorts in the place of one of at least two runs, and these two."""
+    number, half = _next_number(plan), (len(cohort.runs) + 1) // 2
+    halves = [
+        PlannedCohort(f"c{number:04d}", cohort.runs[:half]),
+        PlannedCohort(f"c{number + 1:04d}", cohort.runs[half:]),
+    ]
+    at = plan.cohorts.index(cohort)
+    cohorts = (*plan.cohorts[:at], *halves, *plan.cohorts[at + 1 :])
+    return replace(plan, cohorts=cohorts), halves
+
+
 def _next_number(plan: Plan) -> int:
     """After the highest number that a cohort has; some in between may be missing from a rebuilt plan."""
     numbers = [int(cohort.id[1:]) for cohort in plan.cohorts if NUMBERED.fullmatch(cohort.id)]

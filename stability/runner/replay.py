@@ -11,8 +11,8 @@ from stability.errors import StabilityError
 from stability.gan.placement import Placement
 from stability.records import Evaluation, History, Record, RunResult
 from stability.runner.devices import choose_device, environment_changes, prepare
-from stability.runner.job import Reporter
 from stability.runner.materials import Materials, Resources
+from stability.runner.reporter import Reporter
 from stability.runner.trainer import CohortTrainer
 from stability.spec.loader import parse_study
 from stability.store import PlannedCohort, Store

@@ -6,10 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from stability.errors import StabilityError
 from stability.records import Outcome, RunResult
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
+
+SPLIT = "split"
+"""Of the environment: the cohorts that were split since they took too much memory, and why."""
 
 
 def finished_cohorts(store: Store) -> list[str]:
@@ -51,6 +55,7 @@ def study_status(folder: Path) -> dict[str, Any]:
         "horizon": store.plan.horizon,
         "device": store.plan.device,
         "threads": store.plan.threads,
+        "split": _splits(store),
     }
 
 
@@ -59,6 +64,15 @@ def run_states(folder: Path) -> dict[str, str]:
     store = Store.open(folder)
     ended = _outcomes(store)
     return {run.run: ended.get(run.run, "waiting") for run in store.plan.runs}
+
+
+def _splits(store: Store) -> list[dict[str, Any]]:
+    """The cohorts that were split; none where the environment is lost, which an examination tells."""
+    try:
+        splits: list[dict[str, Any]] = store.environment.get(SPLIT, [])
+    except StabilityError:
+        return []
+    return splits
 
 
 def _outcomes(store: Store) -> dict[str, str]:

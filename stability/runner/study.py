@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -20,12 +21,13 @@ from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import Outcome, RunResult
 from stability.runner.devices import environment_changes, prepare
 from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
-from stability.runner.job import Job, Reporter
+from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
-from stability.runner.optuna_db import STUDY_DB, rebuild_study_db
+from stability.runner.optuna_db import is_current, rebuild_study_db
 from stability.runner.planning import make_plan, with_next_round
+from stability.runner.reporter import Reporter
 from stability.runner.status import finished_cohorts, is_complete, stored_results
 from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
@@ -181,8 +183,8 @@ class StudyRunner:
             self.reporter.note(f"changed since the study was started: {', '.join(changes)}")
 
     def _complete_study_db(self, store: Store) -> None:
-        """Whoever finished the study may have been killed before it was written."""
-        if not (self.folder / STUDY_DB).is_file():
+        """Whoever finished or extended the study may have been killed before it was written."""
+        if not is_current(self.folder):
             with store.lock():
                 rebuild_study_db(self.folder)
 
@@ -209,7 +211,7 @@ class StudyRunner:
             return
         self.reporter.note(f"{layout.workers} processes at work")
         setup = Setup(self.folder, self.spec, self.resources, self.where, layout)
-        with Workers(setup, self.reporter, self.should_stop) as workers:
+        with Workers(setup, store, self.reporter, self.should_stop) as workers:
             yield workers
 
     def _rounds(self, store: Store) -> Iterator[list[PlannedCohort]]:
@@ -231,7 +233,8 @@ def with_absolute_folder(spec: StudySpec) -> StudySpec:
     """The study with its own images' folder as an absolute path, so that it can go on from anywhere."""
     if not spec.dataset.startswith(FOLDER):
         return spec
-    folder = Path(spec.dataset.removeprefix(FOLDER)).expanduser().resolve()
+    folder = os.path.expanduser(spec.dataset.removeprefix(FOLDER))
+    folder = os.path.realpath(folder)  # which, unlike Path.resolve, reads a loop of links as well
     return spec.model_copy(update={"dataset": f"{FOLDER}{folder}"})
 
 

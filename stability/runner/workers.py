@@ -13,8 +13,8 @@ import signal
 import sys
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -27,10 +27,12 @@ from stability.errors import StabilityError
 from stability.gan.placement import Placement
 from stability.records import RunResult
 from stability.runner.devices import choose_device, prepare
-from stability.runner.job import Job, Reporter
+from stability.runner.job import Job, Shortage
 from stability.runner.layout import Layout
 from stability.runner.materials import Materials, Resources
-from stability.runner.memory import keep_freed_memory
+from stability.runner.memory import keep_freed_memory, memory_shortage
+from stability.runner.reporter import Reporter
+from stability.runner.splitting import split
 from stability.spec import StudySpec
 from stability.store import Plan, PlannedCohort, Store
 
@@ -40,6 +42,12 @@ LEAVING_SECONDS = 60.0
 """How long a worker may take to write its checkpoint and leave."""
 MOST_DEATHS = 2
 """Of the workers that train one cohort; then it is the cohort."""
+OUT_OF_MEMORY = (-signal.SIGKILL, -signal.SIGABRT)
+"""How workers end that Linux takes for the ones that take too much, and those whose libraries give up where
+memory is short; others may end so as well."""
+ENDS = ("stopped", "short", "finished")
+"""What a worker says last of a cohort."""
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 PR_SET_PDEATHSIG = 1
 _spawn = multiprocessing.get_context("spawn")
 
@@ -68,8 +76,11 @@ class Setup:
 class Workers:
     """As many processes as the layout says, started at once. Use as a context manager."""
 
-    def __init__(self, setup: Setup, reporter: Reporter, should_stop: Callable[[], bool]) -> None:
-        self._setup, self._reporter, self._should_stop = setup, reporter, should_stop
+    def __init__(
+        self, setup: Setup, store: Store, reporter: Reporter, should_stop: Callable[[], bool]
+    ) -> None:
+        self._setup, self._store = setup, store
+        self._reporter, self._should_stop = reporter, should_stop
         self._stopping = _spawn.Event()
         self._deaths: Counter[str] = Counter()
         self._workers: list[_Worker] = []
@@ -91,7 +102,8 @@ class Workers:
     def train(self, cohorts: Sequence[PlannedCohort]) -> bool:
         """Train and keep them all; False if `should_stop` said so, with checkpoints of those under way.
 
-        Raises StabilityError: a worker could not go on, or died over the same cohort more than once.
+        What takes more memory than there is goes on in two cohorts. Raises StabilityError: a lone run does, a
+        worker could not go on, or died over the same cohort more than once.
         """
         waiting = deque(cohorts)
         while waiting or any(worker.cohort for worker in self._workers):
@@ -112,34 +124,40 @@ class Workers:
         try:
             what, said = worker.connection.recv()
         except (EOFError, OSError):
-            waiting.appendleft(self._replace(worker))
+            waiting.extendleft(reversed(self._replace(worker)))
             return
         if what == "refused":
             raise StabilityError(said[0])
         if what == "failed":
             raise RuntimeError(f"a worker failed:\n{said[0]}")
+        assert worker.cohort is not None
         if what == "stopped":
-            assert worker.cohort is not None
             waiting.append(worker.cohort)
+        elif what == "short":
+            waiting.extendleft(reversed(split(self._store, worker.cohort, said[0], self._reporter)))
         else:
             getattr(self._reporter, what)(*said)
-        if what in ("stopped", "finished"):
+        if what in ("trained", "skipped"):
+            worker.counted += said[0]
+        elif what in ENDS:
             worker.cohort = None
 
-    def _replace(self, worker: _Worker) -> PlannedCohort:
-        """Put another one in the place of a worker that died; return what it was training."""
+    def _replace(self, worker: _Worker) -> list[PlannedCohort]:
+        """Put another one in the place of a worker that died; return what is to be trained again."""
         cohort, ended = worker.cohort, worker.how_it_ended()
         assert cohort is not None
+        self._reporter.skipped(-worker.counted)
         self._deaths[cohort.id] += 1
-        if self._deaths[cohort.id] >= MOST_DEATHS:
-            raise StabilityError(
-                f"{self._setup.folder}: the process that trained {cohort.id} {ended}, again; if memory was "
-                "short, a smaller training.cohort_size or fewer --workers take less"
-            )
-        self._reporter.note(f"the process that trained {cohort.id} {ended}; another goes on with it")
+        again = [cohort]
+        if self._deaths[cohort.id] < MOST_DEATHS:
+            self._reporter.note(f"the process that trained {cohort.id} {ended}; another goes on with it")
+        elif worker.process.exitcode in OUT_OF_MEMORY:
+            again = split(self._store, cohort, f"the process that trained it {ended}, again", self._reporter)
+        else:
+            raise StabilityError(f"{self._setup.folder}: the process that trained {cohort.id} {ended}, again")
         at = self._workers.index(worker)
         self._workers[at] = _Worker(self._setup, worker.number, self._stopping)
-        return cohort
+        return again
 
 
 class _Worker:
@@ -149,18 +167,21 @@ class _Worker:
         self.number = number
         self.connection, theirs = _spawn.Pipe()
         self.cohort: PlannedCohort | None = None
+        self.counted = 0
+        """Of its cohort's updates, what it has told."""
         self.process: SpawnProcess = _spawn.Process(
             target=_work,
             args=(setup, number, theirs, stopping),
             name=f"stability-worker-{number}",
             daemon=True,
         )
-        self.process.start()
+        with _held_back(INTERRUPTS):
+            self.process.start()
         theirs.close()  # else its end would never be noticed
 
     def begin(self, cohort: PlannedCohort) -> None:
         """Give it a cohort to train."""
-        self.cohort = cohort
+        self.cohort, self.counted = cohort, 0
         with suppress(OSError):  # it is dead, which `recv` tells
             self.connection.send(cohort)
 
@@ -203,14 +224,28 @@ class _Voice:
         self.connection.send(("finished", (cohort, results)))
 
 
+@contextmanager
+def _held_back(numbers: Sequence[signal.Signals]) -> Iterator[None]:
+    """Let these signals wait for the block; a process begun in it has them wait until it says otherwise.
+
+    It imports for seconds before it can say that it ignores them, and would end with a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping: Event) -> None:
     """What a worker does with its life."""
     starter = multiprocessing.parent_process()
     assert starter is not None
     parent = starter.pid
     _end_with(parent)
-    for interrupt in (signal.SIGINT, signal.SIGTERM):  # they reach the whole group; who started us will tell
+    for interrupt in INTERRUPTS:  # they reach the whole group; who started us will tell
         signal.signal(interrupt, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, INTERRUPTS)
 
     def should_stop() -> bool:
         if os.getppid() != parent:  # where the kernel does not see to it: nothing may be written any more
@@ -224,14 +259,21 @@ def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping:
             job.store = Store.open(setup.folder)  # a search has planned more since
             if cohort.id in job.store.finished():  # another died when it had kept it, and before it said so
                 voice.finished(cohort, job.store.read_results(cohort.id))
-            elif not job.train_one(cohort):
+                continue
+            with job.store.staying():
+                end = job.attempt(cohort)
+            if isinstance(end, Shortage):
+                connection.send(("short", (end.reason,)))
+            elif not end:
                 connection.send(("stopped", ()))
     except StabilityError as error:
         connection.send(("refused", (str(error),)))
     except (EOFError, BrokenPipeError):
         os._exit(1)
-    except Exception:
-        connection.send(("failed", (traceback.format_exc(),)))
+    except BaseException as error:  # Rust's panics are no Exception
+        short = memory_shortage(error)
+        what = "refused" if short else "failed"
+        connection.send((what, (f"{short}; fewer --workers take less" if short else traceback.format_exc(),)))
 
 
 def _end_with(parent: int | None) -> None:

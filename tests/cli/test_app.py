@@ -98,8 +98,51 @@ def test_a_missing_study_file(stability: Command, workplace: Path, command: str)
 def test_missing_data_of_a_study_file(stability: Command, workplace: Path, command: str) -> None:
     (workplace / "study.yaml").write_text(SMALL + "dataset: fashion-mnist\n")
     answer = stability(command, "study.yaml", "--data-root", ".")
-    words = "study.yaml: dataset: fashion-mnist: no data under .; give --data-root FOLDER or --download"
+    line = SMALL.count("\n") + 1
+    words = (
+        f"study.yaml:{line}: dataset: fashion-mnist: no data under .; give --data-root FOLDER or --download"
+    )
     refused(answer, words, workplace)
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_own_images_that_cannot_be_read_are_told_with_the_line(
+    stability: Command, workplace: Path, command: str
+) -> None:
+    (workplace / "study.yaml").write_text("dataset: folder:own\n" + SMALL)
+    answer = stability(command, "study.yaml")
+    refused(answer, "own: no such folder", workplace)
+    assert answer.err.startswith("error: study.yaml:1: dataset: folder:")
+    for name in "xy":
+        picture(workplace / "own" / "cat" / f"{name}.png")
+    (workplace / "own" / "cat" / "y.png").write_bytes(b"no image")
+    holds = ("own", "own/cat", "own/cat/x.png", "own/cat/y.png", "study.yaml")
+    answer = stability(command, "study.yaml")
+    refused(answer, "own/cat/y.png: is no readable image", workplace, holds)
+    assert answer.err.startswith("error: study.yaml:1: dataset: ")
+    answer = stability(command, "study.yaml", "--set", "dataset=folder:none")
+    refused(answer, "none: no such folder", workplace, holds)
+    assert answer.err.startswith("error: --set dataset: folder:")
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_code_that_nobody_allowed_is_told_with_the_line(
+    stability: Command, workplace: Path, command: str
+) -> None:
+    (workplace / "own.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
+    words = "own:pair is code that would be imported and run; if you trust it, add --allow-code"
+    for text, place in (
+        (SMALL.replace("fixed: {", "fixed: {architecture: 'own:pair', "), "study.yaml:6: fixed.architecture"),
+        (
+            SMALL.replace("space:", "space:\n  architecture: [mlp,\n    own:pair]"),
+            "study.yaml:4: space.architecture",
+        ),
+    ):
+        (workplace / "study.yaml").write_text(text)
+        refused(stability(command, "study.yaml"), f"{place}: {words}", workplace, ("own.py", "study.yaml"))
+    (workplace / "study.yaml").write_text(SMALL)
+    answer = stability(command, "study.yaml", "--set", "fixed.architecture=own:pair")
+    refused(answer, f"--set fixed.architecture: {words}", workplace, ("own.py", "study.yaml"))
 
 
 def test_a_missing_classifier(stability: Command, workplace: Path) -> None:
@@ -117,7 +160,7 @@ def test_a_missing_classifier(stability: Command, workplace: Path) -> None:
 def picture(path: Path) -> None:
     from PIL import Image
 
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (32, 32), (200, 10, 10)).save(path)
 
 

@@ -9,10 +9,20 @@ from pathlib import Path
 import pytest
 from small_studies import SMALL
 
-from stability.cli.interrupt import EXIT_CODES, Interrupt
+from stability.cli.interrupt import EXIT_CODES, Interrupt, leaving_at_once
 
 LONG = SMALL.replace("steps: 40", "steps: 400").replace("evaluate_every: 20", "evaluate_every: 200")
 """A second or two of training, whereas a signal takes a few milliseconds."""
+STARTING = """\
+import os, sys
+from stability.cli.interrupt import leaving_at_once
+with leaving_at_once():
+    try:
+        os.kill(os.getpid(), int(sys.argv[1]))
+    except BaseException:
+        print("raised")
+print("went on")
+"""
 SCRIPT = Path(__file__).with_name("small_stability.py")
 
 
@@ -38,6 +48,22 @@ def test_without_a_signal_it_says_go_on() -> None:
         assert not interrupt()
     assert interrupt.received is None
     assert interrupt.exit_code == 130
+
+
+@pytest.mark.parametrize(("number", "code"), list(EXIT_CODES.items()))
+def test_while_there_is_nothing_to_keep_a_signal_leaves_at_once(number: signal.Signals, code: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STARTING, str(int(number))], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (code, "")
+    assert ended.stderr == "stopped at once; the same command begins or goes on\n"
+
+
+def test_afterwards_signals_are_what_they_were() -> None:
+    before = [signal.getsignal(number) for number in EXIT_CODES]
+    with leaving_at_once():
+        assert all(signal.getsignal(number) not in before for number in EXIT_CODES)
+    assert [signal.getsignal(number) for number in EXIT_CODES] == before
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -6,7 +6,14 @@ import pytest
 from small_studies import small_spec
 
 from stability.gan.cohort import structure_key
-from stability.runner.planning import COHORT_SIZES, DEFAULT_COHORT_SIZE, cohort_runs, extended, make_plan
+from stability.runner.planning import (
+    COHORT_SIZES,
+    DEFAULT_COHORT_SIZE,
+    cohort_runs,
+    extended,
+    make_plan,
+    with_split,
+)
 from stability.spec import StudySpec
 from stability.store import Plan
 
@@ -89,3 +96,20 @@ def test_more_runs_leave_the_planned_cohorts_as_they_are() -> None:
     assert longer.runs == (*plan.runs, *more)
     assert [cohort.runs for cohort in longer.cohorts[len(plan.cohorts) :]] == [tuple(run.run for run in more)]
     assert [cohort.id for cohort in longer.cohorts] == ["c0000", "c0001", "c0002"]
+
+
+def test_a_split_cohort_is_two_in_its_place_that_share_its_runs() -> None:
+    plan = cpu_plan(small_spec("design.points=3"))  # eighteen runs in cohorts of eight, eight and two
+    longer, halves = with_split(plan, plan.cohorts[0])
+    assert [cohort.id for cohort in longer.cohorts] == ["c0003", "c0004", "c0001", "c0002"]
+    assert longer.cohorts[:2] == tuple(halves)
+    assert halves[0].runs + halves[1].runs == plan.cohorts[0].runs
+    assert longer.runs == plan.runs
+    again, quarters = with_split(longer, halves[1])
+    assert [cohort.id for cohort in again.cohorts] == ["c0003", "c0005", "c0006", "c0001", "c0002"]
+    odd, (larger, smaller) = with_split(again, dataclasses.replace(quarters[0]))
+    assert (len(larger.runs), len(smaller.runs)) == (1, 1)
+    three = dataclasses.replace(plan.cohorts[1], runs=plan.cohorts[1].runs[:3])
+    shorter = dataclasses.replace(plan, cohorts=(three,))
+    assert [len(half.runs) for half in with_split(shorter, three)[1]] == [2, 1]
+    assert len(odd.cohorts) == 6

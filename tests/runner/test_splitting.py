@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_studies import Listener, StopAfter, rows_by_run, run_small, small_spec
+
+from stability.errors import StabilityError
+from stability.runner import job
+from stability.runner.check import check_study
+from stability.runner.splitting import split
+from stability.runner.status import study_status
+from stability.runner.trainer import CohortTrainer
+from stability.store import Store
+
+TORCH = (
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
+    "allocate 4294967296 bytes. Error code 12 (Cannot allocate memory)"
+)
+REASON = "not enough memory: can't allocate memory: you tried to allocate 4294967296 bytes."
+MEASURED = ("records", "evaluations", "events")
+
+
+class Hungry(CohortTrainer):
+    """Has memory for a few runs, and runs out of it at the second visit."""
+
+    room = 3
+    at_step = 40
+
+    def _visit(self) -> None:
+        if self.step == self.at_step and len(self.tracks) > self.room:
+            raise RuntimeError(TORCH)
+        super()._visit()
+
+
+@pytest.fixture
+def hungry(monkeypatch: pytest.MonkeyPatch) -> type[Hungry]:
+    monkeypatch.setattr(job, "CohortTrainer", Hungry)
+    monkeypatch.setattr(Hungry, "room", 3)
+    return Hungry
+
+
+def test_what_takes_too_much_memory_is_trained_in_smaller_cohorts(
+    finished: Path, tmp_path: Path, hungry: type[Hungry]
+) -> None:
+    folder, listener = tmp_path / "r", Listener()
+    assert run_small(small_spec(), folder, listener=listener)
+    store = Store.open(folder)
+    assert [len(cohort.runs) for cohort in store.plan.cohorts] == [2] * 6
+    assert [run for c in store.plan.cohorts for run in c.runs] == [run.run for run in store.plan.runs]
+    assert sum(listener.steps) + sum(listener.skips) == 12 * 40
+    for table in MEASURED:
+        assert rows_by_run(folder, table) == rows_by_run(finished, table)
+    assert check_study(folder).faults == ()
+
+
+def test_a_split_is_told_and_kept(tmp_path: Path, hungry: type[Hungry]) -> None:
+    folder, listener = tmp_path / "r", Listener()
+    hungry.room = 4
+    assert run_small(small_spec(), folder, listener=listener)
+    names = [run.run for run in Store.open(folder).plan.runs]
+    (one,) = study_status(folder)["split"]
+    assert one == {"cohort": "c0000", "runs": names[:8], "into": ["c0002", "c0003"], "reason": one["reason"]}
+    assert one["reason"].startswith(REASON)
+    (told,) = [note for note in listener.notes if "start over" in note]
+    assert told == f"c0000: {one['reason']}; its 8 runs start over as c0002 and c0003"
+    assert listener.cohorts == ["c0002", "c0003", "c0001"]
+
+
+def test_a_run_that_takes_too_much_alone_is_named_and_what_was_kept_stays(
+    tmp_path: Path, hungry: type[Hungry]
+) -> None:
+    folder, listener = tmp_path / "r", Listener()
+    hungry.room = 4
+    run_small(small_spec(), folder, stop=StopAfter(12), listener=listener)
+    assert listener.cohorts == ["c0002", "c0003"]
+    hungry.room = 0
+    with pytest.raises(
+        StabilityError, match=rf"{folder}: p\S+ cannot be trained here, even alone: not enough"
+    ):
+        run_small(small_spec(), folder)
+    assert Store.open(folder).finished() == {"c0002", "c0003"}
+    assert check_study(folder).faults == ()
+    hungry.room = 8
+    assert run_small(small_spec(), folder)
+    assert len(study_status(folder)["split"]) == 3
+
+
+def test_a_split_study_is_extended_and_its_runs_stay(tmp_path: Path, hungry: type[Hungry]) -> None:
+    folder = tmp_path / "r"
+    assert run_small(small_spec(), folder)
+    before = rows_by_run(folder, "runs")
+    hungry.room = 8
+    assert run_small(small_spec("design.seeds=3"), folder)
+    after = rows_by_run(folder, "runs")
+    assert len(after) == 18
+    assert all(after[run] == rows for run, rows in before.items())
+
+
+def test_nothing_of_a_split_is_left_half_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_small(small_spec(), tmp_path / "r", stop=StopAfter(2))
+    store = Store.open(tmp_path / "r")
+    before = study_status(tmp_path / "r")
+
+    def full(*_: Any, **__: Any) -> None:
+        raise StabilityError("No space left on device")
+
+    monkeypatch.setattr(Store, "extend", full)
+    with pytest.raises(StabilityError, match="No space"):
+        split(store, store.plan.cohorts[0], "not enough memory", Listener())
+    assert study_status(tmp_path / "r") == before
+    assert check_study(tmp_path / "r").faults == ()
+
+
+def test_another_error_is_none_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(CohortTrainer, "_visit", broken)
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        run_small(small_spec(), tmp_path / "r")
+    assert len(Store.open(tmp_path / "r").plan.cohorts) == 2
+
+
+def test_a_lone_run_is_not_split(tmp_path: Path) -> None:
+    run_small(small_spec(), tmp_path / "r", stop=StopAfter(1))
+    store = Store.open(tmp_path / "r")
+    cohort = dataclasses.replace(store.plan.cohorts[0], runs=store.plan.cohorts[0].runs[:1])
+    with pytest.raises(StabilityError, match="even alone: the reason; smaller networks"):
+        split(store, cohort, "the reason", Listener())
