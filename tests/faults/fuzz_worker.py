@@ -28,7 +28,7 @@ from stability.spec import parse_study
 from stability.store import DamagedCheckpoint, Plan, Store, encode_history, read_filmstrip, read_latent_view
 from stability.store.checkpoints import decode_checkpoint, decode_history, encode_checkpoint
 from stability.store.columns import record_columns
-from stability.store.seals import unsealed_text
+from stability.store.unsealed import unsealed_study
 
 SECONDS_A_CASE = 10
 EXTRA_MEMORY = 1 << 30
@@ -115,11 +115,10 @@ def read_raw_checkpoint(folder: Path) -> object:
 
 
 def write_unsealed(folder: Path) -> None:
-    """Plan and study as a version before there were seals left them."""
+    """Plan and environment without their seals, which are read for all that."""
     plan = json.loads((folder / "plan.json").read_bytes())
     plan.pop("sha256", None)
     (folder / "plan.json").write_text(json.dumps(plan))
-    (folder / "study.yaml").write_bytes(unsealed_text((folder / "study.yaml").read_bytes()))
     (folder / "environment.json").write_text('{"threads": 2, "libraries": {"torch": "2.9"}}')
 
 
@@ -172,6 +171,14 @@ def _plan(folder: Path) -> object:
     return Plan.from_json((folder / "plan.json").read_bytes(), "plan.json").horizon
 
 
+def write_by_hand(folder: Path) -> None:
+    (folder / "study.yaml").write_text(STUDY)
+
+
+def read_by_hand(folder: Path) -> object:
+    return None if unsealed_study(Store.open(folder)) is not None else "damaged"
+
+
 def _study(folder: Path) -> object:
     return parse_study(Store.open(folder).study_yaml).name and None
 
@@ -198,14 +205,14 @@ READERS: dict[str, Reader] = {
     "environment": Reader(Path("environment.json"), read_environment),
     "environment without seal": Reader(Path("environment.json"), read_environment, write_unsealed),
     "study": Reader(Path("study.yaml"), _study),
-    "study without seal": Reader(Path("study.yaml"), _study, write_unsealed),
+    "study without seal": Reader(Path("study.yaml"), read_by_hand, write_by_hand),
     "study.db": Reader(Path("study.db"), read_study_db, write_study_db),
 }
 WHOLE = ("runs", "records", "evaluations", "events", "plan without seal", "study", "environment", "study.db")
 """After these are damaged, report, status and check are tried on the whole folder, too."""
 READERS |= {
     f"study with damaged {name}": Reader(READERS[name].file, read_study, READERS[name].prepare)
-    for name in (*WHOLE, "environment without seal", "study without seal")
+    for name in (*WHOLE, "environment without seal")
 }
 READERS["study with damaged digests"] = Reader(HERE / "digests.json", read_study)
 READERS["study with a damaged film"] = Reader(HERE / "filmstrips" / f"{RUN}.png", read_study)
