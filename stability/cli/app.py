@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from enum import StrEnum
@@ -28,6 +29,8 @@ app = typer.Typer(
 classifier_app = typer.Typer(no_args_is_help=True, help="The classifiers whose features the metrics use.")
 app.add_typer(classifier_app, name="classifier")
 
+EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
+"""What the system says that has no process, memory or file to give."""
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.")]
 Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A study's results folder.")]
 Overrides = Annotated[
@@ -76,9 +79,10 @@ def main() -> None:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in EXHAUSTED:
             raise
-        typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
+        where = "" if error.filename is None else f"{error.filename}: "
+        typer.echo(f"error: {where}{error.strerror}", err=True)
         sys.exit(2)
     except (MemoryError, RuntimeError) as error:
         short = memory_shortage(error)
@@ -136,9 +140,9 @@ def validate(
     """Check a study file and print the plan: runs, cohorts, thresholds, and how long it will take here."""
     from stability.cli import plan_view
 
-    spec = _load(study, set_, allow_code=allow_code)
+    spec, where = _load(study, set_, allow_code=allow_code)
     resources = _resources(device, data_root, download, classifier, threads, allow_code, workers)
-    summary = plan_view.summarise(spec, resources, timing=not no_timing, where=_dataset_place(study, set_))
+    summary = plan_view.summarise(spec, resources, timing=not no_timing, where=where)
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
 
 
@@ -171,7 +175,7 @@ def run(
         from stability.cli.display import Display
         from stability.runner.study import StudyRunner
 
-        spec = _load(study, set_, allow_code=allow_code)
+        spec, where = _load(study, set_, allow_code=allow_code)
         original = out or Path("results") / spec.name
         folder = fork or original
         runner = StudyRunner(
@@ -179,7 +183,7 @@ def run(
             folder,
             _resources(device, data_root, download, classifier, threads, allow_code, workers),
             Display(Console(quiet=True)),
-            where=_dataset_place(study, set_),
+            where=where,
             forked_from=original if fork else None,
         )
         if runner.is_finished():
@@ -392,17 +396,13 @@ def _train(runner: StudyRunner) -> None:
         raise typer.Exit(interrupt.exit_code)
 
 
-def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> StudySpec:
-    from stability.spec.loader import load_study
+def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tuple[StudySpec, str]:
+    """The study, and where it names its data set. Its file is read once: it may be a pipe."""
+    from stability.spec.loader import parse_study, place_of, read_text
 
-    return load_study(study, overrides or [], allow_code=allow_code)
-
-
-def _dataset_place(study: Path, overrides: list[str] | None) -> str:
-    """Where the data set is named: on the command line or in the study file."""
-    from stability.spec.loader import place_of
-
-    return place_of(study, ("dataset",), overrides or [])
+    text, source = read_text(study)
+    spec = parse_study(text, source, overrides or [], allow_code=allow_code)
+    return spec, place_of(text, source, ("dataset",), overrides or [])
 
 
 def _resources(

@@ -31,6 +31,8 @@ def written_out() -> Iterator[None]:
 
 
 def _flush() -> None:
+    if sys.stdout is None:  # closed before it began
+        return
     try:
         sys.stdout.flush()
     except BrokenPipeError:

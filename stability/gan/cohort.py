@@ -467,7 +467,9 @@ class Cohort:
         return flat | {"first_bad": self._first_bad.t().clone(), "step": torch.tensor(self.step)}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a `state()` of the same members."""
+        """Go on from a `state()` of the same members; of a lone one its own row is enough."""
+        if len(self._members) > len(self.runs):
+            state = {name: value if value.dim() == 0 else value[[0, 0]] for name, value in state.items()}
         for part, held in self._parts().items():
             prefix = f"{part}/"
             held.load_state({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})

@@ -6,6 +6,7 @@ A repair deletes only what was never finished: damaged parts are moved aside, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from stability.design import draw_points, plan_runs
@@ -25,7 +26,7 @@ from stability.store.lock import locked
 from stability.store.migrate import migrate, older_version
 from stability.store.plan import version_of
 from stability.store.seals import DIGESTS, encode_digests, seal_text, sha256
-from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
+from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, of_study
 from stability.store.unsealed import unsealed_study
 
 
@@ -229,7 +230,10 @@ def _renew_environment(store: Store, place: str) -> str:
         "threads": store.plan.threads,
         "stop_thresholds": store.plan.stop_thresholds.model_dump(),
     }
-    store.replace_environment({"lost": "what the study was started with", "planned": planned})
+    environment = {"lost": "what the study was started with", "planned": planned}
+    with suppress(StabilityError):
+        environment = of_study(environment, store.study_yaml)
+    store.replace_environment(environment)
     return f"{moved}wrote {place} anew without what was lost"
 
 

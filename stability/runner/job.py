@@ -64,7 +64,7 @@ class Job:
             return self._train_one(cohort)
         except (MemoryError, RuntimeError) as error:
             reason = memory_shortage(error)
-            if reason is None:
+            if reason is None or cohort.id in self.store.finished():
                 raise
         free_memory()
         self.reporter.skipped(-self._counted)

@@ -1,15 +1,19 @@
-"""A cohort that took more memory than there is: split into two, which start over.
+"""A cohort that took more memory than there is: split into two, which go on from its last checkpoint.
 
-A member's numbers are the same bit for bit whatever the cohort that it trains in, so only time is lost.
+A member's numbers are the same bit for bit whatever the cohort that it trains in (compiled networks aside), so no
+record tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stability.errors import StabilityError
-from stability.runner.planning import with_split
+from stability.runner.planning import NUMBERED, with_split
 from stability.runner.reporter import Reporter
-from stability.runner.status import SPLIT
-from stability.store import PlannedCohort, Store
+from stability.runner.status import SPLIT, splits
+from stability.runner.trainer import checkpoint_part
+from stability.store import DamagedCheckpoint, PlannedCohort, Store
 
 
 def split(store: Store, cohort: PlannedCohort, reason: str, reporter: Reporter) -> list[PlannedCohort]:
@@ -23,14 +27,47 @@ def split(store: Store, cohort: PlannedCohort, reason: str, reporter: Reporter) 
             "networks, batches or recording.final_samples take less memory, and so do fewer --workers"
         )
     plan, halves = with_split(store.plan, cohort)
-    into = [half.id for half in halves]
-    environment = store.environment
+    into, environment = [half.id for half in halves], store.environment
     entry = {"cohort": cohort.id, "runs": list(cohort.runs), "into": into, "reason": reason}
-    store.drop_checkpoint(cohort.id)  # first: once it is not planned, nobody would
     store.extend(
         plan,
         study_yaml=store.study_yaml,
         environment=environment | {SPLIT: [*environment.get(SPLIT, ()), entry]},
     )
-    reporter.note(f"{cohort.id}: {reason}; its {len(cohort.runs)} runs start over as {' and '.join(into)}")
+    going_on = share_checkpoints(store)
+    reporter.note(
+        f"{cohort.id}: {reason}; its {len(cohort.runs)} runs {'go on' if going_on else 'start over'} as "
+        f"{' and '.join(into)}"
+    )
     return halves
+
+
+def share_checkpoints(store: Store) -> bool:
+    """Give the halves of every split cohort their parts of its checkpoint, where it still has one.
+
+    Also of a cohort whose split somebody was killed in. Returns whether there was one to share.
+    """
+    planned = {cohort.id: cohort for cohort in store.plan.cohorts}
+    shared = False
+    for one in splits(store):
+        if one["cohort"] in planned or not NUMBERED.fullmatch(one["cohort"]):
+            continue
+        halves = [planned[name] for name in one["into"] if name in planned]
+        shared |= _share(store, one["cohort"], halves)
+        store.drop_checkpoint(one["cohort"])
+    return shared
+
+
+def _share(store: Store, cohort_id: str, halves: Sequence[PlannedCohort]) -> bool:
+    """Without the memory for it they start over."""
+    try:
+        checkpoint = store.read_checkpoint(cohort_id)
+        if checkpoint is None or isinstance(checkpoint, DamagedCheckpoint):
+            return False
+        for half in halves:
+            store.write_checkpoint(half.id, *checkpoint_part(half.runs, *checkpoint))
+    except MemoryError:
+        for half in halves:
+            store.drop_checkpoint(half.id)
+        return False
+    return True

@@ -55,7 +55,7 @@ def study_status(folder: Path) -> dict[str, Any]:
         "horizon": store.plan.horizon,
         "device": store.plan.device,
         "threads": store.plan.threads,
-        "split": _splits(store),
+        "split": splits(store),
     }
 
 
@@ -66,7 +66,7 @@ def run_states(folder: Path) -> dict[str, str]:
     return {run.run: ended.get(run.run, "waiting") for run in store.plan.runs}
 
 
-def _splits(store: Store) -> list[dict[str, Any]]:
+def splits(store: Store) -> list[dict[str, Any]]:
     """The cohorts that were split; none where the environment is lost, which an examination tells."""
     try:
         splits: list[dict[str, Any]] = store.environment.get(SPLIT, [])

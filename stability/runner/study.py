@@ -25,9 +25,10 @@ from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
-from stability.runner.optuna_db import is_current, rebuild_study_db
+from stability.runner.optuna_db import STUDY_DB, is_current, rebuild_study_db
 from stability.runner.planning import make_plan, with_next_round
 from stability.runner.reporter import Reporter
+from stability.runner.splitting import share_checkpoints
 from stability.runner.status import finished_cohorts, is_complete, stored_results
 from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
@@ -100,6 +101,7 @@ class StudyRunner:
             evaluator = materials.evaluator(self.spec, self.reporter.note)
             self._record_changes(store, materials)
             self._extend(store)
+            share_checkpoints(store)
             return self._train_all(store, evaluator, layout)
 
     def _old_layout(self, store: Store) -> Layout:
@@ -184,9 +186,15 @@ class StudyRunner:
 
     def _complete_study_db(self, store: Store) -> None:
         """Whoever finished or extended the study may have been killed before it was written."""
-        if not is_current(self.folder):
+        if is_current(self.folder):
+            return
+        try:
             with store.lock():
                 rebuild_study_db(self.folder)
+        except StabilityError as error:
+            if not (self.folder / STUDY_DB).is_file():
+                raise
+            self.reporter.note(f"{STUDY_DB} stays as it is: {error}")
 
     def _train_all(self, store: Store, evaluator: Evaluator, layout: Layout) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
@@ -199,6 +207,7 @@ class StudyRunner:
         with self._crew(store, evaluator, layout.bounded(len(first))) as crew:
             if not all(crew.train(cohorts) for cohorts in chain([first], rounds)):
                 return False
+        store.check_stayed()
         rebuild_study_db(self.folder)
         return True
 
@@ -210,7 +219,7 @@ class StudyRunner:
             yield Job(store, self.spec, evaluator, placement, self.reporter, self.should_stop)
             return
         self.reporter.note(f"{layout.workers} processes at work")
-        setup = Setup(self.folder, self.spec, self.resources, self.where, layout)
+        setup = Setup(self.folder, store.signed, self.spec, self.resources, self.where, layout)
         with Workers(setup, store, self.reporter, self.should_stop) as workers:
             yield workers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,8 @@ from stability.runner.visit import visit
 from stability.spec import Run, StudySpec, Thresholds
 from stability.store import CohortData, FilmStrip, decode_history, encode_history
 
+COHORT = "cohort/"
+"""What the names of a checkpoint's arrays begin with that have a row for every run that trains."""
 PICTURES = 16
 """Images of the fixed noise kept at every visit."""
 
@@ -220,7 +222,7 @@ class CohortTrainer:
 
     def checkpoint(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and a JSON note from which `resume` goes on bit for bit."""
-        arrays = {f"cohort/{name}": value.cpu().numpy() for name, value in self.cohort.state().items()}
+        arrays = {f"{COHORT}{name}": value.cpu().numpy() for name, value in self.cohort.state().items()}
         for name, track in self.tracks.items():
             if track.pictures:
                 arrays[f"pictures/{name}"] = np.stack(track.pictures)
@@ -255,8 +257,24 @@ class CohortTrainer:
         if self._active:
             names = [run.run for run in self.cohort.runs]
             self.cohort.select([names.index(name) for name in note["active"]])
-            state = _below("cohort/", arrays)
+            state = _below(COHORT, arrays)
             self.cohort.load_state({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+
+
+def checkpoint_part(
+    runs: Collection[str], arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Of a cohort's checkpoint what a cohort of some of its runs, in the same order, would have kept."""
+    rows = [row for row, run in enumerate(note["active"]) if run in runs]
+    state = _below(COHORT, arrays) if rows else {}
+    own = {f"{COHORT}{name}": value[rows] if value.ndim else value for name, value in state.items()}
+    own |= {
+        name: value
+        for name, value in arrays.items()
+        if not name.startswith(COHORT) and name.split("/")[1] in runs
+    }
+    tracks = [track for track in note["tracks"] if track["history"]["run"] in runs]
+    return own, {"active": [note["active"][row] for row in rows], "tracks": tracks}
 
 
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -57,6 +57,8 @@ class Setup:
     """What every worker is told about the study."""
 
     folder: Path
+    signed: bytes | None
+    """What its lock's file holds as long as it is the same folder."""
     spec: StudySpec
     resources: Resources
     where: str
@@ -86,9 +88,14 @@ class Workers:
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Workers:
-        self._workers = [
-            _Worker(self._setup, number, self._stopping) for number in range(self._setup.layout.workers)
-        ]
+        try:
+            for number in range(self._setup.layout.workers):
+                self._workers.append(_Worker(self._setup, number, self._stopping))
+        except OSError as error:
+            self.__exit__(OSError, error, None)
+            raise StabilityError(
+                f"no process can be started: {error.strerror or error}; fewer --workers take less"
+            ) from error
         return self
 
     def __exit__(
@@ -146,15 +153,21 @@ class Workers:
         """Put another one in the place of a worker that died; return what is to be trained again."""
         cohort, ended = worker.cohort, worker.how_it_ended()
         assert cohort is not None
+        again = [cohort]
+        if cohort.id in self._store.finished():  # it was kept before the process died: another one says so
+            self._reporter.skipped(len(cohort.runs) * self._store.plan.horizon - worker.counted)
+            return self._with_another(worker, again)
         self._reporter.skipped(-worker.counted)
         self._deaths[cohort.id] += 1
-        again = [cohort]
         if self._deaths[cohort.id] < MOST_DEATHS:
             self._reporter.note(f"the process that trained {cohort.id} {ended}; another goes on with it")
         elif worker.process.exitcode in OUT_OF_MEMORY:
             again = split(self._store, cohort, f"the process that trained it {ended}, again", self._reporter)
         else:
             raise StabilityError(f"{self._setup.folder}: the process that trained {cohort.id} {ended}, again")
+        return self._with_another(worker, again)
+
+    def _with_another(self, worker: _Worker, again: list[PlannedCohort]) -> list[PlannedCohort]:
         at = self._workers.index(worker)
         self._workers[at] = _Worker(self._setup, worker.number, self._stopping)
         return again
@@ -253,19 +266,11 @@ def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping:
         return stopping.is_set()
 
     try:
-        voice = _Voice(connection)
-        job = setup.job(number, voice, should_stop)
+        job = setup.job(number, _Voice(connection), should_stop)
         while (cohort := connection.recv()) is not None:
             job.store = Store.open(setup.folder)  # a search has planned more since
-            if cohort.id in job.store.finished():  # another died when it had kept it, and before it said so
-                voice.finished(cohort, job.store.read_results(cohort.id))
-                continue
-            with job.store.staying():
-                end = job.attempt(cohort)
-            if isinstance(end, Shortage):
-                connection.send(("short", (end.reason,)))
-            elif not end:
-                connection.send(("stopped", ()))
+            with job.store.staying(setup.signed):
+                _train_one(job, cohort, connection)
     except StabilityError as error:
         connection.send(("refused", (str(error),)))
     except (EOFError, BrokenPipeError):
@@ -274,6 +279,18 @@ def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping:
         short = memory_shortage(error)
         what = "refused" if short else "failed"
         connection.send((what, (f"{short}; fewer --workers take less" if short else traceback.format_exc(),)))
+
+
+def _train_one(job: Job, cohort: PlannedCohort, connection: Connection[Any, Any]) -> None:
+    """Train a cohort, and say how it ended."""
+    if cohort.id in job.store.finished():  # another died when it had kept it, and before it said so
+        job.reporter.finished(cohort, job.store.read_results(cohort.id))
+        return
+    end = job.attempt(cohort)
+    if isinstance(end, Shortage):
+        connection.send(("short", (end.reason,)))
+    elif not end:
+        connection.send(("stopped", ()))
 
 
 def _end_with(parent: int | None) -> None:

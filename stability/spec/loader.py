@@ -36,21 +36,22 @@ def load_study(path: FilePath, overrides: Sequence[str] = (), *, allow_code: boo
     Raises `StabilityError`, one line with file, line and field, for anything that is wrong; without
     `allow_code` also for an architecture that is the user's own code, which is never imported here.
     """
-    text, where = _read_text(path)
-    return parse_study(text, where, overrides, allow_code=allow_code)
+    return parse_study(*read_text(path), overrides, allow_code=allow_code)
 
 
-def place_of(path: FilePath, key: Path, overrides: Sequence[str] = ()) -> str:
-    """Where a study file that can be read gives a value, for what is found wrong with it later.
+def place_of(text: str, source: str, key: Path, overrides: Sequence[str] = ()) -> str:
+    """Where a study file's text gives a value, for what is found wrong with it later.
 
     `study.yaml:2: dataset`, or `--set dataset`; without a line where it is not written.
     """
-    text, where = _read_text(path)
-    return read_source(text, where, overrides).place(key)
+    return read_source(text, source, overrides).place(key)
 
 
-def _read_text(path: FilePath) -> tuple[str, str]:
-    """A study file's text, and what errors call the file."""
+def read_text(path: FilePath) -> tuple[str, str]:
+    """A study file's text, and what errors call the file.
+
+    Raises `StabilityError`: it cannot be read, is too large or no text.
+    """
     where = one_line(str(path), MAX_PATH)
     try:
         with path.open("rb") as file:

@@ -25,4 +25,6 @@ def plain(error: StabilityError, study: Path) -> str:
 
 
 def _advice(study: Path) -> str:
+    if not study.is_dir():  # somebody has removed it
+        return ""
     return f"; `stability status {shlex.quote(str(study))} --check` says more"

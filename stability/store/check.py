@@ -5,6 +5,7 @@ Imports records, spec and the store's parts. What needs the engine or Optuna is 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,11 +21,13 @@ from stability.store.cohorts import FILMSTRIPS, LATENT, WEIGHTS
 from stability.store.files import told
 from stability.store.filmstrips import read_filmstrip
 from stability.store.latent_views import read_latent_view
+from stability.store.lock import signature
 from stability.store.plan import PlannedCohort
 from stability.store.seals import DIGESTS, is_whole, sha256
 from stability.store.store import (
     CHECKPOINTS,
     ENVIRONMENT,
+    LOCK,
     OTHER_DIGEST,
     PLAN,
     STUDY,
@@ -85,11 +88,12 @@ def examine_files(store: Store) -> Examination:
     """
     faults = [
         *_leftovers(store.folder),
-        *_pending(store.folder),
         *_texts(store),
         *_strangers(store),
-        *_checkpoints(store),
+        *_damaged_checkpoints(store),
     ]
+    if not _has_writer(store.folder):  # who does these things last of all, and may be about to
+        faults += [*_pending(store.folder), *_idle_checkpoints(store)]
     notes = []
     for cohort in store.plan.cohorts:
         if (store.folder / COHORTS / cohort.id).is_dir():
@@ -123,7 +127,16 @@ def _is_alive(pid: int) -> bool:
         return True
     except (ProcessLookupError, OverflowError):
         return False
-    return True
+    return pid > 0  # of the others each means many
+
+
+def _has_writer(folder: Path) -> bool:
+    """Whether the process that last signed the lock is still there, on this machine."""
+    try:
+        pid = json.loads(signature(folder / LOCK))["pid"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+    return isinstance(pid, int) and pid != os.getpid() and _is_alive(pid)
 
 
 def _pending(folder: Path) -> Iterator[Fault]:
@@ -145,9 +158,14 @@ def _texts(store: Store) -> Iterator[Fault]:
             "moves it aside; `run` writes down what it finds then",
             Remedy.RENEW,
         )
-    for name in (PLAN, ENVIRONMENT):
-        if (store.folder / name).is_file() and is_whole(read_current(store.folder, Path(name))) is None:
-            yield Fault(name, UNSEALED, NOTHING, "writes it anew, since it can be decoded", Remedy.SEAL)
+    else:
+        yield from _unsealed(store, ENVIRONMENT)
+    yield from _unsealed(store, PLAN)
+
+
+def _unsealed(store: Store, name: str) -> Iterator[Fault]:
+    if is_whole(store.read_whole(name)) is None:
+        yield Fault(name, UNSEALED, NOTHING, "writes it anew, since it can be decoded", Remedy.SEAL)
 
 
 def _study(store: Store) -> Iterator[Fault]:
@@ -164,7 +182,7 @@ def _study(store: Store) -> Iterator[Fault]:
         STUDY,
         wrong,
         "how the study samples, records and labels; no run",
-        "none; put the study's own file in its place and check again: it is held against the plan",
+        f"none; put the study's own file in its place and check again: {ENVIRONMENT} knows it by a digest",
         Remedy.NONE,
     )
 
@@ -180,14 +198,17 @@ def _strangers(store: Store) -> Iterator[Fault]:
                 yield Fault(f"{place}/{path.name}", "is not planned", NOTHING, "moves it aside", Remedy.ASIDE)
 
 
-def _checkpoints(store: Store) -> Iterator[Fault]:
+def _idle_checkpoints(store: Store) -> Iterator[Fault]:
+    for cohort in sorted(store.finished()):
+        file = f"{CHECKPOINTS}/{cohort}.safetensors"
+        if (store.folder / file).exists():
+            yield Fault(file, "its cohort is finished", NOTHING, "removes it", Remedy.REMOVE)
+
+
+def _damaged_checkpoints(store: Store) -> Iterator[Fault]:
     finished = store.finished()
-    for cohort in store.plan.cohorts:
+    for cohort in (cohort for cohort in store.plan.cohorts if cohort.id not in finished):
         file = f"{CHECKPOINTS}/{cohort.id}.safetensors"
-        if cohort.id in finished:
-            if (store.folder / file).exists():
-                yield Fault(file, "its cohort is finished", NOTHING, "removes it", Remedy.REMOVE)
-            continue
         read = store.read_checkpoint(cohort.id)
         if isinstance(read, DamagedCheckpoint):
             reason = read.reason.removeprefix(f"{store.folder / file}: ")

@@ -38,6 +38,8 @@ def _decode(content: bytes, schema: pa.Schema, *, source: str) -> pa.Table:
     try:
         with pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True) as file:
             table = file.read(columns=schema.names, use_threads=False).select(schema.names)
+    except MemoryError:  # which Arrow's is, too
+        raise
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise StabilityError(f"{source}: damaged or unreadable ({one_line(str(error), 200)})") from None
     if table.schema.remove_metadata() != schema:

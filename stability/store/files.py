@@ -84,17 +84,21 @@ def _renamed_to(path: Path) -> Iterator[Path]:
 
 
 def write_asked(path: Path, content: bytes) -> None:
-    """Write a file where a user asked for it; an older one stays until the new one is whole.
+    """Write a file where a user asked for it; an older one, whose mode it keeps, stays until it is whole.
 
-    A pipe, a device or what is behind a link is written to as it is.
+    A pipe, a device, what is behind a link, and what lies in a folder that takes no more files is written to
+    as it is.
 
     Raises `OSError`.
     """
-    if path.is_symlink() or (path.exists() and not path.is_file()):
+    is_there = path.exists()
+    if path.is_symlink() or (is_there and not (path.is_file() and os.access(path.parent, os.W_OK))):
         path.write_bytes(content)
         return
     with _renamed_to(path) as temporary:
         write_flushed(temporary, content)
+        if is_there:
+            shutil.copymode(path, temporary)
 
 
 @contextmanager

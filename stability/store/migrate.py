@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from stability.errors import StabilityError
-from stability.spec.loader import parse_study
+from stability.spec.loader import dump_study, parse_study
 from stability.store.aside import move_aside
 from stability.store.changes import COHORTS, apply_pending, commit_changes, read_current
 from stability.store.files import replace_file, sweep, told
 from stability.store.lock import locked
 from stability.store.plan import FORMAT_VERSION, OLDER_VERSIONS, Plan, version_of
 from stability.store.seals import DIGESTS, encode_digests, is_whole, json_lines, seal_text, sha256
-from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
+from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, of_study
 from stability.store.tables import (
     EVALUATIONS,
     EVENTS,
@@ -106,6 +107,9 @@ def _migrate(folder: Path, version: int) -> list[str]:
         except (StabilityError, FileNotFoundError) as error:
             done.append(f"{move_aside(folder, path)}: {error}")
     environment = _environment(folder) | {"migrated_from": version}
+    with suppress(StabilityError, OSError, UnicodeDecodeError):  # it has been lost
+        text = (folder / STUDY).read_text(encoding="utf-8")
+        environment = of_study(environment, dump_study(parse_study(text)))
     top = {Path(PLAN): plan.to_json().encode(), Path(ENVIRONMENT): json_lines(environment)}
     commit_changes(folder, {**files, **top, **_sealed_study(folder)})
     return [*done, f"migrated from format {version} to {FORMAT_VERSION}"]

@@ -107,7 +107,7 @@ class Store:
             with told(folder):
                 sweep(folder)
             replace_file(folder / STUDY, seal_text(study_yaml))
-            replace_file(folder / ENVIRONMENT, json_lines(environment))
+            replace_file(folder / ENVIRONMENT, json_lines(of_study(environment, study_yaml)))
             with told(folder):
                 (folder / COHORTS).mkdir(exist_ok=True)
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
@@ -162,18 +162,27 @@ class Store:
                 yield
 
     @contextmanager
-    def staying(self) -> Iterator[None]:
-        """For the block, write only where the lock's file is as it is now.
+    def staying(self, signed: bytes | None = None) -> Iterator[None]:
+        """For the block, write only where the lock's file is as it is now, or as it was when it was signed.
 
         While a study trains for days, its folder may be removed, and even another study laid in its place.
+
+        Raises `StabilityError`: it is not as it was.
         """
-        self._signature = signature(self.folder / LOCK)
+        self._signature = signature(self.folder / LOCK) if signed is None else signed
         try:
+            self.check_stayed()
             yield
         finally:
             self._signature = None
 
-    def _check_stayed(self) -> None:
+    @property
+    def signed(self) -> bytes | None:
+        """What the lock's file has to hold while this is written to."""
+        return self._signature
+
+    def check_stayed(self) -> None:
+        """Raise `StabilityError` where the folder is not the one any more that is written to."""
         if self._signature is not None and signature(self.folder / LOCK) != self._signature:
             raise StabilityError(f"{self.folder}: was removed or replaced while it was written to")
 
@@ -184,7 +193,7 @@ class Store:
 
     def replace_plan(self, plan: Plan) -> None:
         """Put another plan in force, such as one with more runs."""
-        self._check_stayed()
+        self.check_stayed()
         replace_file(self.folder / PLAN, plan.to_json().encode())
         self._set_plan(plan)
 
@@ -196,9 +205,9 @@ class Store:
         files = {
             Path(PLAN): plan.to_json().encode(),
             Path(STUDY): seal_text(study_yaml),
-            Path(ENVIRONMENT): json_lines(environment),
+            Path(ENVIRONMENT): json_lines(of_study(environment, study_yaml)),
         }
-        self._check_stayed()
+        self.check_stayed()
         commit_changes(self.folder, files)
         self._set_plan(plan)
 
@@ -230,7 +239,7 @@ class Store:
 
     def replace_environment(self, environment: Mapping[str, Any]) -> None:
         """Write another environment, such as one that lists where the study was resumed."""
-        self._check_stayed()
+        self.check_stayed()
         replace_file(self.folder / ENVIRONMENT, json_lines(environment))
 
     def finished(self) -> set[str]:
@@ -243,7 +252,7 @@ class Store:
         Raises `ValueError`: data is not of exactly the planned runs, or the cohort is already finished;
         `StabilityError`: it cannot be written; then nothing of it is there.
         """
-        self._check_stayed()
+        self.check_stayed()
         write_cohort_folder(self._cohort(cohort_id), self._runs(cohort_id), data)
         self.drop_checkpoint(cohort_id)
 
@@ -301,7 +310,7 @@ class Store:
         self, cohort_id: str, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]
     ) -> None:
         """Keep the state of a cohort under way in place of its last one; the note is JSON, floats exact."""
-        self._check_stayed()
+        self.check_stayed()
         replace_file(self._checkpoint(cohort_id), encode_checkpoint(arrays, note))
 
     def read_checkpoint(self, cohort_id: str) -> tuple[Arrays, dict[str, Any]] | DamagedCheckpoint | None:
@@ -318,6 +327,7 @@ class Store:
 
     def drop_checkpoint(self, cohort_id: str) -> None:
         """Remove a cohort's checkpoint, if there is one."""
+        self.check_stayed()
         path = self._checkpoint(cohort_id)
         with told(path):
             path.unlink(missing_ok=True)
@@ -330,10 +340,11 @@ class Store:
         Raises `ValueError`: a finished run has no new result; `StabilityError`: they cannot be written;
         the old labels then hold.
         """
-        files = {Path(STUDY): seal_text(study_yaml)}
+        environment = of_study(self.environment, study_yaml)
+        files = {Path(STUDY): seal_text(study_yaml), Path(ENVIRONMENT): json_lines(environment)}
         for cohort in sorted(self.finished()):
             files |= self._relabelled(cohort, results)
-        self._check_stayed()
+        self.check_stayed()
         commit_changes(self.folder, files)
 
     def picture(self, run: str) -> Path:
@@ -445,6 +456,11 @@ class Store:
         self._cohort_of = {run: cohort.id for cohort in plan.cohorts for run in cohort.runs}
         runs = {run.run: run for run in plan.runs}
         self._runs_of = {cohort.id: [runs[name] for name in cohort.runs] for cohort in plan.cohorts}
+
+
+def of_study(environment: Mapping[str, Any], study_yaml: str) -> dict[str, Any]:
+    """The environment with the study's digest, by which a study file that was lost and put back is known."""
+    return {**environment, "study": {"sha256": sha256(study_yaml.encode())}}
 
 
 def _read_plan(folder: Path) -> Plan:

@@ -275,6 +275,8 @@ def decode_table(content: bytes, schema: pa.Schema, *, source: str) -> pa.Table:
         file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
         table = file.read(use_threads=False)
         table.validate(full=True)
+    except MemoryError:  # which Arrow's is, too
+        raise
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise StabilityError(f"{source}: damaged or unreadable ({one_line(str(error), 200)})") from None
     written = (table.schema.metadata or {}).get(CONTENTS.encode())

@@ -6,21 +6,19 @@ from stability.errors import StabilityError
 from stability.spec import StudySpec
 from stability.spec.loader import dump_study, parse_study
 from stability.store.seals import is_whole
-from stability.store.store import STUDY, Store
+from stability.store.store import STUDY, Store, of_study
 
 
 def unsealed_study(store: Store) -> StudySpec | None:
-    """The study of a file that somebody put in the place of a lost one; None where it may have been cut.
+    """The study of a file that somebody put in the place of a lost one; None if it is another's, or cut.
 
-    A file of the program's own has every value written out: of one that begins so, and ends before its last
-    value, nothing tells what the rest was.
+    The environment knows the study by a digest of all its values, whether or not the file writes them out.
     """
     try:
         content = store.read_whole(STUDY)
-        text = content.decode()
-        spec = parse_study(text, source=str(store.folder / STUDY))
+        spec = parse_study(content.decode(), source=str(store.folder / STUDY))
+        environment = store.environment
     except StabilityError:
         return None
-    whole, lines = dump_study(spec), text[: text.rfind("\n") + 1]
-    is_cut = whole.startswith(lines) and not text.startswith(whole)
-    return None if is_cut or is_whole(content) is not None else spec
+    is_ours = of_study(environment, dump_study(spec)) == environment
+    return spec if is_ours and is_whole(content) is None else None

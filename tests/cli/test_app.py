@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -443,3 +444,13 @@ def test_every_command_is_documented() -> None:
     commands = [*command_line.app.registered_commands, *command_line.classifier_app.registered_commands]
     assert len(commands) == 10
     assert all(command.callback is not None and command.callback.__doc__ for command in commands)
+
+
+def test_a_study_file_may_be_a_pipe(stability: Command, workplace: Path) -> None:
+    read, write = os.pipe()
+    os.write(write, (workplace / "study.yaml").read_bytes())
+    os.close(write)
+    answer = stability("validate", f"/dev/fd/{read}", "--no-timing")
+    os.close(read)
+    assert (answer.code, answer.err) == (0, "")
+    assert "12 runs" in answer.out

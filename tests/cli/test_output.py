@@ -43,3 +43,13 @@ def test_what_is_no_matter_of_the_output_is_left_to_others(error: OSError) -> No
     with pytest.raises(OSError, match=str(error.strerror)) as caught, written_out():
         raise error
     assert caught.value is error
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["--version"], 0), (["status", "nowhere"], 2)])
+def test_an_output_that_is_closed_is_no_fault(arguments: list[str], code: int) -> None:
+    command = [sys.executable, "-m", "stability.cli", *arguments]
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *command], stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert ended.returncode == code
+    assert ended.stderr.count("\n") == (code == 2)

@@ -8,7 +8,7 @@ import pytest
 from small_studies import Listener, StopAfter, rows_by_run, run_small, small_spec
 
 from stability.errors import StabilityError
-from stability.runner import job
+from stability.runner import job, splitting
 from stability.runner.check import check_study
 from stability.runner.splitting import split
 from stability.runner.status import study_status
@@ -67,6 +67,83 @@ def test_a_split_is_told_and_kept(tmp_path: Path, hungry: type[Hungry]) -> None:
     (told,) = [note for note in listener.notes if "start over" in note]
     assert told == f"c0000: {one['reason']}; its 8 runs start over as c0002 and c0003"
     assert listener.cohorts == ["c0002", "c0003", "c0001"]
+
+
+def checkpointed(folder: Path) -> Store:
+    """Half a study with a checkpoint of its first cohort, after step 30 of 40 and one run's stop."""
+    assert not run_small(small_spec(), folder, stop=StopAfter(3))
+    return Store.open(folder)
+
+
+def test_a_split_cohort_goes_on_from_its_checkpoint(
+    finished: Path, tmp_path: Path, hungry: type[Hungry]
+) -> None:
+    folder, listener = tmp_path / "r", Listener()
+    checkpointed(folder)
+    assert run_small(small_spec(), folder, listener=listener)
+    assert [note.split("; ")[1] for note in listener.notes if note.startswith("c0000: ")] == [
+        "its 8 runs go on as c0002 and c0003"
+    ]
+    assert [note for note in listener.notes if note.startswith("going on")] == [
+        f"going on with {cohort} at step 30" for cohort in ("c0000", "c0002", "c0004", "c0005", "c0003")
+    ] + [f"going on with {cohort} at step 30" for cohort in ("c0006", "c0007")]
+    assert sum(listener.steps) + sum(listener.skips) == 12 * 40
+    for table in MEASURED:
+        assert rows_by_run(folder, table) == rows_by_run(finished, table)
+    assert check_study(folder).faults == ()
+
+
+@pytest.mark.parametrize("stopped", [{}, {"stop_on": ["diverged"]}])
+def test_parts_of_a_checkpoint_go_on_as_the_whole(tmp_path: Path, stopped: dict[str, list[str]]) -> None:
+    """Down to single runs, also where some have left."""
+    overrides = [f"training.{name}={value}" for name, value in stopped.items()]
+    spec = small_spec("space.lr.high=1e+4", *overrides)
+    assert run_small(spec, tmp_path / "whole")
+    assert not run_small(spec, tmp_path / "parts", stop=StopAfter(3))
+    store, listener = Store.open(tmp_path / "parts"), Listener()
+    with store.lock():
+        for _ in range(3):
+            for cohort in [cohort for cohort in store.plan.cohorts if len(cohort.runs) > 1]:
+                split(store, cohort, "for a test", listener)
+    assert {len(cohort.runs) for cohort in store.plan.cohorts} == {1}
+    listener = Listener()
+    assert run_small(spec, tmp_path / "parts", listener=listener)
+    assert len([note for note in listener.notes if "going on with" in note]) == 8
+    for table in MEASURED:
+        assert rows_by_run(tmp_path / "parts", table) == rows_by_run(tmp_path / "whole", table)
+
+
+def test_killed_in_a_split_no_checkpoint_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = checkpointed(tmp_path / "r")
+    with store.lock(), monkeypatch.context() as patch:
+        patch.setattr(splitting, "share_checkpoints", lambda store: False)
+        split(store, store.plan.cohorts[0], "for a test", Listener())
+    listener = Listener()
+    assert run_small(small_spec(), tmp_path / "r", listener=listener)
+    assert [note for note in listener.notes if "at step" in note] == [
+        "going on with c0002 at step 30",
+        "going on with c0003 at step 30",
+    ]
+    assert check_study(tmp_path / "r").faults == ()
+
+
+def test_without_the_memory_for_a_checkpoint_s_parts_they_start_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, listener = checkpointed(tmp_path / "r"), Listener()
+    write, calls = Store.write_checkpoint, iter([True, False])
+
+    def short(self: Store, *state: Any) -> None:
+        if not next(calls):
+            raise MemoryError
+        write(self, *state)
+
+    with store.lock(), monkeypatch.context() as patch:
+        patch.setattr(Store, "write_checkpoint", short)
+        split(store, store.plan.cohorts[0], "for a test", listener)
+    assert listener.notes == ["c0000: for a test; its 8 runs start over as c0002 and c0003"]
+    assert not list((tmp_path / "r" / "checkpoints").iterdir())
+    assert run_small(small_spec(), tmp_path / "r")
 
 
 def test_a_run_that_takes_too_much_alone_is_named_and_what_was_kept_stays(

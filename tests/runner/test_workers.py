@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from small_studies import Listener, StopAfter, result_bytes, rows_by_run, run_small, small_spec
@@ -127,6 +128,29 @@ def test_a_cohort_that_is_killed_again_goes_on_in_two(
     assert sum(listener.steps) + sum(listener.skips) == 16 * STEPS
     for table in ("records", "evaluations", "events"):
         assert rows_by_run(tmp_path / "r", table) == rows_by_run(here, table)
+
+
+def test_a_cohort_that_was_kept_when_its_worker_was_killed_again_is_not_split(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
+    store, listener = Store.open(tmp_path / "r"), Listener()
+    shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
+    setup = workers.Setup(store.folder, ring_spec(), TWO, "study.yaml", new_layout(ring_spec(), TWO))
+    crew = workers.Workers(setup, store, listener, lambda: False)
+    monkeypatch.setattr(workers, "_Worker", lambda *_: None)
+    monkeypatch.setattr(workers, "MOST_DEATHS", 1)
+    dead = SimpleNamespace(
+        cohort=store.plan.cohorts[0],
+        counted=0,
+        number=0,
+        process=SimpleNamespace(exitcode=-signal.SIGKILL),
+        how_it_ended=lambda: "was killed",
+    )
+    crew._workers = [dead]  # type: ignore[list-item]
+    assert crew._replace(dead) == [store.plan.cohorts[0]]  # type: ignore[arg-type]
+    assert listener.notes == []
+    assert study_status(tmp_path / "r")["split"] == []
 
 
 def test_a_run_that_is_killed_again_ends_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

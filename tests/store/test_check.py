@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from stability.spec.loader import dump_study, parse_study
 from stability.store import Store
 from stability.store.check import Examination, Fault, Remedy, examine_files
 from stability.store.seals import encode_digests, is_whole, seal_text
+from stability.store.store import of_study
 from stability.store.unsealed import unsealed_study
 
 FIRST, SECOND = "c000-mlp", "c001-mlp"
@@ -207,8 +209,9 @@ def test_a_flip_in_a_text_is_found(store: Store, name: str) -> None:
 
 @pytest.mark.parametrize("lost", [1, 3, 40, 74])
 def test_a_study_file_cut_within_its_digest_has_lost_nothing(store: Store, lost: int) -> None:
-    path = store.folder / "study.yaml"
-    path.write_bytes(seal_text(dump_study(parse_study(store.study_yaml)))[:-lost])
+    path, whole = store.folder / "study.yaml", dump_study(parse_study(store.study_yaml))
+    store.replace_environment(of_study({}, whole))
+    path.write_bytes(seal_text(whole)[:-lost])
     said = r"study\.yaml: .* no digest; `stability status \S+ --check` says more$"
     with pytest.raises(StabilityError, match=said):
         store.study_yaml  # noqa: B018
@@ -218,21 +221,29 @@ def test_a_study_file_cut_within_its_digest_has_lost_nothing(store: Store, lost:
 
 def test_a_study_file_cut_before_its_digest_is_not_believed_wherever_it_ends(store: Store) -> None:
     whole = dump_study(parse_study(store.study_yaml)).encode()
-    path = store.folder / "study.yaml"
+    store.replace_environment(of_study({}, whole.decode()))
+    path, found = store.folder / "study.yaml", []
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
-        assert unsealed_study(store) is None
         with pytest.raises(StabilityError, match=r"study\.yaml: "):
             store.study_yaml  # noqa: B018
-    assert the_fault(store).remedy is Remedy.NONE
+        found.append(unsealed_study(store))
+    spec = parse_study(whole.decode())
+    assert all(study is None or study == spec for study in found)
+    assert not any(found[: whole.index(b"design:")])  # beyond there are nothing but defaults
     path.write_bytes(whole)
-    assert unsealed_study(store) == parse_study(whole.decode())
+    assert unsealed_study(store) == spec
 
 
 def test_a_study_file_put_there_by_hand_is_known(store: Store) -> None:
     text = "name: losses\ndesign: {points: 3}\nspace: {lr: {low: 1.0e-3, high: 2.0e-3}}\n"
     (store.folder / "study.yaml").write_text(text)
+    assert unsealed_study(store) is None
+    assert (the_fault(store).file, the_fault(store).remedy) == ("study.yaml", Remedy.NONE)
+    store.replace_environment(of_study({}, dump_study(parse_study(text))))
     assert unsealed_study(store) == parse_study(text)
+    (store.folder / "study.yaml").write_text(text + "outcomes: {persist: 5}\n")
+    assert unsealed_study(store) is None
 
 
 @pytest.mark.parametrize("name", ["plan.json", "environment.json"])
@@ -260,3 +271,13 @@ def test_a_digest_of_a_file_that_is_not_there_is_a_missing_file(store: Store) ->
     path = store.folder / "cohorts" / FIRST / "digests.json"
     path.write_bytes(encode_digests({**(store.digests(FIRST) or {}), "films/x.png": "0" * 64}))
     assert (the_fault(store).file, the_fault(store).wrong) == (f"cohorts/{FIRST}/films/x.png", "is missing")
+
+
+def test_what_a_writer_does_last_is_no_fault_while_it_is_there(store: Store) -> None:
+    first = store.plan.cohorts[0].id
+    (store.folder / "checkpoints").mkdir(exist_ok=True)
+    (store.folder / "checkpoints" / f"{first}.safetensors").write_bytes(b"kept a moment ago")
+    (store.folder / "labels").mkdir()
+    for writer, faults in ((os.getppid(), 0), (os.getpid(), 2), (2**22 + 1, 2), (-1, 2), ("one", 2)):
+        (store.folder / ".lock").write_text(json.dumps({"pid": writer}))
+        assert len(examine_files(store).faults) == faults

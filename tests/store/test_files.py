@@ -64,3 +64,20 @@ def test_a_removed_folder_does_not_come_back(tmp_path: Path) -> None:
     with pytest.raises(StabilityError, match="No such file"), folder_at_once(path):
         pytest.fail("there is no place for it")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_new_page_has_the_mode_of_the_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b"older")
+    path.chmod(0o640)
+    write_asked(path, b"new")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o640)
+
+
+def test_a_page_may_lie_where_no_file_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b"older")
+    monkeypatch.setattr(os, "access", lambda place, mode: Path(place) != tmp_path)
+    before = path.stat().st_ino
+    write_asked(path, b"new")
+    assert (path.read_bytes(), path.stat().st_ino) == (b"new", before)

@@ -23,6 +23,7 @@ def _write_cohort(store: Store) -> None:
 WRITES: list[Callable[[Store], None]] = [
     _write_cohort,
     lambda store: store.write_checkpoint(store.plan.cohorts[1].id, make_weights(), {}),
+    lambda store: store.drop_checkpoint(store.plan.cohorts[1].id),
     lambda store: store.replace_plan(store.plan),
     lambda store: store.replace_environment({"threads": 2}),
     lambda store: store.extend(store.plan, study_yaml=STUDY, environment={"threads": 2}),
@@ -62,3 +63,15 @@ def test_a_new_study_is_watched_as_well(tmp_path: Path) -> None:
         (store.folder / ".lock").write_text("another")
         with pytest.raises(StabilityError, match=MORE):
             store.replace_plan(store.plan)
+
+
+def test_who_works_for_the_owner_goes_by_what_it_signed(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r", finish=1)
+    with store.lock():
+        signed = store.signed
+        other = Store.open(store.folder)
+        with other.staying(signed):
+            _write_cohort(other)
+    (store.folder / ".lock").write_text("another")
+    with pytest.raises(StabilityError, match=MORE), Store.open(store.folder).staying(signed):
+        pytest.fail("it is another's")

@@ -37,6 +37,7 @@ from stability.store import (
     read_latent_view,
 )
 from stability.store.changes import apply_pending
+from stability.store.seals import sha256
 
 FIRST, SECOND = (cohort.id for cohort in made_plan().cohorts)
 NEW_STUDY = STUDY + "outcomes: {stable_fid_ratio: 2.0}\n"
@@ -46,7 +47,8 @@ def test_a_new_study_is_written_before_any_work(tmp_path: Path) -> None:
     Store.create(tmp_path / "r", study_yaml=STUDY, plan=made_plan(), environment={"threads": 2})
     store = Store.open(tmp_path / "r")
     assert (store.plan, store.study_yaml) == (made_plan(), STUDY)
-    assert (store.environment, store.finished()) == ({"threads": 2}, set())
+    assert store.environment == {"threads": 2, "study": {"sha256": sha256(STUDY.encode())}}
+    assert store.finished() == set()
 
 
 def test_equal_plans_give_equal_bytes(tmp_path: Path) -> None:
@@ -235,7 +237,8 @@ def test_relabelling_changes_labels_and_nothing_else(tmp_path: Path) -> None:
     after = file_bytes(store.folder)
     changed = {Path(name).name for name in before if before[name] != after[name]}
     labels = {"runs.parquet", "events.parquet", "digests.json"}
-    assert (set(after), changed) == (set(before), {*labels, "study.yaml"})
+    assert (set(after), changed) == (set(before), {*labels, "study.yaml", "environment.json"})
+    assert store.environment["study"] == {"sha256": sha256(NEW_STUDY.encode())}
     new = tuple(results[result.run] for result in data.results)
     assert plain(store.read_cohort(FIRST)) == plain(dataclasses.replace(data, results=new))
     assert store.study_yaml == NEW_STUDY

@@ -16,6 +16,7 @@ from made_study import NAN, made_plan, make_cohort, make_evaluation, make_record
 from stability.errors import StabilityError
 from stability.records import Divergence, Evaluation, Event, History, Outcome, Record, RunResult
 from stability.spec import Config
+from stability.store import tables
 from stability.store.checkpoints import decode_history, encode_history
 from stability.store.cohorts import CohortData, read_cohort_folder, write_cohort_folder
 from stability.store.tables import (
@@ -24,12 +25,14 @@ from stability.store.tables import (
     RECORDS,
     RUNS,
     SCHEMAS,
+    decode_table,
     encode_table,
     evaluations_table,
     read_evaluations,
     read_records,
     read_table,
     records_table,
+    runs_table,
 )
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
@@ -246,3 +249,13 @@ def test_a_truncated_table_is_told(tmp_path: Path) -> None:
     path.write_bytes(encode_table(records_table([make_record("r", 1)]))[:-9])
     with pytest.raises(StabilityError, match=r"records\.parquet: damaged"):
         read_table(path, RECORDS)
+
+
+def test_too_little_memory_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(*_: Any, **__: Any) -> None:
+        raise pa.ArrowMemoryError("malloc of size 9 failed")
+
+    content = encode_table(runs_table([]))
+    monkeypatch.setattr(tables.pq.ParquetFile, "read", short)
+    with pytest.raises(MemoryError, match="malloc of size 9 failed"):
+        decode_table(content, RUNS, source="runs.parquet")
