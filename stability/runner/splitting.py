@@ -1,7 +1,7 @@
 """A cohort that took more memory than there is: split into two, which go on from its last checkpoint.
 
-A member's numbers are the same bit for bit whatever the cohort that it trains in (compiled networks aside), so no
-record tells.
+Without torch.compile a member's numbers are the same, bit for bit, whatever the cohort that it trains in, so
+no record tells.
 """
 
 from __future__ import annotations
