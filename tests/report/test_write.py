@@ -28,6 +28,8 @@ from stability.errors import StabilityError
 from stability.report import write as writing
 from stability.report.words import interval, share
 from stability.spec import Design
+from stability.store import Store
+from stability.store.seals import seal_text
 
 pytestmark = pytest.mark.slow
 
@@ -229,8 +231,8 @@ def test_two_studies_of_one_name_are_told_apart_everywhere(place: Path) -> None:
 
 def test_a_study_is_compared_with_its_relabelled_self_with_a_caution(place: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(place / "many", tmp_path / "changed")
-    study = folder / "study.yaml"
-    study.write_text(study.read_text(encoding="utf-8") + "outcomes: {persist: 4}\n", encoding="utf-8")
+    changed = Store.open(folder).study_yaml + "outcomes: {persist: 4}\n"
+    (folder / "study.yaml").write_bytes(seal_text(changed))
     out = writing.write([place / "many", folder], "json", tmp_path / "both.json")
     (caution,) = strict(out)["cautions"]
     assert "other thresholds" in caution
