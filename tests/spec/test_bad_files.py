@@ -100,8 +100,8 @@ def test_a_hostile_override_is_told_in_one_line(
         ("name: &a s\ndataset: &a ring", "study.yaml:1: name: "),
         ("name: s\x00", "study.yaml:1: "),
         ("name: s\nspace: {lr: [" + "1," * 120_000 + "]}", "study.yaml:2: space.lr: "),
-        ("name: s\nfixed: {architecture: os:system}", "architecture: os:system is code"),
-        ("name: s\ndataset: folder:nowhere", "study.yaml: dataset: folder:"),
+        ("name: s\nfixed: {architecture: os:system}", "study.yaml:2: fixed.architecture: os:system is code"),
+        ("name: s\ndataset: folder:nowhere", "study.yaml:2: dataset: folder:"),
     ],
     ids=["aliases", "object", "anchors", "NUL", "a hundred thousand values", "code", "folder"],
 )
