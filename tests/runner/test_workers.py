@@ -105,7 +105,7 @@ def test_what_was_kept_before_a_worker_died_is_not_trained_again(here: Path, tmp
     assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
     listener = Listener()
     layout = new_layout(ring_spec(), TWO)
-    setup = workers.Setup(tmp_path / "r", ring_spec(), TWO, "study.yaml", layout)
+    setup = workers.Setup(tmp_path / "r", None, ring_spec(), TWO, "study.yaml", layout)
     store = Store.open(tmp_path / "r")
     shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
     with store.lock(), workers.Workers(setup, store, listener, lambda: False) as crew:
@@ -136,7 +136,7 @@ def test_a_cohort_that_was_kept_when_its_worker_was_killed_again_is_not_split(
     assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
     store, listener = Store.open(tmp_path / "r"), Listener()
     shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
-    setup = workers.Setup(store.folder, ring_spec(), TWO, "study.yaml", new_layout(ring_spec(), TWO))
+    setup = workers.Setup(store.folder, None, ring_spec(), TWO, "study.yaml", new_layout(ring_spec(), TWO))
     crew = workers.Workers(setup, store, listener, lambda: False)
     monkeypatch.setattr(workers, "_Worker", lambda *_: None)
     monkeypatch.setattr(workers, "MOST_DEATHS", 1)
