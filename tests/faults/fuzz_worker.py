@@ -24,10 +24,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 from made_study import STUDY, made_plan, make_cohort, make_strip, make_view, make_weights, with_weights
 
 from stability.errors import StabilityError
-from stability.spec import parse_study
+from stability.spec import dump_study, parse_study
 from stability.store import DamagedCheckpoint, Plan, Store, encode_history, read_filmstrip, read_latent_view
 from stability.store.checkpoints import decode_checkpoint, decode_history, encode_checkpoint
 from stability.store.columns import record_columns
+from stability.store.store import of_study
 from stability.store.unsealed import unsealed_study
 
 SECONDS_A_CASE = 10
@@ -173,6 +174,8 @@ def _plan(folder: Path) -> object:
 
 def write_by_hand(folder: Path) -> None:
     (folder / "study.yaml").write_text(STUDY)
+    store = Store.open(folder)
+    store.replace_environment(of_study(store.environment, dump_study(parse_study(STUDY))))
 
 
 def read_by_hand(folder: Path) -> object:

@@ -78,6 +78,20 @@ def test_they_stop_when_told_and_go_on(here: Path, tmp_path: Path) -> None:
     assert result_bytes(tmp_path / "r") == result_bytes(here)
 
 
+def test_workers_write_into_no_other_study_than_their_owner_s(tmp_path: Path) -> None:
+    assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
+    store = Store.open(tmp_path / "r")
+    layout = new_layout(ring_spec(), TWO)
+    setup = workers.Setup(store.folder, b"another's", ring_spec(), TWO, "study.yaml", layout)
+    with (
+        store.lock(),
+        workers.Workers(setup, store, Listener(), lambda: False) as crew,
+        pytest.raises(StabilityError, match="was removed or replaced while it was written to"),
+    ):
+        crew.train(store.plan.cohorts)
+    assert not store.finished()
+
+
 class Killer(Listener):
     """Kills a worker whenever one begins to train, `most` times."""
 
