@@ -176,7 +176,7 @@ def _study(store: Store) -> Iterator[Fault]:
     else:
         return
     if unsealed_study(store) is not None:
-        yield Fault(STUDY, wrong, NOTHING, "seals it, since it asks for what is planned", Remedy.ADOPT)
+        yield Fault(STUDY, wrong, NOTHING, "seals it, since it is the same study", Remedy.ADOPT)
         return
     yield Fault(
         STUDY,
