@@ -99,7 +99,7 @@ def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunC
         spec.outcomes.saturated_separation,
         spec.outcomes.saturated_update,
         spec.outcomes.stable_modes,
-        spec.outcomes.stable_fid_ratio,
+        spec.outcomes.stable_excess,
     )
     figure = run_curves(records, evaluations, onsets, bars=bars, horizon=spec.training.steps)
     store, moments = Store(frames.folder, frames.plan), [onset.step for onset in onsets]
@@ -165,7 +165,7 @@ def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
 
 def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
     names = ("fid_ratio", "best_fid_ratio", "modes", "precision", "recall", "diversity", "separation", "step")
-    special = ("kl", "high_quality", "class_agreement", "diversity_within", "memorisation")
+    special = ("kl", "confident_share", "class_agreement", "diversity_within", "memorisation")
     pacgan = [str(name) for name in row.index if str(name).startswith(PACGAN_PREFIXES)]
     known = [name for name in (*special, *pacgan) if pd.notna(row[name])]
     return tuple((name, number(_plain(row[name]))) for name in (*names, *known))

@@ -21,7 +21,7 @@ PANEL_METRICS = (
     "diversity",
     "separation",
     "kl",
-    "high_quality",
+    "confident_share",
     "memorisation",
     "divergence_step",
 )

@@ -17,7 +17,7 @@ from stability.records import Evaluation
 
 CPU = torch.device("cpu")
 METRICS = (
-    *("fid_ratio", "effective_modes", "kl", "confidence", "separation", "memorisation"),
+    *("fid_ratio", "effective_modes", "kl", "classifier_confidence", "separation", "memorisation"),
     *("precision", "recall", "density", "coverage", "diversity"),
 )
 

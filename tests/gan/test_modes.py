@@ -26,8 +26,8 @@ def test_class_use_by_hand() -> None:
     assert use.modes == 2
     assert use.effective_modes == pytest.approx(2)
     assert use.kl == pytest.approx(math.log(2))
-    assert use.confidence == pytest.approx((3 * 0.95 + 0.5) / 4)
-    assert use.high_quality == 0.75
+    assert use.classifier_confidence == pytest.approx((3 * 0.95 + 0.5) / 4)
+    assert use.confident_share == 0.75
 
 
 def test_a_mode_needs_confidence_and_a_fiftieth_of_the_samples() -> None:
@@ -47,7 +47,7 @@ def test_of_a_thousand_modes_each_confident_sample_of_1024_covers_one() -> None:
 def test_nothing_is_covered_where_one_sample_cannot_be_described() -> None:
     use = class_use(found([0, 1, 2], [1.0, math.nan, 1.0]), even(3))
     assert use.modes == 0
-    rest = (*use.shares, use.effective_modes, use.kl, use.confidence, use.high_quality)
+    rest = (*use.shares, use.effective_modes, use.kl, use.classifier_confidence, use.confident_share)
     assert all(math.isnan(value) for value in rest)
 
 
@@ -59,7 +59,7 @@ def test_pacgans_metrics_on_three_of_eight_centres() -> None:
         "modes_pacgan_12": 3,
         "kl_pacgan_12": pytest.approx(math.log(8 / 3)),
     }
-    assert class_use(described, even(8)).high_quality == 1
+    assert class_use(described, even(8)).confident_share == 1
 
 
 def test_bad_points_count_for_no_mode() -> None:

@@ -92,7 +92,7 @@ def test_what_was_not_measured_is_not_made_up(folder: Path) -> None:
     migrate(folder)
     rows = tables(folder)["evaluations"]
     assert {name: {repr(row[name]) for row in rows} for name in NEW_METRICS} == {
-        "high_quality": {"nan"},
+        "confident_share": {"nan"},
         "class_agreement": {"None"},
         "diversity_within": {"None"},
     }

@@ -146,7 +146,7 @@ def test_what_only_conditional_networks_have_may_be_null(tmp_path: Path) -> None
     path.write_bytes(encode_table(evaluations_table(visits)))
     table = read_table(path, EVALUATIONS)
     assert (table["class_agreement"].null_count, table["diversity_within"].null_count) == (1, 1)
-    assert not EVALUATIONS.field("high_quality").nullable
+    assert not EVALUATIONS.field("confident_share").nullable
     assert plain(read_evaluations(table)) == plain(visits)
 
 
