@@ -293,6 +293,27 @@ def show(
 
 
 @app.command()
+def sheet(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Studies' results folders.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder for the sheet.")] = Path("sheet"),
+    runs: Annotated[int | None, typer.Option(min=1, help="Runs to draw; by default all.")] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of draw, order and codes; every seed has codes of its own letter.")
+    ] = 0,
+    montage: Annotated[
+        int | None, typer.Option(min=1, max=20, help="Also write PNG pages of this many runs each.")
+    ] = None,
+    data_root: DataRoot = None,
+) -> None:
+    """Write a blinded sheet of runs to judge by eye: a page, a picture of each run, a file for marks."""
+    from stability.cli.sheet_view import sheet as write
+    from stability.report.sheet import Plan
+
+    for line in write(results, out, Plan(runs, seed, montage), data_root):
+        typer.echo(line)
+
+
+@app.command()
 def relabel(
     results: Results,
     set_: NewThresholds = None,

@@ -26,6 +26,7 @@ from stability.gan.networks import ImageShape, find_pair, initial_weights
 from stability.gan.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
 from stability.gan.penalties import PENALTIES, penalty
 from stability.gan.placement import Placement
+from stability.gan.points import picture_extent
 from stability.gan.sampler import Sampler, Switches
 from stability.gan.spectral import WARM_UP, SpectralNorm
 from stability.gan.stacked import StackedNetwork
@@ -125,7 +126,7 @@ class Cohort:
             self.discriminator.norm = self._spectral_norm()
         self._prepare()
         self._first_bad = torch.full((len(CHECKED), len(self._members)), torch.inf, device=placement.device)
-        self._extent = (float(images.abs().max()) * 1.5 or 2.0) if size == 1 else 0.0
+        self._extent = picture_extent(images) if size == 1 else 0.0
         self._fakes = self._real_logits = torch.empty(0)
         self._batch = NO_BATCH
         self._trace: Trace | None = None

@@ -88,6 +88,11 @@ def _draw(
     return points.float()[:, :, None, None], labels
 
 
+def picture_extent(points: Float[Tensor, "n dim 1 1"]) -> float:
+    """How far from 0 pictures of generated points reach: half as far again as the training points do."""
+    return float(points.abs().max()) * 1.5 or 2.0
+
+
 def draw_points(
     points: Float[Tensor, "members n dim 1 1"], extent: float, side: int = 64
 ) -> UInt8[Tensor, "members 1 side side"]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stability.analysis.estimates import Estimates, estimate
@@ -18,7 +17,7 @@ from stability.analysis.study import Study
 from stability.analysis.versus import Versus
 from stability.report import words
 from stability.report.cards import run_cards
-from stability.report.embed import content_policy, csv_file, page_script, plotly_script
+from stability.report.embed import content_policy, page_script, plotly_script
 from stability.report.explorer import explorer
 from stability.report.export import write_text
 from stability.report.facts import cautions, facts, prior, thresholds
@@ -26,8 +25,8 @@ from stability.report.palette import LOOKS, outline
 from stability.report.sections.contents import sections_of
 from stability.report.sections.verdict import tiles
 from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
+from stability.report.templates import HERE, environment
 
-HERE = Path(__file__).parent
 STYLES = ("page.css", "explorer.css")
 REPLAY = "stability replay {folder} {run}"
 
@@ -80,19 +79,6 @@ def fill(template: str, title: str, content: dict[str, Any]) -> str:
         "outlines": {str(outcome): outline(look.marker) for outcome, look in LOOKS.items()},
     }
     return environment().get_template(template).render(**frame, **content)
-
-
-def environment() -> Environment:
-    """Jinja with everything escaped, and the filters that the templates use."""
-    made = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(csv=csv_file, spaced=lambda name: str(name).replace("_", " "))
-    return made
 
 
 def _about(study: Study) -> dict[str, Any]:

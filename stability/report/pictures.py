@@ -48,10 +48,10 @@ def _frame(images: NDArray[np.uint8], text: str, wide: int, scale: int) -> Pictu
     rows = max(1, len(images) // wide)
     grid = images[: rows * wide]
     sheet = enlarged(as_sheet(grid.reshape(rows, -1, *grid.shape[1:])), scale)
-    font = _font(13)
+    label = font(13)
     frame = Image.new(sheet.mode, (max(sheet.width, 90), sheet.height + 20), _shade(sheet, BAND))
     frame.paste(sheet)
-    ImageDraw.Draw(frame).text((6, sheet.height + 2), text, fill=_shade(sheet, BRIGHT), font=font)
+    ImageDraw.Draw(frame).text((6, sheet.height + 2), text, fill=_shade(sheet, BRIGHT), font=label)
     return frame
 
 
@@ -138,15 +138,15 @@ def _panel(name: str, view: LatentView, scale: int) -> Picture:
     panel.paste(sheet, (left, top))
     draw = ImageDraw.Draw(panel)
     ink = _shade(panel, INK)
-    draw.text((left, 2), name, fill=ink, font=_font(14))
+    draw.text((left, 2), name, fill=ink, font=font(14))
     across, down = _edge_labels(view)
     for place, text in enumerate(across):
         x = left + place * sheet.width / (len(across) - 1)
         anchor = "l" if place == 0 else "r" if place == len(across) - 1 else "m"
-        draw.text((x, top + sheet.height + 4), text, fill=ink, font=_font(12), anchor=f"{anchor}a")
+        draw.text((x, top + sheet.height + 4), text, fill=ink, font=font(12), anchor=f"{anchor}a")
     for place, text in enumerate(down):
         y = top + (place + 0.5) * sheet.height / len(down)
-        draw.text((left - 6, y), text, fill=ink, font=_font(12), anchor="rm")
+        draw.text((left - 6, y), text, fill=ink, font=font(12), anchor="rm")
     return panel
 
 
@@ -167,7 +167,7 @@ def _paragraph(text: str, width: int, mode: str, size: int = 13) -> Picture:
     picture = _blank(mode, wide, round(1.35 * size) * len(lines))
     draw = ImageDraw.Draw(picture)
     for place, line in enumerate(lines):
-        draw.text((0, round(1.35 * size) * place), line, fill=_shade(picture, INK), font=_font(size))
+        draw.text((0, round(1.35 * size) * place), line, fill=_shade(picture, INK), font=font(size))
     return picture
 
 
@@ -180,9 +180,10 @@ def _shade(picture: Picture, value: int) -> int | tuple[int, int, int]:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def font(size: int) -> ImageFont.FreeTypeFont:
+    """The pages' font for pictures, `size` pixels high."""
     return ImageFont.truetype(findfont("DejaVu Sans"), size)
 
 
 def _width(text: str, size: int) -> int:
-    return round(_font(size).getlength(text)) + 1
+    return round(font(size).getlength(text)) + 1

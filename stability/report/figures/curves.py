@@ -63,11 +63,33 @@ def run_curves(
         for panel in panels:
             _onsets(panel, onsets)
         panels[0].set_xlim(0, 1.02 * horizon)
-        for panel in panels[-2:]:
-            panel.set_xlabel("step")
-            panel.xaxis.set_major_formatter(TICKS)
-            panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        _step_axes(panels[-2:])
         margins(figure, (0.5, 0.1, 0.25, 0.45), (0.5, 0.34), (3, 2))
+    return figure
+
+
+def bare_curves(records: pd.DataFrame, evaluations: pd.DataFrame, *, horizon: int) -> Figure:
+    """One run for those who judge it by eye: nothing of what rules said of it, nor where they draw lines.
+
+    `records` holds `separation` as it is to be drawn, losses and updates; `evaluations` holds `fid`,
+    `fid_floor`, `modes`, `n_modes` and `diversity`.
+    """
+    with page_style():
+        figure = Figure(figsize=(8.7, 2.3))
+        panels = figure.subplots(2, 3, sharex=True).ravel()
+        _curve(panels[0], records, "separation", color=INK, linewidth=1.1)
+        _share_axis(panels[0], "separation of the batch, median of five")
+        _losses(panels[1], records)
+        _log_pair(panels[2], records, ("generator_update", "discriminator_update"), "updates / lr")
+        _fid(panels[3], evaluations)
+        _modes(panels[4], evaluations)
+        _curve(panels[5], evaluations, "diversity", color=INK, marker="o", markersize=3)
+        _share_axis(panels[5], "diversity: 1 is real examples")
+        for panel in panels:
+            panel.yaxis.set_tick_params(labelsize=7)
+        panels[0].set_xlim(0, 1.02 * horizon)
+        _step_axes(panels[-3:], label=False)
+        margins(figure, (0.45, 0.08, 0.2, 0.22), (0.5, 0.28), (2, 3))
     return figure
 
 
@@ -84,12 +106,9 @@ def _separation(panel: Axes, records: pd.DataFrame, evaluations: pd.DataFrame, b
         legend=False,
         ax=panel,
     )
-    panel.set_ylim(-0.03, 1.06)
-    panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-    panel.yaxis.set_major_formatter(TICKS)
+    _share_axis(panel, "separation", legend=True)
     bar(panel, 0.5)
     bar(panel, bars.saturated_separation)
-    _name(panel, "separation", legend=True)
 
 
 def _losses(panel: Axes, records: pd.DataFrame) -> None:
@@ -150,13 +169,14 @@ def _curve(panel: Axes, values: pd.DataFrame, column: str, **looks: Any) -> None
     )
 
 
-def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
+def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars | None = None) -> None:
     _curve(panel, evaluations, "modes", color=INK, marker="o", markersize=3)
     n_modes = int(evaluations["n_modes"].max()) if len(evaluations) else 10
     panel.set_ylim(-0.04 * n_modes, 1.06 * n_modes)
     panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     panel.yaxis.set_major_formatter(TICKS)
-    bar(panel, bars.stable_modes * n_modes)
+    if bars is not None:
+        bar(panel, bars.stable_modes * n_modes)
     _name(panel, f"modes covered, of {n_modes}")
 
 
@@ -169,6 +189,33 @@ def _fid_ratio(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
     low, high = min(1.0, *seen), max(bars.stable_fid_ratio, *seen)
     log_axis(panel, low, high)
     _name(panel, "FID / floor (log): 1 is training images")
+
+
+def _fid(panel: Axes, evaluations: pd.DataFrame) -> None:
+    """FID, and as a dotted line what training images would have."""
+    _curve(panel, evaluations, "fid", color=INK, marker="o", markersize=3)
+    values = evaluations[["fid", "fid_floor"]].to_numpy(dtype=float)
+    values = values[np.isfinite(values) & (values > 0)]
+    if len(values):
+        log_axis(panel, float(values.min()), float(values.max()))
+        bar(panel, float(evaluations["fid_floor"].iloc[-1]))
+    _name(panel, "FID (log), dotted: training images")
+
+
+def _share_axis(panel: Axes, title: str, *, legend: bool = False) -> None:
+    """An axis from 0 to 1, or to what is drawn above."""
+    top = max([1.0, *(float(np.nanmax(line.get_ydata())) for line in panel.lines)])
+    panel.set_ylim(-0.03 * top, 1.06 * top)
+    panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]) if top <= 1.5 else MaxNLocator(4))
+    panel.yaxis.set_major_formatter(TICKS)
+    _name(panel, title, legend=legend)
+
+
+def _step_axes(panels: Sequence[Axes], *, label: bool = True) -> None:
+    for panel in panels:
+        panel.set_xlabel("step" if label else "")
+        panel.xaxis.set_major_formatter(TICKS)
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
 def _name(panel: Axes, title: str, *, legend: bool = False) -> None:
