@@ -1,8 +1,8 @@
 """Early warning: which diagnostic at step k tells how a run that is still healthy will end.
 
 At every landmark (a visit) the runs that are still healthy are scored by a regularised logistic regression
-that never saw their point. Adaptive runs never enter; who still learns has neither failed nor done well. Frames in,
-frames out; imports neither torch nor optuna.
+that never saw their point. Adaptive runs never enter; runs that still learn count as neither failed nor well.
+Frames in, frames out; imports neither torch nor optuna.
 """
 
 from __future__ import annotations

@@ -139,7 +139,7 @@ def states(visits: Visits, thresholds: Thresholds) -> Ints:
 
 
 def one_image(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell where nearly the same is drawn for every z; untrained networks (a visit at step 0) do not count."""
+    """Tell where nearly the same is drawn for every z; an untrained network (step 0) does not count."""
     return below(visits.diversity, thresholds.collapsed_diversity) & (visits.step > 0)
 
 

@@ -164,7 +164,16 @@ def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
 
 
 def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
-    names = ("fid_ratio", "best_fid_ratio", "modes", "precision", "recall", "diversity", "separation", "step")
+    names = (
+        "fid_excess",
+        "best_fid_ratio",
+        "modes",
+        "precision",
+        "recall",
+        "diversity",
+        "separation",
+        "step",
+    )
     special = ("kl", "confident_share", "class_agreement", "diversity_within", "memorisation")
     pacgan = [str(name) for name in row.index if str(name).startswith(PACGAN_PREFIXES)]
     known = [name for name in (*special, *pacgan) if pd.notna(row[name])]
@@ -179,8 +188,8 @@ def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> 
     if len(evaluations):
         first, last = evaluations.iloc[0], evaluations.iloc[-1]
         text += (
-            f" FID ratio {number(_plain(first['fid_ratio']))} at step {int(first['step']):,} and "
-            f"{number(_plain(last['fid_ratio']))} at step {int(last['step']):,}; "
+            f" FID excess {number(_plain(first['fid_excess']))} at step {int(first['step']):,} and "
+            f"{number(_plain(last['fid_excess']))} at step {int(last['step']):,}; "
             f"modes {number(_plain(first['modes']))} and {number(_plain(last['modes']))}."
         )
     return text + (f" Events at steps {', '.join(f'{onset.step:,}' for onset in onsets)}." if onsets else "")
