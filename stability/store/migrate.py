@@ -1,18 +1,15 @@
 """Results folders of older format versions, brought up to the present one. Imports the store's parts.
 
-Format 1 had fewer parameters, which all have the values now that were built in then, and fewer metrics: those
-that its records do not tell are NaN or null afterwards. Everything else stays to the last bit.
+Format 1 had fewer parameters and metrics, which are filled as its tables are read. Everything else stays to
+the last bit.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from stability.errors import StabilityError
 from stability.spec.loader import dump_study, parse_study
@@ -35,27 +32,6 @@ from stability.store.tables import (
     relabelled_rows,
     runs_table,
 )
-
-NEW_PARAMETERS = (
-    "optimizer",
-    "momentum",
-    "spectral_norm",
-    "n_gen",
-    "accuracy_bar",
-    "packing",
-    "latent",
-    "activation",
-    "instance_noise",
-    "label_smoothing",
-    "ema_decay",
-    "input_range",
-    "train_size",
-)
-"""Columns of runs that format 1 did not have."""
-NEW_METRICS = ("high_quality", "class_agreement", "diversity_within")
-"""Columns of evaluations that format 1 did not have."""
-RUNS_1 = pa.schema([field for field in RUNS if field.name not in NEW_PARAMETERS])
-EVALUATIONS_1 = pa.schema([field for field in EVALUATIONS if field.name not in NEW_METRICS])
 
 
 def older_version(folder: Path) -> int | None:
@@ -144,16 +120,16 @@ def _environment(folder: Path) -> dict[str, Any]:
 
 def _cohort_files(path: Path, plan: Plan) -> dict[Path, bytes]:
     """The cohort's two tables that change, and the digests of all its files."""
-    runs, events = read_table(path / "runs.parquet", RUNS_1), read_table(path / "events.parquet", EVENTS)
+    runs, events = read_table(path / "runs.parquet", RUNS), read_table(path / "events.parquet", EVENTS)
     read_table(path / "records.parquet", RECORDS)
-    evaluations = read_table(path / "evaluations.parquet", EVALUATIONS_1)
+    evaluations = read_table(path / "evaluations.parquet", EVALUATIONS)
     results = {result.run: result for result in read_results(runs, read_events(events))}
     planned = {run.run: run for run in plan.runs}
     if strangers := set(results) - set(planned):
         raise StabilityError(f"{path}: {sorted(strangers)[0]!r} is not planned")
     changed = {
         "runs.parquet": encode_table(runs_table(relabelled_rows(runs, planned, results))),
-        "evaluations.parquet": encode_table(_with_new_metrics(evaluations)),
+        "evaluations.parquet": encode_table(evaluations),
     }
     kept = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
     digests = {name: sha256(file.read_bytes()) for name, file in kept.items() if name not in changed}
@@ -161,17 +137,3 @@ def _cohort_files(path: Path, plan: Plan) -> dict[Path, bytes]:
     digests.pop(DIGESTS, None)
     changed[DIGESTS] = encode_digests(digests)
     return {Path(COHORTS, path.name, name): content for name, content in changed.items()}
-
-
-def _with_new_metrics(table: pa.Table) -> pa.Table:
-    """Unknown numbers are NaN; what does not apply, since there were no conditional networks, is null."""
-    columns = [
-        table[field.name]
-        if field.name in table.column_names
-        else pa.array([None if field.nullable else math.nan] * table.num_rows, field.type)
-        for field in EVALUATIONS
-    ]
-    sized = [field for field in table.schema if field.name not in EVALUATIONS.names]
-    return pa.Table.from_arrays(
-        [*columns, *(table[field.name] for field in sized)], schema=pa.schema([*EVALUATIONS, *sized])
-    )
