@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from stability.records import Divergence, Evaluation, History, Record
 from stability.spec.problems import one_line
-from stability.store.ages import absent_value
+from stability.store.ages import DERIVED, RENAMED, absent_value
 from stability.store.tables import EVALUATIONS, RECORDS
 
 NOTE = ".note"
@@ -102,12 +102,17 @@ def _plain(value: Any) -> Any:
 
 def _rows(columns: Mapping[str, list[Any]], schema: pa.Schema) -> list[dict[str, Any]]:
     """Rows of columns; JSON knows no tuples, and no field of a row is a list."""
-    younger = {field.name: absent_value(field) for field in schema if field.name not in columns}
+    named = {RENAMED.get(name, name): column for name, column in columns.items()}
+    n_rows = len(next(iter(named.values())))
+    for field in schema:
+        if field.name in named:
+            continue
+        derive = DERIVED.get(field.name, lambda _, field=field: [absent_value(field)] * n_rows)
+        named[field.name] = derive(named.__getitem__)
     values = (
-        [tuple(value) if isinstance(value, list) else value for value in column]
-        for column in columns.values()
+        [tuple(value) if isinstance(value, list) else value for value in column] for column in named.values()
     )
-    return [younger | dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+    return [dict(zip(named, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:

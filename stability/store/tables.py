@@ -23,7 +23,7 @@ from stability.errors import StabilityError
 from stability.records import Divergence, Evaluation, Event, EventKind, History, Outcome, Record, RunResult
 from stability.spec import Config, Run
 from stability.spec.problems import one_line
-from stability.store.ages import with_younger_columns
+from stability.store.ages import RENAMED, with_younger_columns
 
 ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
     bool: (pa.bool_(), False),
@@ -39,7 +39,9 @@ ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
 }
 """How each type that a record's field may have is stored, and whether it can be null."""
 
-WORDS: dict[str, set[str]] = {"outcome": set(Outcome), "kind": set(EventKind)}
+OLDER_OUTCOMES = {"degraded", "unfinished", "unlearned"}
+"""Of rules that are no more; see `stability.store.older_labels`."""
+WORDS: dict[str, set[str]] = {"outcome": set(Outcome) | OLDER_OUTCOMES, "kind": set(EventKind)}
 """Columns that hold words of a list."""
 
 JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
@@ -300,10 +302,12 @@ def check_columns(found: pa.Schema, rows: int, schema: pa.Schema) -> None:
 
     It may lack what younger releases have added, and have metrics named by their sizes after the others.
     """
-    fields = [field for field in schema if field.name in found.names]
-    extra = found.names[len(fields) :]
+    named = [field.with_name(RENAMED.get(field.name, field.name)) for field in found]
+    names = [field.name for field in named]
+    fields = [field for field in schema if field.name in names]
+    extra = names[len(fields) :]
     written = (found.metadata or {}).get(CONTENTS.encode())
-    is_kind = list(found)[: len(fields)] == fields and extra == sized_columns(extra)
+    is_kind = named[: len(fields)] == fields and extra == sized_columns(extra)
     if written != _contents(rows, found.names).encode() or not is_kind:
         raise ValueError("its columns differ, or another version wrote it")
 
