@@ -1,6 +1,6 @@
-"""What judges said of runs, and which runs these were: the two small files of a blinded sheet.
+"""What judges said of runs, and which runs these were: the files of a blinded sheet, from disk to frame.
 
-Every fault in them is told in one line with file and line.
+A fault in them is told in one line with file and line.
 """
 
 from __future__ import annotations
@@ -44,26 +44,36 @@ def read_marks(path: Path, codes: Collection[str]) -> pd.DataFrame:
     return pd.DataFrame(marked, columns=list(MARK_FIELDS), dtype="str").set_index("code")
 
 
-def read_key(path: Path, studies: Sequence[StudyFrames]) -> pd.DataFrame:
-    """The runs of a sheet as they are labelled now: `results`, `run`, `label`, `reason`, indexed by code.
+def read_key(path: Path) -> pd.DataFrame:
+    """Which run each code stands for: `results` and `run`, indexed by code.
 
-    Codes of results folders that are not among the studies are left out. A folder is known by its path, or
-    after a move by its name. Raises StabilityError: the file is missing or no such table, a code is there
-    twice, or a run is not in its folder.
+    Raises StabilityError: the file is missing or no such table, or a code is there twice.
     """
     rows = dict(_rows(path, KEY_FIELDS))
     _check_codes(path, {line: row["code"] for line, row in rows.items()}, None)
-    runs = {id(study): study.runs.set_index("run") for study in studies}
-    found = []
-    for line, row in rows.items():
-        study = _study_of(row["results"], studies)
-        if study is None:
+    return pd.DataFrame(rows.values(), columns=list(KEY_FIELDS), dtype="str").set_index("code")
+
+
+def labels_now(key: pd.DataFrame, studies: Sequence[StudyFrames]) -> pd.DataFrame:
+    """The key's runs with the `label` and `reason` that they have now.
+
+    Codes of results folders that are not among the studies are left out. A folder is known by its path, or
+    after a move by its name. Raises StabilityError: a run is not in its folder.
+    """
+    runs = {study.folder: study.runs.set_index("run")[["outcome", "reason"]] for study in studies}
+    found = {}
+    for code, row in key.iterrows():
+        folder = _folder_of(str(row["results"]), list(runs))
+        if folder is None:
             continue
-        if row["run"] not in runs[id(study)].index:
-            raise StabilityError(f"{path}:{line}: {study.folder} has no finished run {_short(row['run'])}")
-        ended = runs[id(study)].loc[row["run"]]
-        found.append({**row, "label": str(ended["outcome"]), "reason": str(ended["reason"])})
-    return pd.DataFrame(found, columns=[*KEY_FIELDS, "label", "reason"], dtype="str").set_index("code")
+        if row["run"] not in runs[folder].index:
+            raise StabilityError(
+                f"{folder}: no finished run {_short(row['run'])}, which is {code} of the key"
+            )
+        label, reason = runs[folder].loc[row["run"]]
+        found[code] = {"results": str(folder), "run": row["run"], "label": str(label), "reason": str(reason)}
+    frame = pd.DataFrame.from_dict(found, orient="index", columns=["results", "run", "label", "reason"])
+    return frame.rename_axis("code")
 
 
 def read_codes(path: Path, codes: Collection[str]) -> list[str]:
@@ -117,10 +127,10 @@ def _check_word(path: Path, line: int, field: str, word: str, allowed: Sequence[
         raise StabilityError(f"{path}:{line}: {field}: {_short(word)} is none of {', '.join(allowed)}")
 
 
-def _study_of(results: str, studies: Sequence[StudyFrames]) -> StudyFrames | None:
-    there = [study for study in studies if study.folder.resolve() == Path(results).resolve()]
-    named = [study for study in studies if study.folder.resolve().name == Path(results).name]
-    alike = there or named
+def _folder_of(results: str, folders: Sequence[Path]) -> Path | None:
+    same = [folder for folder in folders if folder.resolve() == Path(results).resolve()]
+    named = [folder for folder in folders if folder.resolve().name == Path(results).name]
+    alike = same or named
     return alike[0] if len(alike) == 1 else None
 
 

@@ -314,6 +314,33 @@ def sheet(
 
 
 @app.command()
+def agree(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RESULTS... MARKS [MARKS]", help="Results folders, then a judge's marks, or two."
+        ),
+    ],
+    key: Annotated[
+        Path | None, typer.Option(help="The sheet's key.csv; by default the one beside the first marks.")
+    ] = None,
+    split: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Only the codes in this file, one a line.")
+    ] = None,
+    neighbours: Annotated[
+        bool,
+        typer.Option("--neighbours", metavar="", help="Count neighbouring labels as half of a disagreement."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare judges' marks of a sheet with the runs' labels, and with each other."""
+    from stability.cli.agree_view import as_text, compare, summary
+
+    found = compare(paths, key, split=split, neighbours=neighbours)
+    typer.echo(json.dumps(summary(found), indent=1) if as_json else as_text(found))
+
+
+@app.command()
 def relabel(
     results: Results,
     set_: NewThresholds = None,

@@ -109,7 +109,14 @@ def test_a_point_that_is_not_finite_makes_every_metric_nan(name: str, evaluator_
     points = load_dataset(name, device=CPU).test[:256].clone()
     points[7] = math.nan
     found = evaluate(evaluator_of(name), points)
-    for metric in ("fid_ratio", "precision", "diversity", "memorisation", "confident_share", "classifier_confidence"):
+    for metric in (
+        "fid_ratio",
+        "precision",
+        "diversity",
+        "memorisation",
+        "confident_share",
+        "classifier_confidence",
+    ):
         assert math.isnan(getattr(found, metric))
     assert all(math.isnan(value) for value in found.sized.values())
     assert found.modes == 0
