@@ -165,7 +165,7 @@ def collapse_at_the_end(course: Course, thresholds: Thresholds) -> Stretch | Non
 
 
 def _since(mask: Mask, thresholds: Thresholds) -> Stretch:
-    """From where on a state holds that the median of the last visits is in: an odd last visit is part of it."""
+    """From where on a state holds in which the last visits are by their median, an odd last one included."""
     lately_so = [s.start for s in stretches(steady(mask)) if s.stop > len(mask) - thresholds.persist]
     return Stretch(lately_so[0] if lately_so else len(mask) - 1, len(mask))
 

@@ -106,7 +106,7 @@ def seconds(tab: Page, act: str) -> float:
 
 ACTIONS = {
     "sort": """[...document.querySelectorAll("#all-runs thead button")]
-        .find((button) => button.textContent === "fid ratio").click();""",
+        .find((button) => button.textContent === "fid excess").click();""",
     "search": """const field = document.getElementById("search");
         field.value = "hinge s0"; field.dispatchEvent(new Event("input"));""",
     "filter": """const list = document.getElementById("outcome");
@@ -131,4 +131,4 @@ def test_all_actions_had_their_effect(tab: Page) -> None:
     assert rows
     assert all("hinge" in row and "stable" in row for row in rows)
     sorted_header = tab.locator("#all-runs th[aria-sort=ascending]").text_content()
-    assert sorted_header == "fid ratio"
+    assert sorted_header == "fid excess"

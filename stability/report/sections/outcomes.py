@@ -17,7 +17,9 @@ from stability.report.words import interval, share
 METHOD = (
     "Intervals are 95% Wilson intervals. Runs that share a point are not independent: with several runs a "
     "point the number of runs is divided by the design effect, and Student’s quantile is used. Diverged "
-    "runs stay in the denominator. Outcomes add up to 1, events do not."
+    "runs stay in the denominator. Outcomes add up to 1, events do not. Of events, “collapse ever” is one of "
+    "a run that had been good, “collapse never good” one of a run that never was, and “collapse at horizon” "
+    "is either, where it lasts to the end."
 )
 
 
