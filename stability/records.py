@@ -105,7 +105,7 @@ class Evaluation:
     those whose nearest centre each is."""
     modes: int
     """Classes with at least a fifth of an even share (.02 with ten classes) of the recognisable samples.
-    Recognisable is a sample near real ones, as precision counts them, of which the classifier is sure (>= .9).
+    Recognisable: near real ones, as precision counts them, and the classifier is sure of it (>= .9).
     None where fewer than 5% of the samples are."""
     n_modes: int
     effective_modes: float
