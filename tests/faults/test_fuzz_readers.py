@@ -45,7 +45,7 @@ def test_a_damaged_file_is_read_or_refused(reader: str) -> None:
         [sys.executable, str(WORKER), reader, str(cases)],
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1200,
         check=False,
     )
     lines = answer.stdout.splitlines()
