@@ -107,7 +107,7 @@ def beside(loss: str) -> str:
     ids=["plain", "both-clip-dropout", "penalty"],
 )
 def test_engine_equals_a_plain_loop_in_float64(architecture, loss, extra, full):
-    images, steps = some_images(), 50 if full or architecture == "mlp" else 8
+    images, steps = some_images(), 50 if full else {"mlp": 20, "dcgan": 8}[architecture]
     runs = [
         make_run(1, architecture=architecture, loss=loss, lr=3e-4, lr_ratio=2.0, beta1=0.4, **extra),
         make_run(2, architecture=architecture, loss=beside(loss), lr=1e-3, **extra),

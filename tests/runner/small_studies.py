@@ -166,6 +166,12 @@ def result_bytes(folder: Path) -> dict[str, bytes]:
     return found | {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
 
 
+def all_bytes(folder: Path) -> dict[str, bytes]:
+    """Every file but the lock, byte by byte."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 def rows_by_run(folder: Path, table: Any) -> dict[str, list[str]]:
     """A table's rows by run; as text, so that NaN equals NaN and every bit of a float counts."""
     store = Store.open(folder)
