@@ -119,7 +119,7 @@ def test_hotelling_does_not_invert_what_has_no_inverse(shares: np.ndarray) -> No
     assert found.reason.startswith("not estimable")
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p: list[float]) -> None:
     np.testing.assert_allclose(holm(np.array(p)), multipletests(p, method="holm")[1], atol=1e-12)
@@ -130,7 +130,6 @@ def test_a_missing_p_value_counts_in_the_family() -> None:
     assert holm(np.array([])).size == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([-1, -0.5, 0, 0.5, 1]), min_size=2, max_size=20))
 def test_an_interval_holds_its_difference_and_leaves_out_zero_where_p_is_small(
     differences: list[float],

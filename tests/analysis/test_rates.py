@@ -153,7 +153,7 @@ def test_counts_include_adaptive_runs() -> None:
     assert counts_by(runs, "loss").set_index("outcome").runs.to_dict() == {"stable": 2, "diverged": 1}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=2, max_size=12))
 def test_an_interval_holds_its_estimate_and_widens_with_confidence(happened: list[list[bool]]) -> None:
     runs = runs_of(happened)
@@ -172,6 +172,6 @@ def test_intervals_cover_about_as_often_as_they_say() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.8])
 @pytest.mark.parametrize("seeds", [1, 3, 6])
-def test_intervals_cover_within_the_measured_range(share: float, seeds: int) -> None:
+def test_intervals_cover_within_the_measured_range(share: float, seeds: int, full: bool) -> None:
     generator = np.random.default_rng(int(100 * share) + seeds)
-    assert 0.93 <= coverage(generator, 4000, seeds=seeds, share=share) <= 0.975
+    assert 0.93 <= coverage(generator, 4000 if full else 500, seeds=seeds, share=share) <= 0.975
