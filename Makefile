@@ -1,9 +1,11 @@
-# make quickstart: install, run the quickstart study, write its report.   make test: install, run every test.
+# make quickstart: install, run the quickstart study, write its report.
+# make test: install, run the tests; test-fast leaves out the slow ones, test-all also runs the full-size simulations.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
-.PHONY: quickstart test test-fast lint bench clean
+.PHONY: quickstart test test-fast test-all lint bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stability needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -22,10 +24,13 @@ quickstart: $(VENV)/.installed
 	$(BIN)/stability report results/quickstart
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not full"
+
+test-all: $(VENV)/.installed-test
+	$(PYTEST) -m ""
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -33,7 +33,7 @@ from stability.analysis.lifetables import (
     restricted_mean,
     survival,
 )
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, wilson_breadth
 from stability.records import EventKind, Outcome
 
 _CURVE = ("step", "at_risk", "events", "stopped", "censored")
@@ -264,7 +264,7 @@ def _mean_bounds(level: _Level, confidence: float) -> tuple[float, float]:
     quantile = _quantile(confidence, level.n_points)
     kept = float(restricted_mean(level.curve, level.table.visits)) / horizon
     if kept >= 1:
-        return horizon * level.n_points / (level.n_points + quantile**2), horizon
+        return horizon / (1 + float(wilson_breadth(level.n_points, level.n_points, confidence))), horizon
     error = float(np.sqrt(_between_points(_mean_influence(level), level.n_points))) / horizon
     centre, half = logit(kept), quantile * error / (kept * (1 - kept))
     return horizon * float(expit(centre - half)), horizon * float(expit(centre + half))

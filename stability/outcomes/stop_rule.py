@@ -105,8 +105,8 @@ def stop_rule_note(spec: StudySpec) -> str | None:
     return (
         f"stop_on {rule}: false stops, as measured in the study {measured['study']} "
         f"({measured['n_runs']:,} runs, {measured['steps']:,} steps, a visit every "
-        f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed (wholly or "
-        f"in part) when trained on, {found['stable_stops']:,} of them stable"
+        f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed (wholly "
+        f"or in part) when trained on, {found['stable_stops']:,} of them stable"
         f"{f'; measured with {other}' if other else ''}. "
         "Stopping censors recovery: whether a stopped run would have recovered is never seen"
     )

@@ -121,7 +121,7 @@ def test_the_default_gives_the_labels_that_the_rules_gave() -> None:
     assert stable.sum() == sum(outcome is Outcome.STABLE for outcome in expected) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(st.floats(0.01, 3), st.integers(0, 10), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),

@@ -65,8 +65,9 @@ def true_share(edges: pd.DataFrame, loss: str, kind: str) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "studies"), [("ball", 1000), ("same", 300)])
-def test_bounds_of_the_chosen_box_and_level_hold(kind: str, studies: int) -> None:
+@pytest.mark.parametrize("kind", ["ball", "same"])
+def test_bounds_of_the_chosen_box_and_level_hold(kind: str, full: bool) -> None:
+    studies = {"ball": (120, 1000), "same": (60, 300)}[kind][full]
     too_high, level_too_high, flattered = 0, 0, 0
     for seed in range(studies):
         rng = np.random.default_rng(seed)

@@ -83,7 +83,7 @@ def test_the_same_study_gives_the_same_plan() -> None:
     assert planned() == planned()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.tuples(*[st.integers(0, 2**32 - 1), st.integers(0, 10**6), st.integers(0, 1000)]),
     st.tuples(*[st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)]),

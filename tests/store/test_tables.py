@@ -79,7 +79,7 @@ def cohorts(draw: st.DrawFn) -> CohortData:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=cohorts())
 def test_any_cohort_reads_back_exactly(data: CohortData, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("cohorts") / "c0"
@@ -88,7 +88,7 @@ def test_any_cohort_reads_back_exactly(data: CohortData, tmp_path_factory: pytes
     assert plain(read) == plain(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(history=histories_of("r"))
 def test_a_history_survives_a_checkpoints_note(history: History) -> None:
     assert plain(decode_history(json.loads(json.dumps(encode_history(history))))) == plain(history)
