@@ -12,12 +12,14 @@ class Outcome(StrEnum):
 
     DIVERGED = "diverged"
     SATURATED = "saturated"
-    OSCILLATING = "oscillating"
-    COLLAPSED = "collapsed"
-    DEGRADED = "degraded"
     STABLE = "stable"
-    UNFINISHED = "unfinished"
-    UNLEARNED = "unlearned"
+    NEARLY_STABLE = "nearly-stable"
+    OSCILLATING = "oscillating"
+    LEARNING = "learning"
+    COLLAPSED = "collapsed"
+    PARTIAL_COLLAPSE = "partial-collapse"
+    DOMINATED = "dominated"
+    NOISE = "noise"
 
 
 class EventKind(StrEnum):
@@ -25,6 +27,9 @@ class EventKind(StrEnum):
 
     COLLAPSE = "collapse"
     SATURATION = "saturation"
+    DOMINATION = "domination"
+    OSCILLATION = "oscillation"
+    EXPLOSION = "explosion"
     DISCRIMINATOR_FOOLED = "discriminator_fooled"
     LOSS_SPIKE = "loss_spike"
     MODE_DROPPING = "mode_dropping"
@@ -91,19 +96,22 @@ class Evaluation:
     fid_floor_std: float
     fid_ratio: float
     """FID at n_samples / fid_floor: 1 is as good as training images. Where the floor is 0 (dirac),
-    1 + FID / tolerance^2."""
+    1 + FID / tolerance^2. It moves with n_samples, as the floor does; `fid_excess` hardly does."""
+    fid_excess: float
+    """(FID at n_samples - fid_floor) / variance of the real features: 0 is as good as training images, 1 as
+    far away as a generator that always draws the average. Dirac: over tolerance^2."""
     class_shares: tuple[float, ...]
     """Share of the samples that the classifier puts into each class, at any confidence; for points, share of
     those whose nearest centre each is."""
     modes: int
     """Classes with at least a fifth of an even share (.02 with ten classes, one sample of 1,024 with 1,000)
-    at confidence >= .9."""
+    of samples at a classifier's confidence >= .9 that are also near real ones, as precision counts them."""
     n_modes: int
     effective_modes: float
     """exp(entropy of class_shares)."""
     kl: float
     """KL(class_shares || the training images' class shares), nats."""
-    confidence: float
+    classifier_confidence: float
     """Mean over the samples of the largest class probability; a point's is 1 within the tolerance of a
     centre, else 0."""
     precision: float
@@ -118,8 +126,9 @@ class Evaluation:
     memorisation: float
     """Median distance to the nearest training image, samples / held-out images: near 0 is copying. Under
     `train_size` only the images that the run was trained on count. Dirac: 1 + distance / tolerance."""
-    high_quality: float
-    """Share of the samples at confidence >= .9; for points, within the tolerance of a centre."""
+    confident_share: float
+    """Share of the samples of which the classifier is sure (>= .9), as it may be of noise; for points, of
+    high quality: within the tolerance of a centre."""
     class_agreement: float | None
     """Conditional networks: share of the samples that are in the class they were asked for."""
     diversity_within: float | None
@@ -146,6 +155,8 @@ class Event:
     evidence: str
     provisional: bool
     """The onset lies in the last `persist - 1` visits, so it may not have lasted."""
+    never_good: bool
+    """The run was not good at any visit before the onset."""
 
 
 @dataclass(frozen=True, slots=True)

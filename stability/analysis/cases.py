@@ -93,8 +93,9 @@ def _states(
         n_modes=n_modes.astype(np.int64),
         diversity=diversity,
         separation=unknown,
-        fid_ratio=unknown,
+        fid_excess=unknown,
         generator_update=unknown,
         discriminator_update=unknown,
+        loss=unknown,
     )
     return states(visits, bars)

@@ -20,8 +20,7 @@ from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
 from stability.analysis.sensitivity import NO_HISTORIES, HistoriesOf
 from stability.analysis.warning import compute_saved
 from stability.outcomes.course import course_of
-from stability.outcomes.labels import STOPPING
-from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS, replay_course_stop
+from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS, STOPPED_FOR, replay_course_stop
 from stability.records import Outcome
 from stability.spec import Thresholds
 
@@ -73,8 +72,8 @@ def early_stops(
     used = used[used.index.isin(replays.index)]
     why = NO_RUNS if runs.empty else ADAPTIVE if fixed.empty else NO_HISTORIES
     rates, stops = [], []
-    for rule, outcomes in STOP_RULES.items():
-        own = sorted(outcomes & set(stop_on))
+    for rule, names in STOP_RULES.items():
+        own = sorted(names & set(stop_on))
         reason = REALLY_STOPPED.format(" or ".join(own)) if own else "" if len(used) else why
         found = _stopped_runs(used, replays[rule])
         rates.append((_no_rates(reason) if reason else _rates(used, found)).assign(rule=rule))
@@ -100,7 +99,7 @@ def packaged_facts(frames: StudyFrames, stops: EarlyStops) -> dict[str, Any]:
         "thresholds": {name: getattr(spec.outcomes, name) for name in STOP_THRESHOLDS},
         "n_runs": stops.n_runs,
         "n_points": int(frames.runs["point"].nunique()),
-        "stable": {name: getattr(spec.outcomes, name) for name in ("stable_fid_ratio", "stable_modes")},
+        "stable": {name: getattr(spec.outcomes, name) for name in ("stable_excess", "stable_modes")},
         "n_stable": int((frames.runs["outcome"] == Outcome.STABLE).sum()),
         "rules": {rule: _rule_facts(stops.rates[stops.rates["rule"] == rule]) for rule in STOP_RULES},
     }
@@ -117,8 +116,7 @@ def _replays(
     for history in histories_of(list(used["run"])):
         course = course_of(history)
         rows[history.run] = [
-            replay_course_stop(course, thresholds, outcomes, horizon=horizon)
-            for outcomes in STOP_RULES.values()
+            replay_course_stop(course, thresholds, names, horizon=horizon) for names in STOP_RULES.values()
         ]
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(STOP_RULES), dtype=object)
 
@@ -130,13 +128,13 @@ def _stopped_runs(used: pd.DataFrame, replay: pd.Series) -> pd.DataFrame:
     return found.assign(
         step=[stop.step for stop in stops],
         reason=[str(stop.reason) for stop in stops],
-        is_false=~found["outcome"].isin(STOPPING),
+        is_false=~found["outcome"].isin(STOPPED_FOR),
     )
 
 
 def _rates(used: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     stopped = pd.Series(used.index.isin(found.index), index=used.index)
-    otherwise = used[~used["outcome"].isin(STOPPING)]
+    otherwise = used[~used["outcome"].isin(STOPPED_FOR)]
     at = found["step"].reindex(used.index).fillna(used["step"]).astype("float64")
     rows = {
         "stopped": rate(used, stopped),

@@ -13,7 +13,7 @@ from stability.records import Outcome
 def typical_runs(runs: pd.DataFrame, *, most: int = 8) -> pd.DataFrame:
     """The most typical run of every outcome: stable first, then the more frequent outcomes first.
 
-    Typical is the run with the (lower) median FID ratio of its outcome, or where no run of the outcome has
+    Typical is the run with the (lower) median FID excess of its outcome, or where no run of the outcome has
     one, with the median last step. Adds the columns `why` and `n_alike`, the number of runs with its outcome.
     """
     sizes = runs["outcome"].value_counts(sort=False)
@@ -40,10 +40,10 @@ def filmstrip_rows(steps: Sequence[int], moments: Iterable[float], *, most: int 
 
 
 def _typical(alike: pd.DataFrame) -> pd.DataFrame:
-    by = "fid_ratio" if np.isfinite(alike["fid_ratio"].astype(float)).any() else "step"
+    by = "fid_excess" if np.isfinite(alike["fid_excess"].astype(float)).any() else "step"
     known = alike[np.isfinite(alike[by].astype(float))]
     ranked = known.sort_values([by, "run"], kind="stable")
     row = ranked.iloc[[(len(ranked) - 1) // 2]]
-    label = {"fid_ratio": "median FID ratio", "step": "median last step"}[by]
+    label = {"fid_excess": "median FID excess", "step": "median last step"}[by]
     why = "the only one" if len(alike) == 1 else f"{label} of the {len(alike)}"
     return row.assign(why=why, n_alike=len(alike))

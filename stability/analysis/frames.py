@@ -22,8 +22,10 @@ from stability.store.store import TableName
 from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RUNS
 
 EVENT_FLAGS: dict[str, EventKind] = {
-    "collapse_ever": EventKind.COLLAPSE,
     "saturation_ever": EventKind.SATURATION,
+    "domination_ever": EventKind.DOMINATION,
+    "oscillation_ever": EventKind.OSCILLATION,
+    "explosion_ever": EventKind.EXPLOSION,
     "discriminator_fooled": EventKind.DISCRIMINATOR_FOOLED,
     "loss_spike": EventKind.LOSS_SPIKE,
     "mode_dropping": EventKind.MODE_DROPPING,
@@ -32,6 +34,7 @@ EVENT_FLAGS: dict[str, EventKind] = {
 """Columns of `runs`: whether such an event happened, provisional ones included."""
 
 FINAL_METRICS = (
+    "fid_excess",
     "fid_ratio",
     "modes",
     "precision",
@@ -40,7 +43,7 @@ FINAL_METRICS = (
     "separation",
     "effective_modes",
     "kl",
-    "high_quality",
+    "confident_share",
     "memorisation",
     "class_agreement",
     "diversity_within",
@@ -129,16 +132,23 @@ def load(path: str | Path) -> StudyFrames:
 def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     """Add a boolean column for each rate of events.
 
-    `collapse_at_horizon` is a collapse without recovery in a run that did not diverge: one that did is past
-    any state of its samples by then. A run that was stopped early counts as it was.
+    `collapse_ever` is a collapse of a run that had been good, `collapse_never_good` one of a run that never
+    was: it never had more. `collapse_at_horizon` is either without recovery in a run that did not diverge:
+    one that did is past any state of its samples by then. A run that was stopped early counts as it was.
     """
+    collapses = events[events["kind"] == EventKind.COLLAPSE.value]
+    never_good = collapses["never_good"].astype(bool)
     flags = {
         column: runs["run"].isin(events.loc[events["kind"] == kind.value, "run"])
         for column, kind in EVENT_FLAGS.items()
     }
-    lasting = events.loc[(events["kind"] == EventKind.COLLAPSE.value) & events["recovery"].isna(), "run"]
-    at_horizon = runs["run"].isin(lasting) & runs["outcome"].ne(Outcome.DIVERGED)
-    return runs.assign(**flags, collapse_at_horizon=at_horizon)
+    lasting = collapses.loc[collapses["recovery"].isna(), "run"]
+    return runs.assign(
+        collapse_ever=runs["run"].isin(collapses.loc[~never_good, "run"]),
+        collapse_never_good=runs["run"].isin(collapses.loc[never_good, "run"]),
+        collapse_at_horizon=runs["run"].isin(lasting) & runs["outcome"].ne(Outcome.DIVERGED),
+        **flags,
+    )
 
 
 def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from stability.analysis.aftermath import HALTED, aftermath, median_wait, waits
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
-from stability.analysis.survival import first_onsets, last_seen, was_halted
+from stability.analysis.survival import first_onsets, last_seen, suffered, was_halted
+from stability.outcomes.labels import STOPPING
 from stability.records import EventKind, Outcome
 
 STOPPED = HALTED
@@ -31,12 +32,8 @@ NOT_HALF = "fewer than half are seen to recover"
 
 ENDS = "end"
 
-NEVER_GOOD = "never good"
-"""How the evidence of a collapse begins that was no loss of anything. It is one only because it lasts to the
-last visit, so that it cannot recover; the rule of collapse writes these words for such a one alone."""
-
-STOPS = {str(EventKind.COLLAPSE): Outcome.COLLAPSED, str(EventKind.SATURATION): Outcome.SATURATED}
-"""The outcome for which a run may be stopped while it is in an event."""
+STOPS = {str(EventKind.COLLAPSE): STOPPING["collapsed"], str(EventKind.SATURATION): STOPPING["saturated"]}
+"""The outcomes for which a run may be stopped while it is in an event."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +148,8 @@ def _stages(
 ) -> NDArray[np.bool_]:
     """Which runs are in the event at which visit: [runs, visits]."""
     places = pd.Series(np.arange(len(runs)), index=runs["run"])
-    of_kind = events[(events["kind"] == kind) & events["run"].isin(places.index)]
+    of_kind = suffered(events, kind)
+    of_kind = of_kind[of_kind["run"].isin(places.index)]
     onset = of_kind["onset"].to_numpy(dtype="float64")
     recovery = of_kind["recovery"].astype("Float64").fillna(np.inf).to_numpy(dtype="float64")
     inside = np.zeros((len(runs), len(visits)), dtype=bool)
@@ -169,11 +167,11 @@ def _recovery(
     """A row of `Incidence.recoveries` and rows of `Incidence.after`."""
     of_kind = events[(events["kind"] == kind) & events["run"].isin(runs["run"])]
     first = of_kind.sort_values("onset", kind="stable").drop_duplicates("run").set_index("run")
-    never = first["evidence"].astype(str).str.startswith(NEVER_GOOD)
+    never = first["never_good"].astype(bool) if kind == EventKind.COLLAPSE else first.index.isin([])
     lost = runs[runs["run"].isin(first.index[~never])]
     recovery = lost["run"].map(first["recovery"]).astype("Float64")
     recovered = recovery.notna()
-    stopped = lost["stopped"].astype(bool) & (lost["outcome"] == STOPS.get(kind)) & ~recovered
+    stopped = lost["stopped"].astype(bool) & lost["outcome"].isin(STOPS.get(kind, frozenset())) & ~recovered
     estimate = rate(lost[~stopped], recovered[~stopped], confidence=confidence).iloc[0]
     row = {name: estimate[name] for name in COLUMNS}
     if stopped.any():

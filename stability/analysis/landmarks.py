@@ -47,8 +47,6 @@ FOLDS = 5
 FEWEST_POINTS = 10
 """With a failure, and as many with a run that ends well: below that nothing is estimated."""
 MOST_LANDMARKS = 7
-NEVER_GOOD = "never good"
-"""How the evidence of a collapse begins that only the end of a run reveals; it lost nothing it had."""
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -64,7 +62,7 @@ class Landmark:
     points: Ints
     failed: Flags
     known: Flags
-    """Whether a run ended well or failed; the others are unfinished."""
+    """Whether a run ended well or failed; the others still learn."""
     folds: Ints
     features: dict[str, Floats]
     """By predictor: [runs, features], not scaled."""
@@ -110,7 +108,7 @@ def landmark_at(
         runs,
         points,
         failed=runs["outcome"].isin(FAILURES).to_numpy(dtype=bool),
-        known=(runs["outcome"] != Outcome.UNFINISHED).to_numpy(dtype=bool),
+        known=(runs["outcome"] != Outcome.LEARNING).to_numpy(dtype=bool),
         folds=np.array([fold_of[point] for point in points.tolist()], dtype=np.int64),
         features=predictors,
     )
@@ -126,9 +124,7 @@ def healthy_at(
     is seen at the run's last visit alone, so it makes no run unhealthy before.
     """
     begun = events[events["onset"] <= step]
-    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["evidence"].astype(str).str.startswith(
-        NEVER_GOOD
-    )
+    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["never_good"]
     saturated = begun[begun["kind"] == EventKind.SATURATION.value]
     back = saturated["run"].map(_visit_back(evaluations, saturated, step, persist))
     lasted = saturated["onset"].astype(float) <= back.astype(float)

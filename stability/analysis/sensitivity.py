@@ -33,18 +33,16 @@ FACTORS = (0.5, 0.8, 1.25, 2.0)
 HORIZONS = (0.5, 0.75)
 """Shares of the horizon at which the runs are labelled, too."""
 DECIDING = (
-    "stable_fid_ratio",
+    "stable_excess",
     "stable_modes",
-    "degraded_ratio",
+    "lost_precision",
+    "lost_diversity",
+    "lost_modes",
     "good_precision",
     "good_modes",
-    "lost_precision",
-    "lost_modes",
-    "lost_diversity",
-    "collapsed_diversity",
     "saturated_separation",
     "saturated_update",
-    "progress",
+    "explosion",
     "persist",
 )
 """The thresholds on which the label `stable` can depend; the others only decide about events."""
@@ -165,7 +163,7 @@ def _moved(name: str, default: float, factor: float) -> float:
         return max(1, int(np.ceil(default * factor) if factor > 1 else np.floor(default * factor)))
     if name in FROM_ONE:
         return round(max(0.0, 1 - (1 - default) * factor), 12)
-    is_share = name not in ("stable_fid_ratio", "degraded_ratio", "saturated_update", "progress")
+    is_share = name not in ("stable_excess", "saturated_update", "explosion")
     value = round(default * factor, 12)
     return min(1.0, value) if is_share else value
 

@@ -34,7 +34,7 @@ from stability.analysis.lifetables import (
     survival,
 )
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT
-from stability.records import Outcome
+from stability.records import EventKind, Outcome
 
 _CURVE = ("step", "at_risk", "events", "stopped", "censored")
 
@@ -138,9 +138,15 @@ def time_to_event(
     )
 
 
+def suffered(events: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The events of a kind that took something away: a run never good has nothing to collapse from."""
+    of_kind = events[events["kind"] == kind]
+    return of_kind[~of_kind["never_good"].astype(bool)] if kind == EventKind.COLLAPSE else of_kind
+
+
 def first_onsets(runs: pd.DataFrame, events: pd.DataFrame, kind: str) -> pd.Series:
     """Step of each run's first event of a kind, in the order of `runs`; NaN where it had none."""
-    first = events[events["kind"] == kind].groupby("run")["onset"].min()
+    first = suffered(events, kind).groupby("run")["onset"].min()
     return runs["run"].map(first).astype("float64")
 
 

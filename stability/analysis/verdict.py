@@ -21,10 +21,11 @@ FAILURES = (
     Outcome.SATURATED,
     Outcome.OSCILLATING,
     Outcome.COLLAPSED,
-    Outcome.DEGRADED,
-    Outcome.UNLEARNED,
+    Outcome.PARTIAL_COLLAPSE,
+    Outcome.DOMINATED,
+    Outcome.NOISE,
 )
-"""Unfinished runs are no failures: the horizon was too short to tell."""
+"""Runs that still learn are none, since the horizon was too short to tell, nor are nearly stable ones."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Verdict:
     """Whether levels were compared point by point."""
     failures: pd.DataFrame
     """The rates of all failures (`event` and the columns of `rate`), highest first, unseen left out."""
-    unfinished: pd.DataFrame
+    learning: pd.DataFrame
     """One row: the rate of runs that were still improving at the horizon."""
 
     @property
@@ -81,7 +82,7 @@ def verdict(runs: pd.DataFrame, factor: str | None, comparison: Comparison | Non
         separated=tuple(level for level in levels if level in below),
         paired=paired,
         failures=failures.reset_index(drop=True),
-        unfinished=rate(runs, Outcome.UNFINISHED),
+        learning=rate(runs, Outcome.LEARNING),
     )
 
 

@@ -1,8 +1,8 @@
 """Early warning: which diagnostic at step k tells how a run that is still healthy will end.
 
 At every landmark (a visit) the runs that are still healthy are scored by a regularised logistic regression
-that never saw their point. Adaptive runs never enter, unfinished ones are neither failed nor well. Frames in,
-frames out; imports neither torch nor optuna.
+that never saw their point. Adaptive runs never enter; runs that still learn count as neither failed nor well.
+Frames in, frames out; imports neither torch nor optuna.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ from stability.analysis.out_of_fold import (
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, rate
 from stability.spec import StudySpec
 
-QUANTITIES = ("compute_saved", "false_stops", "caught", "unfinished_stops")
+QUANTITIES = ("compute_saved", "false_stops", "caught", "learning_stops")
 MOST_RUNS = 2000
 """Of more runs a random part is used, whole points at a time."""
 TABLES: Mapping[str, Sequence[str]] = {
-    "landmarks": ("step", "n_runs", "n_points", "n_failed", "n_well", "n_unfinished", "reason"),
+    "landmarks": ("step", "n_runs", "n_points", "n_failed", "n_well", "n_learning", "reason"),
     "auc": ("step", "predictor", "kind", *COLUMNS),
     "gain": ("step", *COLUMNS),
     "rule": ("step", "quantity", *COLUMNS),
@@ -59,7 +59,7 @@ class EarlyWarning:
     """What is known of the end of healthy runs at each landmark."""
 
     landmarks: pd.DataFrame
-    """`step`, and of the runs healthy then `n_runs, n_points, n_failed, n_well, n_unfinished, reason`."""
+    """`step`, and of the runs healthy then `n_runs, n_points, n_failed, n_well, n_learning, reason`."""
     auc: pd.DataFrame
     """`step, predictor, kind` ("one" diagnostic or a "set") and the columns of an estimate: .5 is chance."""
     gain: pd.DataFrame
@@ -88,7 +88,7 @@ def early_warning(
     `records` need only hold rows at or just before the visits. The early-stop rule uses everything known at
     the step; its bar is chosen on the training folds so that it stops at most `FALSE_STOPS` of the runs that
     end well. `compute_saved` is a share of all updates of both networks, `false_stops` of the healthy runs
-    that end well, `caught` of those that fail, `unfinished_stops` of those that were still improving.
+    that end well, `caught` of those that fail, `learning_stops` of those that were still learning.
     """
     fixed = runs[~runs["adaptive"].astype(bool)]
     used = sample_points(fixed, MOST_RUNS, rng)
@@ -171,7 +171,7 @@ def _rule(landmark: Landmark, used: pd.DataFrame) -> pd.DataFrame:
         row = missing(landmark.points, reason or "not estimable: too few runs end well to keep to the limit")
         return pd.concat([row.assign(quantity=name) for name in QUANTITIES])
     flags = pd.Series(stopped, index=healthy.index, name="stopped")
-    kinds = {"false_stops": known & ~failed, "caught": known & failed, "unfinished_stops": ~known}
+    kinds = {"false_stops": known & ~failed, "caught": known & failed, "learning_stops": ~known}
     rows = [compute_saved(used, flags, landmark.step).assign(quantity="compute_saved")]
     rows += [rate(healthy[kind], flags[kind]).assign(quantity=name) for name, kind in kinds.items()]
     return pd.concat(rows)
@@ -221,7 +221,7 @@ def _counts(landmark: Landmark) -> pd.DataFrame:
         "n_points": len(np.unique(landmark.points)),
         "n_failed": int((known & failed).sum()),
         "n_well": int((known & ~failed).sum()),
-        "n_unfinished": int((~known).sum()),
+        "n_learning": int((~known).sum()),
         "reason": landmark.reason,
     }
     return pd.DataFrame([row])

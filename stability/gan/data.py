@@ -257,13 +257,32 @@ def _list_folder(folder: Path) -> torchvision.datasets.ImageFolder:
             raise StabilityError(f"folder:{folder}: no such folder")
         for _ in os.walk(folder, onerror=_refuse, followlinks=True):
             pass  # torchvision takes a folder that cannot be read for an empty one
-        return torchvision.datasets.ImageFolder(str(folder))
+        return _FlatFolder(folder) if _holds_images(folder) else torchvision.datasets.ImageFolder(str(folder))
     except FileNotFoundError as error:
-        message = f"folder:{folder}: needs one sub-folder with images per class, as in {folder}/CLASS/1.png"
+        message = (
+            f"folder:{folder}: needs images, or one sub-folder of them per class, as in {folder}/CLASS/1.png"
+        )
         raise StabilityError(message) from error
     except OSError as error:
         message = f"folder:{folder}: {one_line(str(error.filename), _MAX_PATH)}: {error.strerror}"
         raise StabilityError(message) from error
+
+
+def _holds_images(folder: Path) -> bool:
+    extensions = torchvision.datasets.folder.IMG_EXTENSIONS
+    return any(path.suffix.lower() in extensions for path in folder.iterdir())
+
+
+class _FlatFolder(torchvision.datasets.ImageFolder):  # type: ignore[misc]
+    """Images without classes: a single one, named as the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._only = folder.resolve()
+        super().__init__(str(self._only.parent))
+
+    def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
+        """The folder itself."""
+        return [self._only.name], {self._only.name: 0}
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -1,7 +1,8 @@
 """What the metrics know of a sample: its features, the mode it belongs to, and how surely.
 
-A data set's classifier tells, or, where the examples are points, their distance to the modes' centres. May
-not import store, design, runner, outcomes, Optuna or pandas.
+A data set's classifier tells; or, where the examples are points, their distance to the modes' centres; or,
+where there are no classes to tell apart, the images' principal components. May not import store, design,
+runner, outcomes, Optuna or pandas.
 """
 
 from __future__ import annotations
@@ -17,11 +18,15 @@ from torch import Tensor
 
 from stability.errors import StabilityError
 from stability.gan.classifier import Classifier, load_classifier
-from stability.gan.data import STACKED_DIGITS, Dataset, load_dataset
+from stability.gan.data import STACKED_DIGITS, Dataset, load_dataset, to_unit
 from stability.gan.points import PointProblem
 from stability.gan.stacked_digits import triple_label
 
 Images = Float[Tensor, "n c h w"] | UInt8[Tensor, "n c h w"]
+
+COMPONENTS = 64
+MOST_IMAGES = 20_000
+"""Training images that principal components are taken of, at most."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +158,47 @@ class PointDescriber:
         return Description(features, modes, torch.where(points.isfinite().all(1), near, torch.nan))
 
 
+@dataclass(frozen=True)
+class ComponentDescriber:
+    """By the principal components of the training images, where there is a single class.
+
+    The features are `COMPONENTS` projections of the pixels in -1..1, or as many as there are pixels. All
+    samples belong to the one mode, for certain; modes mean nothing then.
+    """
+
+    mean: Float[Tensor, " pixels"]
+    components: Float[Tensor, "pixels features"]
+    sha256: str
+
+    name = "components"
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> ComponentDescriber:
+        """Those of a data set's training images; float64, so that every machine finds the same ones."""
+        pixels = to_unit(dataset.train[:MOST_IMAGES]).flatten(1).cpu().double()
+        mean = pixels.mean(0)
+        _, vectors = torch.linalg.eigh((pixels - mean).T @ (pixels - mean) / len(pixels))
+        components = vectors.flip(1)[:, :COMPONENTS].float()
+        digest = hashlib.sha256(f"{cls.name} {COMPONENTS} {MOST_IMAGES} {dataset.sha256}".encode())
+        return cls(mean.float(), components, digest.hexdigest())
+
+    def describe(self, images: Images) -> Description:
+        """Describe images of the data set's size."""
+        pixels = to_unit(images) if images.dtype == torch.uint8 else images
+        features = (pixels.flatten(1).cpu().float() - self.mean) @ self.components
+        sure = torch.ones(len(features), dtype=torch.float64)
+        confidence = torch.where(features.isfinite().all(1), sure, torch.nan)
+        return Description(
+            features.to(images.device), torch.zeros(len(features), dtype=torch.int64), confidence
+        )
+
+
 def load_describer(dataset: Dataset, *, device: torch.device, path: Path | None = None) -> Describer:
     """The describer of a data set; `path` is a classifier's file to use instead of the data set's own.
 
     Stacked digits are described by MNIST's classifier, channel by channel. Raises StabilityError when there
-    is no classifier or it does not fit, and when one is given for points, which need none.
+    is no classifier or it does not fit, and when one is given for points, which need none. A single class
+    needs none either: there is nothing to tell apart.
     """
     if dataset.problem is not None:
         if path is not None:
@@ -166,6 +207,8 @@ def load_describer(dataset: Dataset, *, device: torch.device, path: Path | None 
     if dataset.name == STACKED_DIGITS:
         mnist = load_dataset("mnist", device=torch.device("cpu"))
         return StackedDescriber(load_classifier(mnist, device=device, path=path))
+    if len(dataset.classes) == 1 and path is None:
+        return ComponentDescriber.of(dataset)
     return ClassifierDescriber(load_classifier(dataset, device=device, path=path))
 
 

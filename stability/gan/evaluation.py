@@ -154,9 +154,9 @@ class Evaluator:
         n, n_classes = min(len(images), self.samples), len(self.dataset.classes)
         found, asked = whole.first(n), None if labels is None else labels[:n]
         reference, score = self.reference(n, train_size), scores[self._fid_name(n)]
-        use = class_use(found, self._class_shares)
         fake = manifold(found.features, least_radius=self._unit)
         similarity = prdc(reference.real, fake)
+        use = class_use(found, similarity.near_real, self._class_shares)
         copied = _median(nearest(found.features, self._trained_on(train_size)))
         return Evaluation(
             run=run,
@@ -167,12 +167,13 @@ class Evaluator:
             fid_floor=reference.floor.mean,
             fid_floor_std=reference.floor.std,
             fid_ratio=relative(score, reference.floor.mean, self._unit**2),
+            fid_excess=(score - reference.floor.mean) / (self._test_statistics.variance or self._unit**2),
             class_shares=use.shares,
             modes=use.modes,
             n_modes=n_classes,
             effective_modes=use.effective_modes,
             kl=use.kl,
-            confidence=use.confidence,
+            classifier_confidence=use.classifier_confidence,
             precision=similarity.precision,
             recall=similarity.recall,
             density=similarity.density,
@@ -180,7 +181,7 @@ class Evaluator:
             diversity=diversity(reference.real, fake, self._unit),
             separation=separation(real_logits, fake_logits),
             memorisation=relative(copied, reference.real_nearest, self._unit),
-            high_quality=use.high_quality,
+            confident_share=use.confident_share,
             class_agreement=None if asked is None else class_agreement(found, asked),
             diversity_within=None if asked is None else self._diversity_within(found, asked),
         )

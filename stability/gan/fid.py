@@ -27,6 +27,11 @@ class Statistics:
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
+    @property
+    def variance(self) -> float:
+        """Of all features together: what FID would be of an imaginary sample that is always their mean."""
+        return float(np.trace(self.covariance))
+
 
 @dataclass(frozen=True)
 class FidFloor:

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial import KDTree
 from torch import Tensor
 
@@ -44,6 +44,8 @@ class PRDC:
     recall: float
     density: float
     coverage: float
+    near_real: Bool[Tensor, " n"]
+    """Which fakes lie inside any real's ball; none where features are not finite."""
 
 
 def distances(a: Float[Tensor, "n features"], b: Float[Tensor, "m features"]) -> Float[Tensor, "n m"]:
@@ -93,15 +95,18 @@ def prdc(real: Manifold, fake: Manifold) -> PRDC:
     of reals whose ball holds a fake (Naeem et al. 2020, eq. 5 and 7).
     """
     if not (real.features.isfinite().all() and fake.features.isfinite().all()):
-        return PRDC(math.nan, math.nan, math.nan, math.nan)
+        nowhere = torch.zeros(len(fake.features), dtype=torch.bool)
+        return PRDC(math.nan, math.nan, math.nan, math.nan, near_real=nowhere)
     pairs = distances(real.features, fake.features)
     in_real = pairs < real.radii[:, None]
     in_fake = pairs < fake.radii
+    near_real = in_real.any(0)
     return PRDC(
-        precision=_share(in_real.any(0)),
+        precision=_share(near_real),
         recall=_share(in_fake.any(1)),
         density=in_real.sum().item() / (real.k * len(fake.features)),
         coverage=_share(in_real.any(1)),
+        near_real=near_real.cpu(),
     )
 
 

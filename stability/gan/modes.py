@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
 from stability.gan.describers import Description
@@ -30,25 +30,30 @@ class ClassUse:
     modes: int
     effective_modes: float
     kl: float
-    confidence: float
-    high_quality: float
+    classifier_confidence: float
+    confident_share: float
 
 
-def class_use(found: Description, real_shares: Float[Tensor, " classes"]) -> ClassUse:
-    """How samples spread over the classes: NaN and 0 modes where one could not be described."""
+def class_use(
+    found: Description, near_real: Bool[Tensor, " n"], real_shares: Float[Tensor, " classes"]
+) -> ClassUse:
+    """How samples spread over the classes: NaN and 0 modes where one could not be described.
+
+    A classifier is sure of noise, too: only samples that are near real ones make up a mode.
+    """
     n_classes = len(real_shares)
     if not found.confidence.isfinite().all():
         return ClassUse((math.nan,) * n_classes, 0, *[math.nan] * 4)
     shares = class_shares(found.modes, n_classes)
     is_confident = found.confidence >= MODE_CONFIDENCE
-    confident = torch.bincount(found.modes[is_confident], minlength=n_classes)
+    good = torch.bincount(found.modes[is_confident & near_real], minlength=n_classes)
     return ClassUse(
         shares=tuple(shares.tolist()),
-        modes=int((confident * MODE_FRACTION * n_classes >= len(found.modes)).sum()),
+        modes=int((good * MODE_FRACTION * n_classes >= len(found.modes)).sum()),
         effective_modes=torch.special.entr(shares).sum().exp().item(),
         kl=(torch.xlogy(shares, shares) - torch.xlogy(shares, real_shares.cpu())).sum().item(),
-        confidence=found.confidence.mean().item(),
-        high_quality=is_confident.double().mean().item(),
+        classifier_confidence=found.confidence.mean().item(),
+        confident_share=is_confident.double().mean().item(),
     )
 
 

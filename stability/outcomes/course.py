@@ -22,7 +22,7 @@ RECORDED = ("loss_d", "loss_g", "generator_update", "discriminator_update")
 class Visits:
     """The evaluations of one run in order of their steps, each with the training that led to it.
 
-    The updates are medians over the records in (previous visit, this visit], NaN where there is none.
+    Updates and loss are medians over the records in (previous visit, this visit], NaN where there is none.
     """
 
     step: Ints
@@ -31,9 +31,11 @@ class Visits:
     n_modes: Ints
     diversity: Floats
     separation: Floats
-    fid_ratio: Floats
+    fid_excess: Floats
     generator_update: Floats
     discriminator_update: Floats
+    loss: Floats
+    """The larger of |loss_d| and |loss_g|."""
 
     def __len__(self) -> int:
         return len(self.step)
@@ -98,7 +100,7 @@ def _divergences(history: History) -> Iterator[Divergence]:
             if not math.isfinite(getattr(record, name)):
                 yield Divergence(record.step, name)
     for evaluation in history.evaluations:
-        if not math.isfinite(evaluation.confidence):
+        if not math.isfinite(evaluation.classifier_confidence):
             yield Divergence(evaluation.step, "fake")
 
 
@@ -118,9 +120,10 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         n_modes=ints(lambda e: e.n_modes),
         diversity=floats(lambda e: e.diversity),
         separation=floats(lambda e: e.separation),
-        fid_ratio=floats(lambda e: e.fid_ratio),
+        fid_excess=floats(lambda e: e.fid_excess),
         generator_update=_medians([record.generator_update for record in records], ends),
         discriminator_update=_medians([record.discriminator_update for record in records], ends),
+        loss=_medians([max(abs(record.loss_d), abs(record.loss_g)) for record in records], ends),
     )
 
 

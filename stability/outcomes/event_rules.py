@@ -9,16 +9,21 @@ from typing import NamedTuple
 import numpy as np
 
 from stability.outcomes.course import Course, Floats, Visits, course_of
+from stability.outcomes.outcome_rules import collapse_at_the_end
 from stability.outcomes.signs import (
     Mask,
     State,
     Stretch,
     below,
+    dominated,
+    exploded,
     last_stretch,
+    measured,
     saturated,
     states,
-    stillborn,
+    steady,
     stretches,
+    swings,
 )
 from stability.outcomes.wording import describe_modes, describe_saturation
 from stability.records import Event, EventKind, History
@@ -48,30 +53,67 @@ def events(history: History, thresholds: Thresholds) -> tuple[Event, ...]:
 
 def course_events(course: Course, thresholds: Thresholds) -> tuple[Event, ...]:
     """List the events of a run whose visits are already derived."""
+    looked_at = measured(course, thresholds)
+    good = looked_at.visits.step[states(looked_at.visits, thresholds) == State.GOOD]
     found = [
-        Event(course.run, kind, *sighting, provisional=_is_provisional(sighting, course, thresholds))
+        Event(
+            course.run,
+            kind,
+            *sighting,
+            provisional=_is_provisional(sighting, course, thresholds),
+            never_good=not (good < sighting.onset).any(),
+        )
         for kind, rule in EVENT_RULES.items()
-        for sighting in rule(course, thresholds)
+        for sighting in rule(looked_at, thresholds)
     ]
     return tuple(sorted(found, key=lambda event: event.onset))
 
 
 def collapse(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
-    """Find each loss of modes or diversity after being good, or a low diversity that never ended."""
+    """Find each loss of modes or diversity after being good, and what a (partly) collapsed run ends with."""
     visits = course.visits
-    for stretch in stretches(states(visits, thresholds) == State.COLLAPSED):
+    lost = stretches(states(visits, thresholds) == State.COLLAPSED)
+    for stretch in lost:
         yield _sighting(visits, stretch, f"was good, then {describe_modes(visits, stretch.start)}")
-    never = stillborn(visits, thresholds)
-    if never is not None:
-        evidence = f"never good, diversity {visits.diversity[never.start]:.2g} from here on without progress"
-        yield _sighting(visits, never, evidence)
+    final = collapse_at_the_end(course, thresholds)
+    if final is not None and not (lost and lost[-1].stop == len(visits)):
+        yield _sighting(visits, final, f"{describe_modes(visits, final.start)} from here on")
 
 
 def saturation(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
-    """Find where a perfect discriminator and a stopped network last `persist` visits."""
+    """Find where a perfect discriminator and a stopped network last `persist` visits, or two stopped ones."""
     for stretch in stretches(saturated(course.visits, thresholds), thresholds.persist):
         evidence = describe_saturation(course.visits, stretch.start, thresholds)
         yield _sighting(course.visits, stretch, evidence)
+
+
+def domination(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
+    """Find where the discriminator tells nearly all apart for `persist` visits after the first third.
+
+    Early on nearly every discriminator does.
+    """
+    visits = course.visits
+    mask = steady(dominated(visits, thresholds))
+    if len(visits):
+        mask &= visits.step > visits.step[-1] / 3
+    for stretch in stretches(mask, thresholds.persist):
+        start = stretch.start
+        evidence = f"separation {visits.separation[start]:.2f}, precision {visits.precision[start]:.2f}"
+        yield _sighting(visits, stretch, evidence)
+
+
+def oscillation(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
+    """Find where the two networks began to take turns in winning."""
+    turned = swings(course, thresholds)
+    if len(turned) >= thresholds.swings:
+        yield Sighting(int(turned[0]), None, f"separation swings {len(turned)} times from here on")
+
+
+def explosion(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
+    """Find where the losses have grown out of all proportion and the samples with them."""
+    visits = course.visits
+    for stretch in stretches(steady(exploded(visits, thresholds))):
+        yield _sighting(visits, stretch, f"losses of {visits.loss[stretch.start]:.3g}")
 
 
 def discriminator_fooled(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
@@ -127,6 +169,9 @@ EVENT_RULES: Mapping[EventKind, Rule] = MappingProxyType(
     {
         EventKind.COLLAPSE: collapse,
         EventKind.SATURATION: saturation,
+        EventKind.DOMINATION: domination,
+        EventKind.OSCILLATION: oscillation,
+        EventKind.EXPLOSION: explosion,
         EventKind.DISCRIMINATOR_FOOLED: discriminator_fooled,
         EventKind.LOSS_SPIKE: loss_spike,
         EventKind.MODE_DROPPING: mode_dropping,

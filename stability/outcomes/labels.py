@@ -6,13 +6,14 @@ from collections.abc import Collection
 
 from stability.outcomes.course import Course, course_of, until
 from stability.outcomes.event_rules import course_events
-from stability.outcomes.outcome_rules import decide
-from stability.outcomes.signs import State, last_stretch, states, stillborn
+from stability.outcomes.outcome_rules import decide, lost_for_good
+from stability.outcomes.signs import measured
 from stability.records import History, Outcome, RunResult
 from stability.spec.thresholds import Thresholds
 
-STOPPING = frozenset({Outcome.DIVERGED, Outcome.SATURATED, Outcome.COLLAPSED})
-"""The outcomes that can end a run before its horizon."""
+COLLAPSES = frozenset({Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE})
+STOPPING = {"diverged": {Outcome.DIVERGED}, "saturated": {Outcome.SATURATED}, "collapsed": COLLAPSES}
+"""The outcomes that can end a run before its horizon, by their names under `training.stop_on`."""
 
 
 def label(history: History, thresholds: Thresholds, *, horizon: int, stopped: bool = False) -> RunResult:
@@ -40,7 +41,8 @@ def stop_reason(history: History, thresholds: Thresholds, stop_on: Collection[st
     """Give the outcome for which a run should stop now: its label so far, if that is one of `stop_on`.
 
     Only a divergence, a saturation and a collapse can stop a run, and the last two only once they have
-    lasted `persist` visits: a run that loses modes at one visit may be good again at the next.
+    lasted `persist` visits: a run that loses modes at one visit may be good again at the next. A collapse
+    stops a run only where modes or diversity were lost: one that never had them may still get them.
     """
     return course_stop_reason(course_of(history), thresholds, stop_on)
 
@@ -48,13 +50,13 @@ def stop_reason(history: History, thresholds: Thresholds, stop_on: Collection[st
 def course_stop_reason(course: Course, thresholds: Thresholds, stop_on: Collection[str]) -> Outcome | None:
     """The same of a run whose visits are already derived."""
     outcome, _ = decide(course, thresholds)
-    if outcome not in STOPPING or outcome not in stop_on:
-        return None
-    if outcome is Outcome.COLLAPSED and not _collapse_has_lasted(course, thresholds):
+    names = [name for name, outcomes in STOPPING.items() if outcome in outcomes and name in stop_on]
+    if not names or (outcome in COLLAPSES and not _lost_and_lasting(course, thresholds)):
         return None
     return outcome
 
 
-def _collapse_has_lasted(course: Course, thresholds: Thresholds) -> bool:
-    lost = last_stretch(states(course.visits, thresholds) == State.COLLAPSED, thresholds.persist)
-    return lost is not None or stillborn(course.visits, thresholds) is not None
+def _lost_and_lasting(course: Course, thresholds: Thresholds) -> bool:
+    """Tell whether a run that was good has been without modes or diversity for `persist` visits."""
+    lost = lost_for_good(measured(course, thresholds).visits, thresholds)
+    return lost is not None and lost.stop - lost.start >= thresholds.persist

@@ -1,12 +1,11 @@
 """The rules of the outcomes in the order in which they are tried; the first that gives a reason wins.
 
-Losing precision alone is no collapse. Such a run is judged by its FID: degraded where FID has risen or no
-longer falls, and like any other run where it still falls.
+What a run is, is decided over its last `persist` visits, never by the last one alone. Losing quality with
+the modes kept is no outcome of its own: such a run is what it is now, and its reason tells what it was.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,21 +13,23 @@ import numpy as np
 from stability.outcomes.course import Course, Visits
 from stability.outcomes.signs import (
     State,
-    fid_fall,
+    Stretch,
+    at_least,
+    exploded,
+    gains,
     last_stretch,
-    lost_at,
-    progress_window,
-    progresses,
+    lately,
+    measured,
+    one_image,
     saturated,
+    some_modes,
     states,
-    stillborn,
+    steady,
+    swings,
 )
-from stability.outcomes.wording import describe_modes, describe_saturation
+from stability.outcomes.wording import describe, describe_past, describe_saturation, last_visits
 from stability.records import Outcome
 from stability.spec.thresholds import Thresholds
-
-AS_GOOD_AS_REAL = 1.0
-"""The FID ratio of training images, on average; a smaller one is luck, and no mark to fall back from."""
 
 Rule = Callable[[Course, Thresholds], str | None]
 """Gives the reason where the rule holds, else None."""
@@ -36,122 +37,136 @@ Rule = Callable[[Course, Thresholds], str | None]
 
 def decide(course: Course, thresholds: Thresholds) -> tuple[Outcome, str]:
     """Give the outcome of a run and its reason."""
-    reasons = ((outcome, rule(course, thresholds)) for outcome, rule in OUTCOME_RULES)
+    looked_at = measured(course, thresholds)
+    reasons = ((outcome, rule(looked_at, thresholds)) for outcome, rule in OUTCOME_RULES)
     return next((outcome, reason) for outcome, reason in reasons if reason is not None)
 
 
 def diverged(course: Course, thresholds: Thresholds) -> str | None:
-    """Anything was not finite."""
+    """Anything was not finite, or the losses have grown out of all proportion and the samples with them."""
     found = course.divergence
-    return None if found is None else f"{found.tensor} is not finite at step {found.step}"
+    if found is not None:
+        return f"{found.tensor} is not finite at step {found.step}"
+    visits = course.visits
+    since = last_stretch(steady(exploded(visits, thresholds)), thresholds.persist)
+    if since is None:
+        return None
+    first = visits.loss[np.isfinite(visits.loss)][0]
+    return (
+        f"exploded: losses of {visits.loss[-1]:.2g} after {first:.2g}, since step {visits.step[since.start]}"
+    )
 
 
 def saturated_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
-    """The discriminator is perfect and a network has stopped at each of the last `persist` visits."""
-    if last_stretch(saturated(course.visits, thresholds), thresholds.persist) is None:
-        return None
-    numbers = describe_saturation(course.visits, -1, thresholds)
-    return f"{numbers} at the {_last_visits(thresholds.persist)}"
-
-
-def oscillating(course: Course, thresholds: Thresholds) -> str | None:
-    """The run was good and lost again at least twice."""
-    lost = lost_at(states(course.visits, thresholds))
-    steps = " and ".join(str(step) for step in course.visits.step[lost])
-    return f"good and lost again {len(lost)} times, at steps {steps}" if len(lost) >= 2 else None
-
-
-def collapsed(course: Course, thresholds: Thresholds) -> str | None:
-    """Modes or diversity were lost for good, or never came."""
+    """A network has stopped for the last `persist` visits, no signal is left, and nothing was lost before."""
     visits = course.visits
-    lost = last_stretch(states(visits, thresholds) == State.COLLAPSED)
-    if lost is not None:
-        return f"was good, lost modes or diversity at step {visits.step[lost.start]}, ends with " + (
-            describe_modes(visits, -1)
-        )
-    never = stillborn(visits, thresholds)
-    if never is None:
+    since = last_stretch(saturated(visits, thresholds), thresholds.persist)
+    lost = lost_for_good(visits, thresholds)
+    if since is None or (lost is not None and lost.start < since.start):
         return None
-    numbers = f"diversity {visits.diversity[-1]:.2g} since step {visits.step[never.start]}"
-    return f"never good, {numbers}, {_describe_fall(visits)}"
-
-
-def degraded(course: Course, thresholds: Thresholds) -> str | None:
-    """The FID ratio has risen far above its best, or the precision is lost and FID no longer falls."""
-    visits = course.visits
-    if not len(visits) or not visits.modes_share[-1] > thresholds.lost_modes:
-        return None
-    last = float(visits.fid_ratio[-1])
-    best = float(np.min(visits.fid_ratio, where=np.isfinite(visits.fid_ratio), initial=math.inf))
-    if last > thresholds.degraded_ratio * max(best, AS_GOOD_AS_REAL):
-        return f"FID ratio {last:.3g} after {best:.3g} at its best, {_describe_modes_kept(visits)}"
-    if states(visits, thresholds)[-1] == State.FADED and not progresses(visits, thresholds):
-        return (
-            f"was good, ends with precision {visits.precision[-1]:.2f}, "
-            f"{_describe_modes_kept(visits)}, {_describe_fall(visits)}"
-        )
-    return None
+    numbers = describe_saturation(visits, -1, thresholds)
+    return f"{numbers} at the {last_visits(len(visits) - since.start)}"
 
 
 def stable(course: Course, thresholds: Thresholds) -> str | None:
-    """The FID ratio is below its bar and the modes are covered; precision and diversity have to be known."""
-    visits = course.visits
-    if not len(visits):
+    """The FID excess is below its bar and the modes are covered; precision and diversity have to be known."""
+    return _reached(course, thresholds, thresholds.stable_excess, thresholds.stable_modes)
+
+
+def nearly_stable(course: Course, thresholds: Thresholds) -> str | None:
+    """The same with the lower bars."""
+    return _reached(course, thresholds, thresholds.nearly_excess, thresholds.nearly_modes)
+
+
+def oscillating(course: Course, thresholds: Thresholds) -> str | None:
+    """The two networks take turns in winning."""
+    turned = swings(course, thresholds)
+    if len(turned) < thresholds.swings:
         return None
-    fid_ratio = float(visits.fid_ratio[-1])
-    known = np.isfinite([fid_ratio, visits.precision[-1], visits.diversity[-1]]).all()
-    near = fid_ratio <= thresholds.stable_fid_ratio
-    covered = visits.modes_share[-1] >= thresholds.stable_modes
-    return f"{_describe_fid(visits)} with {_describe_modes(visits)}" if known and near and covered else None
+    return (
+        f"separation swings {len(turned)} times between {thresholds.swing_high:g} and "
+        f"{thresholds.swing_low:g} from step {turned[0]} on, {describe(course.visits, thresholds)}"
+    )
 
 
-def unfinished(course: Course, thresholds: Thresholds) -> str | None:
-    """Log FID still falls."""
-    visits = course.visits
-    if not progresses(visits, thresholds):
-        return None
-    return f"{_describe_fall(visits)}, now {_describe_fid(visits)} with {_describe_modes(visits)}"
-
-
-def unlearned(course: Course, thresholds: Thresholds) -> str:
-    """Nothing else holds."""
+def learning(course: Course, thresholds: Thresholds) -> str | None:
+    """New ground is gained that would soon be good enough."""
     visits = course.visits
     if not len(visits):
         return "there is no visit"
-    return f"{_describe_fid(visits)} with {_describe_modes(visits)}, {_describe_fall(visits)}"
+    return f"still gaining, {describe(visits, thresholds)}" if gains(visits, thresholds) else None
+
+
+def collapsed(course: Course, thresholds: Thresholds) -> str | None:
+    """Nearly the same image for every z, lost or never had."""
+    visits = course.visits
+    if not lately(visits.diversity, thresholds) < thresholds.collapsed_diversity or not visits.step[-1]:
+        return None
+    return f"one image for every z: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
+
+
+def partly_collapsed(course: Course, thresholds: Thresholds) -> str | None:
+    """Recognisable samples, but only of some of the modes, lost or never had."""
+    visits = course.visits
+    share = lately(visits.modes_share, thresholds)
+    recognisable = lately(visits.precision, thresholds) >= thresholds.partial_precision
+    if not (recognisable and 0 < share < thresholds.nearly_modes):
+        return None
+    return f"only some modes: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
+
+
+def dominated(course: Course, thresholds: Thresholds) -> str | None:
+    """The discriminator tells nearly all apart over the last two thirds, and the generator gets nowhere."""
+    visits = course.visits
+    late = visits.separation[visits.step > visits.step[-1] / 3]
+    if len(late) < thresholds.persist or not at_least(late, thresholds.dominated_separation).all():
+        return None
+    return f"separation at least {late.min():.2f} since the first third, {describe(visits, thresholds)}"
+
+
+def noise(course: Course, thresholds: Thresholds) -> str:
+    """Nothing else holds."""
+    visits = course.visits
+    return (
+        f"hardly anything recognisable: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
+    )
 
 
 OUTCOME_RULES: tuple[tuple[Outcome, Rule], ...] = (
     (Outcome.DIVERGED, diverged),
     (Outcome.SATURATED, saturated_at_the_end),
-    (Outcome.OSCILLATING, oscillating),
-    (Outcome.COLLAPSED, collapsed),
-    (Outcome.DEGRADED, degraded),
     (Outcome.STABLE, stable),
-    (Outcome.UNFINISHED, unfinished),
-    (Outcome.UNLEARNED, unlearned),
+    (Outcome.NEARLY_STABLE, nearly_stable),
+    (Outcome.OSCILLATING, oscillating),
+    (Outcome.LEARNING, learning),
+    (Outcome.COLLAPSED, collapsed),
+    (Outcome.PARTIAL_COLLAPSE, partly_collapsed),
+    (Outcome.DOMINATED, dominated),
+    (Outcome.NOISE, noise),
 )
 
 
-def _describe_fid(visits: Visits) -> str:
-    return f"FID ratio {visits.fid_ratio[-1]:.3g}"
+def lost_for_good(visits: Visits, thresholds: Thresholds) -> Stretch | None:
+    """Give the stretch to the end in which a run that had been good has lost modes or diversity."""
+    return last_stretch(states(visits, thresholds) == State.COLLAPSED)
 
 
-def _describe_modes(visits: Visits) -> str:
-    return f"{visits.modes[-1]} of {visits.n_modes[-1]} modes"
+def collapse_at_the_end(course: Course, thresholds: Thresholds) -> Stretch | None:
+    """Give the stretch to the end that makes a run (partly) collapsed; None where its outcome is another."""
+    outcome, _ = decide(course, thresholds)
+    visits = course.visits
+    if outcome is Outcome.COLLAPSED:
+        return last_stretch(steady(one_image(visits, thresholds))) or Stretch(len(visits) - 1, len(visits))
+    if outcome is Outcome.PARTIAL_COLLAPSE:
+        return last_stretch(steady(some_modes(visits, thresholds))) or Stretch(len(visits) - 1, len(visits))
+    return None
 
 
-def _describe_modes_kept(visits: Visits) -> str:
-    return f"{_describe_modes(visits)} kept"
-
-
-def _describe_fall(visits: Visits) -> str:
-    fall = fid_fall(visits)
-    if math.isnan(fall):
-        return "progress unknown"
-    verb = "falls" if fall >= 0 else "rises"
-    return f"log FID {verb} by {abs(fall):.2g} over the {_last_visits(progress_window(visits))}"
-
-
-def _last_visits(n: int) -> str:
-    return "last visit" if n == 1 else f"last {n} visits"
+def _reached(course: Course, thresholds: Thresholds, excess: float, modes: float) -> str | None:
+    visits = course.visits
+    known = len(visits) and np.isfinite([visits.precision[-1], visits.diversity[-1]]).all()
+    near = lately(visits.fid_excess, thresholds) <= excess
+    covered = lately(visits.modes_share, thresholds) >= modes
+    precise = lately(visits.precision, thresholds) >= thresholds.lost_precision
+    varied = lately(visits.diversity, thresholds) >= thresholds.lost_diversity
+    return describe(visits, thresholds) if known and near and covered and precise and varied else None

@@ -1,25 +1,29 @@
-"""What events and outcomes both read off the visits: saturation, good and lost, stretches, progress.
+"""What events and outcomes both read off a run: good and lost, saturated, swinging, gaining, stretches.
 
-Every comparison asks for a finite number: one that is not finite never makes a visit good, never keeps it
-good, and never proves saturation.
+A state is that of the last `persist` visits, by their median, so that one odd visit decides nothing. Every
+comparison asks for a finite number: one that is not finite never makes a visit good, never keeps it good, and
+never proves saturation.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
 
-from stability.outcomes.course import Floats, Ints, Visits
+from stability.outcomes.course import Course, Floats, Ints, Visits
 from stability.spec.thresholds import Thresholds
 
 Mask = Bool[np.ndarray, "n"]
 
-PROGRESS_VISITS = 3
-"""Fewest visits from which progress can be told."""
+TREND_VISITS = 3
+"""Fewest visits from which a trend can be told."""
+SMOOTH_RECORDS = 5
+"""Records whose median is the recorded separation."""
 
 
 class State(IntEnum):
@@ -53,13 +57,66 @@ def below(values: Floats, bar: float) -> Mask:
     return mask
 
 
+def counts_modes(visits: Visits, thresholds: Thresholds) -> bool:
+    """Tell whether labels rest on modes: not where the data have one class or none."""
+    return "modes" in thresholds.measures and bool((visits.n_modes > 1).any())
+
+
+def measured(course: Course, thresholds: Thresholds) -> Course:
+    """Give measures that labels do not rest on a perfect generator's values, so that they decide nothing."""
+    visits = course.visits
+    ones, zeros = np.ones(len(visits)), np.zeros(len(visits))
+    perfect: dict[str, Floats | Ints] = {}
+    if not counts_modes(visits, thresholds):
+        perfect["modes"] = visits.n_modes
+    if "precision" not in thresholds.measures:
+        perfect["precision"] = ones
+    if "diversity" not in thresholds.measures:
+        perfect["diversity"] = ones
+    if "fid" not in thresholds.measures:
+        perfect["fid_excess"] = zeros
+    return replace(course, visits=replace(visits, **perfect))
+
+
+def lately(values: Floats, thresholds: Thresholds) -> float:
+    """Median of the last `persist` values; NaN where half of them or more are not finite."""
+    last = values[-thresholds.persist :]
+    finite = last[np.isfinite(last)]
+    return float(np.median(finite)) if 2 * len(finite) > len(last) else math.nan
+
+
+def steady(mask: Mask) -> Mask:
+    """Fill each single gap: what holds at the visits before and after held in between."""
+    filled = mask.copy()
+    if len(mask) > 2:
+        filled[1:-1] |= mask[:-2] & mask[2:]
+    return filled
+
+
 def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits the discriminator is perfect and one of the networks has stopped moving."""
-    stuck: Mask = below(visits.generator_update, thresholds.saturated_update) | below(
-        visits.discriminator_update, thresholds.saturated_update
-    )
-    stuck &= at_least(visits.separation, thresholds.saturated_separation)
-    return stuck
+    """Tell at which visits the discriminator is perfect and a network has stopped moving, or both have."""
+    generator = below(visits.generator_update, thresholds.saturated_update)
+    discriminator = below(visits.discriminator_update, thresholds.saturated_update)
+    perfect = at_least(visits.separation, thresholds.saturated_separation)
+    mask: Mask = (perfect & (generator | discriminator)) | (generator & discriminator)
+    return steady(mask)
+
+
+def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
+    """Tell at which visits the loss has grown out of all proportion and the samples show it."""
+    known = visits.loss[np.isfinite(visits.loss)]
+    if not len(known):
+        return np.zeros(len(visits), dtype=bool)
+    grown: Mask = visits.loss > thresholds.explosion * max(1.0, float(known[0]))
+    mask: Mask = grown & ~at_least(visits.precision, thresholds.good_precision)
+    return mask
+
+
+def dominated(visits: Visits, thresholds: Thresholds) -> Mask:
+    """Tell at which visits the discriminator tells (nearly) all apart and no sample is recognisable."""
+    perfect = at_least(visits.separation, thresholds.dominated_separation)
+    mask: Mask = perfect & below(visits.precision, thresholds.partial_precision)
+    return mask
 
 
 def states(visits: Visits, thresholds: Thresholds) -> Ints:
@@ -81,6 +138,70 @@ def states(visits: Visits, thresholds: Thresholds) -> Ints:
     return np.array(path, dtype=np.int64)
 
 
+def one_image(visits: Visits, thresholds: Thresholds) -> Mask:
+    """Tell where nearly the same is drawn for every z; an untrained network (step 0) does not count."""
+    return below(visits.diversity, thresholds.collapsed_diversity) & (visits.step > 0)
+
+
+def some_modes(visits: Visits, thresholds: Thresholds) -> Mask:
+    """Tell where samples are recognisable, but only of some of the modes."""
+    mask: Mask = at_least(visits.precision, thresholds.partial_precision)
+    mask &= (visits.modes_share < thresholds.nearly_modes) & (visits.modes > 0)
+    return mask
+
+
+def swings(course: Course, thresholds: Thresholds) -> Ints:
+    """List the steps in the last two thirds at which the recorded separation has swung to the other side."""
+    step = np.array([record.step for record in course.records], dtype=np.int64)
+    separation = np.array([record.separation for record in course.records], dtype=np.float64)
+    if len(step) < SMOOTH_RECORDS:
+        return step[:0]
+    windows = np.lib.stride_tricks.sliding_window_view(separation, SMOOTH_RECORDS)
+    smooth, middle = np.median(windows, axis=1), step[SMOOTH_RECORDS // 2 :][: len(windows)]
+    side = at_least(smooth, thresholds.swing_high).astype(np.int64)
+    side -= np.isfinite(smooth) & (smooth <= thresholds.swing_low)
+    extreme = (side != 0) & (middle > step[-1] / 3)
+    sides, at = side[extreme], middle[extreme]
+    turned: Ints = at[1:][sides[1:] != sides[:-1]]
+    return turned
+
+
+def gains(visits: Visits, thresholds: Thresholds) -> bool:
+    """Tell whether new ground is gained that would soon be good enough.
+
+    The FID excess lately is at most `new_ground` of the best one before, and along its line over the last
+    third of the visits (at least 3) it would be stable within `learning_horizon` times the steps so far.
+    Coming back to what was there before is no new ground. Without FID: more modes than ever before.
+    """
+    before = len(visits) - thresholds.persist
+    if before < 1:
+        return False
+    if "fid" not in thresholds.measures:
+        return lately(visits.modes_share, thresholds) > float(np.max(visits.modes_share[:before]))
+    now = lately(visits.fid_excess, thresholds)
+    known = visits.fid_excess[:before][np.isfinite(visits.fid_excess[:before])]
+    if not len(known) or not 0 < now <= thresholds.new_ground * float(known.min()):
+        return False
+    slope = excess_slope(visits)
+    to_go = math.log(now / thresholds.stable_excess)
+    return slope < 0 and to_go / -slope <= thresholds.learning_horizon * float(visits.step[-1])
+
+
+def excess_slope(visits: Visits) -> float:
+    """Slope per step of the least-squares line of the log FID excess over the last third of the visits.
+
+    NaN where that cannot be told: fewer than 3 visits, or an excess that is not positive and finite.
+    """
+    window = max(TREND_VISITS, math.ceil(len(visits) / 3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_excess = np.log(visits.fid_excess[-window:])
+    step = visits.step[-window:].astype(np.float64)
+    if len(step) < window or step[0] == step[-1] or not np.isfinite(log_excess).all():
+        return math.nan
+    centred = step - step.mean()
+    return float((centred @ log_excess) / (centred @ centred))
+
+
 def lost_at(path: Ints) -> list[int]:
     """List the visits at which a run that was good at the visit before is lost."""
     lost = (path[:-1] == State.GOOD) & (path[1:] != State.GOOD)
@@ -98,43 +219,6 @@ def last_stretch(mask: Mask, shortest: int = 1) -> Stretch | None:
     """Give the stretch that reaches the end, if one does."""
     found = stretches(mask, shortest)
     return found[-1] if found and found[-1].stop == len(mask) else None
-
-
-def progress_window(visits: Visits) -> int:
-    """Give the number of visits over which progress is measured: the last third of them, at least 3."""
-    return max(PROGRESS_VISITS, math.ceil(len(visits) / 3))
-
-
-def fid_fall(visits: Visits) -> float:
-    """Measure by how much log FID falls along its least-squares line over the last third of the visits.
-
-    NaN where that cannot be told: fewer than 3 visits, or a FID among them that is not positive and finite.
-    """
-    window = progress_window(visits)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_fid = np.log(visits.fid_ratio[-window:])
-    step = visits.step[-window:].astype(np.float64)
-    if len(step) < window or step[0] == step[-1] or not np.isfinite(log_fid).all():
-        return math.nan
-    centred = step - step.mean()
-    return float(-(centred @ log_fid) / (centred @ centred) * (step[-1] - step[0]))
-
-
-def progresses(visits: Visits, thresholds: Thresholds) -> bool:
-    """Tell whether log FID is known to fall still."""
-    return fid_fall(visits) >= thresholds.progress
-
-
-def stillborn(visits: Visits, thresholds: Thresholds) -> Stretch | None:
-    """Give the stretch of low diversity in which a run that was never good ended without progress.
-
-    Early on nearly every run looks like one mode, so this says nothing before the last visit: the stretch
-    has to last `persist` visits and reach the end. An untrained network (a visit at step 0) is no part of it.
-    """
-    low = below(visits.diversity, thresholds.collapsed_diversity) & (visits.step > 0)
-    found = last_stretch(low, thresholds.persist)
-    never_good = not (states(visits, thresholds) != State.NEW).any()
-    return found if never_good and not progresses(visits, thresholds) else None
 
 
 def _next(state: State, *, is_good: bool, is_shrunk: bool, is_blurred: bool) -> State:

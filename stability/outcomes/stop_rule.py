@@ -14,19 +14,23 @@ from types import MappingProxyType
 from typing import Any
 
 from stability.outcomes.course import Course, course_of
-from stability.outcomes.labels import course_stop_reason
+from stability.outcomes.labels import STOPPING, course_stop_reason
 from stability.records import History, Outcome
 from stability.spec import StudySpec
 from stability.spec.thresholds import Thresholds
 
-STOP_RULES: Mapping[str, frozenset[Outcome]] = MappingProxyType(
+STOP_RULES: Mapping[str, frozenset[str]] = MappingProxyType(
     {
-        "saturated": frozenset({Outcome.SATURATED}),
-        "collapsed": frozenset({Outcome.COLLAPSED}),
-        "saturated or collapsed": frozenset({Outcome.SATURATED, Outcome.COLLAPSED}),
+        "saturated": frozenset({"saturated"}),
+        "collapsed": frozenset({"collapsed"}),
+        "saturated or collapsed": frozenset({"saturated", "collapsed"}),
     }
 )
-"""What a run can be stopped for that training on might mend; a divergence is for good."""
+"""What a run can be stopped for that training on might mend, as `training.stop_on` names it; a divergence is
+for good."""
+
+STOPPED_FOR = frozenset().union(*STOPPING.values())
+"""Every outcome that can stop a run."""
 
 STOP_THRESHOLDS = (
     "persist",
@@ -38,7 +42,8 @@ STOP_THRESHOLDS = (
     "saturated_separation",
     "saturated_update",
     "collapsed_diversity",
-    "progress",
+    "partial_precision",
+    "nearly_modes",
 )
 """The thresholds that decide whether and when a run is stopped."""
 
@@ -70,7 +75,7 @@ def replay_course_stop(
         if reason is not None:
             return Stop(int(so_far.visits.step[-1]), reason)
     found = course.divergence
-    if found is not None and found.step < horizon and Outcome.DIVERGED in stop_on:
+    if found is not None and found.step < horizon and "diverged" in stop_on:
         return Stop(found.step, Outcome.DIVERGED)
     return None
 
@@ -97,8 +102,8 @@ def stop_rule_note(spec: StudySpec) -> str | None:
 
 def rule_of(stop_on: Collection[str]) -> str | None:
     """The name in `STOP_RULES` of what `stop_on` adds to divergences."""
-    added = {outcome for outcome in STOP_RULES["saturated or collapsed"] if outcome in stop_on}
-    return next((name for name, outcomes in STOP_RULES.items() if outcomes == added), None)
+    added = STOP_RULES["saturated or collapsed"] & set(stop_on)
+    return next((name for name, names in STOP_RULES.items() if names == added), None)
 
 
 @cache

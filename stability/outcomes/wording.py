@@ -1,9 +1,36 @@
-"""The numbers behind a rule, in plain words. Imports only `course` and `spec`."""
+"""The numbers behind a rule, in plain words. Imports only `signs` and `spec`."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from stability.outcomes.course import Visits
+from stability.outcomes.signs import State, counts_modes, lately, states
 from stability.spec.thresholds import Thresholds
+
+
+def describe(visits: Visits, thresholds: Thresholds) -> str:
+    """What the labels rest on, over the last visits: "FID excess 0.21, 9 of 10 modes, precision 0.61"."""
+    said = {
+        "fid": f"FID excess {lately(visits.fid_excess, thresholds):.2g}",
+        "modes": f"{lately(visits.modes.astype(np.float64), thresholds):g} of {visits.n_modes[-1]} modes",
+        "precision": f"precision {lately(visits.precision, thresholds):.2f}",
+        "diversity": f"diversity {lately(visits.diversity, thresholds):.2g}",
+    }
+    if "modes" in thresholds.measures and not counts_modes(visits, thresholds):
+        said["modes"] = "modes not counted (one class)"
+    return ", ".join(said[name] for name in said if name in thresholds.measures)
+
+
+def describe_past(visits: Visits, thresholds: Thresholds) -> str:
+    """Whether the run was ever good: "was good from step 500, lost at step 1250", or "never good"."""
+    path = states(visits, thresholds)
+    good = np.flatnonzero(path == State.GOOD)
+    if not len(good):
+        return "never good"
+    if good[-1] == len(path) - 1:
+        return f"good from step {visits.step[good[0]]}"
+    return f"was good from step {visits.step[good[0]]}, not since step {visits.step[good[-1] + 1]}"
 
 
 def describe_saturation(visits: Visits, at: int, thresholds: Thresholds) -> str:
@@ -23,3 +50,8 @@ def describe_saturation(visits: Visits, at: int, thresholds: Thresholds) -> str:
 def describe_modes(visits: Visits, at: int) -> str:
     """Give modes and diversity: "2 of 10 modes and diversity 0.21"."""
     return f"{visits.modes[at]} of {visits.n_modes[at]} modes and diversity {visits.diversity[at]:.2g}"
+
+
+def last_visits(n: int) -> str:
+    """Say "last visit" or "last 3 visits"."""
+    return "last visit" if n == 1 else f"last {n} visits"

@@ -99,7 +99,7 @@ def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunC
         spec.outcomes.saturated_separation,
         spec.outcomes.saturated_update,
         spec.outcomes.stable_modes,
-        spec.outcomes.stable_fid_ratio,
+        spec.outcomes.stable_excess,
     )
     figure = run_curves(records, evaluations, onsets, bars=bars, horizon=spec.training.steps)
     store, moments = Store(frames.folder, frames.plan), [onset.step for onset in onsets]
@@ -164,8 +164,17 @@ def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
 
 
 def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
-    names = ("fid_ratio", "best_fid_ratio", "modes", "precision", "recall", "diversity", "separation", "step")
-    special = ("kl", "high_quality", "class_agreement", "diversity_within", "memorisation")
+    names = (
+        "fid_excess",
+        "best_fid_ratio",
+        "modes",
+        "precision",
+        "recall",
+        "diversity",
+        "separation",
+        "step",
+    )
+    special = ("kl", "confident_share", "class_agreement", "diversity_within", "memorisation")
     pacgan = [str(name) for name in row.index if str(name).startswith(PACGAN_PREFIXES)]
     known = [name for name in (*special, *pacgan) if pd.notna(row[name])]
     return tuple((name, number(_plain(row[name]))) for name in (*names, *known))
@@ -179,8 +188,8 @@ def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> 
     if len(evaluations):
         first, last = evaluations.iloc[0], evaluations.iloc[-1]
         text += (
-            f" FID ratio {number(_plain(first['fid_ratio']))} at step {int(first['step']):,} and "
-            f"{number(_plain(last['fid_ratio']))} at step {int(last['step']):,}; "
+            f" FID excess {number(_plain(first['fid_excess']))} at step {int(first['step']):,} and "
+            f"{number(_plain(last['fid_excess']))} at step {int(last['step']):,}; "
             f"modes {number(_plain(first['modes']))} and {number(_plain(last['modes']))}."
         )
     return text + (f" Events at steps {', '.join(f'{onset.step:,}' for onset in onsets)}." if onsets else "")

@@ -39,7 +39,7 @@ CURVES = (
     "real_probability",
     "fake_probability",
 )
-VISITS = ("separation", "modes", "n_modes", "fid_ratio")
+VISITS = ("separation", "modes", "n_modes", "fid_excess")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def explorer(study: Study, replay_command: str) -> Explorer:
             "separation": spec.outcomes.saturated_separation,
             "update": spec.outcomes.saturated_update,
             "modes": spec.outcomes.stable_modes,
-            "fid_ratio": spec.outcomes.stable_fid_ratio,
+            "fid_excess": spec.outcomes.stable_excess,
         },
     }
     return Explorer(

@@ -33,26 +33,28 @@ class Look:
 
 
 LOOKS: dict[str, Look] = {
-    Outcome.STABLE: Look("#009e73", "o", "ends with a low FID and the modes covered"),
-    Outcome.DIVERGED: Look("#d55e00", "X", "something was no longer finite"),
+    Outcome.STABLE: Look("#009e73", "o", "the pictures look like the data, and every kind is drawn"),
+    Outcome.NEARLY_STABLE: Look(
+        "#8fd3b6", "h", "close to the data, but a kind is missing or many pictures are still off"
+    ),
+    Outcome.LEARNING: Look("#56b4e9", ">", "still getting better at the last step: too short to tell"),
+    Outcome.OSCILLATING: Look(
+        "#cc79a7", "D", "the two networks take turns in winning, the pictures change with them"
+    ),
+    Outcome.PARTIAL_COLLAPSE: Look(
+        "#f0b840", "^", "recognisable pictures, but of some kinds only: the others were lost or never came"
+    ),
+    Outcome.COLLAPSED: Look("#e69f00", "v", "nearly the same picture for every z"),
     Outcome.SATURATED: Look(
         "#0072b2",
         "s",
-        "ends with a discriminator that is all but perfect and a network that has stopped moving",
+        "a network has stopped moving: no signal is left, with the discriminator all but perfect",
     ),
-    Outcome.OSCILLATING: Look("#cc79a7", "D", "was good and lost it again, at least twice"),
-    Outcome.COLLAPSED: Look(
-        "#e69f00",
-        "v",
-        "was good, lost modes or diversity and was not good again; or never good, all alike, no progress",
+    Outcome.DOMINATED: Look(
+        "#5b4fa8", "p", "the discriminator tells everything apart, the generator moves but gets nowhere"
     ),
-    Outcome.DEGRADED: Look(
-        "#f0e442",
-        "p",
-        "has modes left, but FID is well above its best, or precision is lost and FID no longer falls",
-    ),
-    Outcome.UNFINISHED: Look("#56b4e9", ">", "none of these, and FID still falls at the horizon"),
-    Outcome.UNLEARNED: Look("#8a8f98", "P", "none of these: short of stable, and FID is not seen to fall"),
+    Outcome.DIVERGED: Look("#d55e00", "X", "numbers exploded or were no longer finite"),
+    Outcome.NOISE: Look("#8a8f98", "P", "noise or blobs: hardly anything is recognisable"),
 }
 """In the order in which legends list them."""
 

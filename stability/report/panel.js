@@ -119,7 +119,7 @@ const charts = (() => {
       { title: "gradient norms (log)", curves: [["D", "grad_norm_d"], ["G", "grad_norm_g"]], log: true },
       { title: "updates / lr (log)", curves: [["D", "discriminator_update"], ["G", "generator_update"]], log: true, bars: [bars.update] },
       { title: `modes covered, of ${n_modes}`, dots: "modes", joined: true, bars: [bars.modes * n_modes], range: [-0.05 * n_modes, 1.06 * n_modes] },
-      { title: "FID / floor (log)", dots: "fid_ratio", joined: true, bars: [bars.fid_ratio], log: true },
+      { title: "FID excess (log)", dots: "fid_excess", joined: true, bars: [bars.fid_excess], log: true },
     ];
     if (curves.real_probability) {
       const names = [["real", "real_probability"], ["fake", "fake_probability"]];
@@ -204,7 +204,7 @@ const charts = (() => {
 
   function describe(list, detail) {
     const seen = detail.visits.step && detail.visits.step.length;
-    const last = seen ? ` FID ratio at the last visit ${page.number(detail.visits.fid_ratio[seen - 1])}, modes ${page.number(detail.visits.modes[seen - 1])}.` : "";
+    const last = seen ? ` FID excess at the last visit ${page.number(detail.visits.fid_excess[seen - 1])}, modes ${page.number(detail.visits.modes[seen - 1])}.` : "";
     return `Curves over the training step: ${list.map((one) => one.title).join(", ")}.${last}`;
   }
 

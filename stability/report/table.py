@@ -12,7 +12,7 @@ from stability.analysis.factors import is_log, level_text, levels
 from stability.analysis.frames import PACGAN_PREFIXES
 from stability.analysis.study import Study
 
-METRICS = ("fid_ratio", "modes", "precision", "step", "seconds")
+METRICS = ("fid_excess", "modes", "precision", "step", "seconds")
 SPECIAL = ("class_agreement", "diversity_within")
 """Shown where any run has them, as are PacGAN's metrics."""
 PANEL_METRICS = (
@@ -21,7 +21,7 @@ PANEL_METRICS = (
     "diversity",
     "separation",
     "kl",
-    "high_quality",
+    "confident_share",
     "memorisation",
     "divergence_step",
 )
@@ -82,7 +82,10 @@ def run_columns(study: Study) -> tuple[Column, ...]:
         _column(study, "point", "key"),
         _column(study, "replicate", "key"),
         *(_setting(study, name) for name in study.varied),
-        *(_column(study, name, "metric", axis=name == "fid_ratio", log=True) for name in METRICS),
+        *(
+            _column(study, name, "metric", axis=name == "fid_excess", log=name != "fid_excess")
+            for name in METRICS
+        ),
         *(_column(study, name, "metric") for name in extra),
         _column(study, "reason", "reason"),
         *(_column(study, name, "setting", shown=False) for name in (*fixed, "lr_d", "lr_g", "seed")),

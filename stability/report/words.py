@@ -212,7 +212,7 @@ def _failure(verdict: Verdict) -> list[str]:
 
 
 def _unfinished(verdict: Verdict) -> list[str]:
-    row = verdict.unfinished.iloc[0]
+    row = verdict.learning.iloc[0]
     if not row.estimate > 0:
         return []
     return [f"Still improving at the horizon: {_of_runs(row)}; a longer one would move these shares."]

@@ -23,8 +23,8 @@ from stability.store import CohortData, FilmStrip, decode_history, encode_histor
 
 COHORT = "cohort/"
 """What the names of a checkpoint's arrays begin with that have a row for every run that trains."""
-PICTURES = 16
-"""Images of the fixed noise kept at every visit."""
+PICTURES = 64
+"""Images of the fixed noise kept at every visit, but not more than a training batch has."""
 
 
 @dataclass(slots=True)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Measure = Literal["fid", "precision", "modes", "diversity"]
+"""What a label of samples can rest on; separation, updates and losses are always looked at."""
+MEASURES: tuple[Measure, ...] = ("fid", "precision", "modes", "diversity")
 
 
 class Thresholds(BaseModel):
-    """Defaults were fixed on a pilot whose seeds appear in no study."""
+    """Defaults were fixed on runs whose seeds appear in no study."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    measures: Annotated[tuple[Measure, ...], Field(min_length=1)] = MEASURES
+    """What labels rest on. Modes are left out by themselves where the data have one class or none."""
     persist: Annotated[int, Field(ge=1)] = 3
-    """Visits that saturation, a fooled discriminator, an ignored latent and a low diversity must last."""
+    """Visits over which a state is judged (by their median), and that an event must last."""
     good_precision: Share = 0.2
     """A visit is good from this precision on, ..."""
     good_modes: Share = 0.5
@@ -27,20 +32,36 @@ class Thresholds(BaseModel):
     """... or with at most this share of the modes, ..."""
     lost_diversity: Share = 0.3
     """... or below this diversity."""
+    stable_excess: Ratio = 0.25
+    """Stable: the FID excess of the last visits is at most this, ..."""
+    stable_modes: Share = 0.9
+    """... with this share of the modes covered."""
+    nearly_excess: Ratio = 0.5
+    """Nearly stable: the FID excess is at most this, ..."""
+    nearly_modes: Share = 0.75
+    """... with this share of the modes covered."""
+    collapsed_diversity: Share = 0.2
+    """Collapsed: (nearly) one image for every z, the diversity is below this."""
+    partial_precision: Share = 0.1
+    """Partial collapse: recognisable samples, from this precision on, of fewer than `nearly_modes`."""
     saturated_separation: Share = 0.99
     """Saturated: separation from here on ..."""
     saturated_update: Ratio = 0.01
-    """... while either network's median update since the visit before is below this."""
-    collapsed_diversity: Share = 0.2
-    """Never good, but collapsed: diversity below this at the last visits and no progress left."""
-    degraded_ratio: Ratio = 2.0
-    """Degraded: the last FID ratio is more than this many times the best one, modes not lost."""
-    stable_fid_ratio: Ratio = 50.0
-    """Stable: the last FID ratio is at most this, ..."""
-    stable_modes: Share = 0.9
-    """... with this share of the modes covered."""
-    progress: Ratio = 0.15
-    """Unfinished: log FID still falls by at least this over the last third (at least 3) of the visits."""
+    """... while either network's median update since the visit before is below this; or both are."""
+    dominated_separation: Share = 0.98
+    """Dominated: separation from here on over the last two thirds of the visits, and nothing recognisable."""
+    swing_high: Share = 0.8
+    """Oscillating: the recorded separation (running median of five) swings between at least this ..."""
+    swing_low: Share = 0.3
+    """... and at most this, ..."""
+    swings: Annotated[int, Field(ge=1)] = 4
+    """... so many times over the last two thirds of the run."""
+    new_ground: Share = 0.95
+    """Learning: the FID excess of the last visits is at most this share of the best one before ..."""
+    learning_horizon: Ratio = 1.0
+    """... and would, going on like that, be stable within this many times the steps trained so far."""
+    explosion: Ratio = 1000.0
+    """Exploded: the median |loss| since the visit before is this many times the first one (at least 1)."""
     fooled_separation: Share = 0.45
     """Discriminator fooled: separation below this."""
     spike_factor: Ratio = 10.0

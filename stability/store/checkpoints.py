@@ -14,12 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
 from stability.records import Divergence, Evaluation, History, Record
 from stability.spec.problems import one_line
+from stability.store.ages import DERIVED, RENAMED, absent_value
+from stability.store.tables import EVALUATIONS, RECORDS
 
 NOTE = ".note"
 DIGEST = ".digest"
@@ -76,11 +79,11 @@ def encode_history(history: History) -> dict[str, Any]:
 
 
 def decode_history(fields: Mapping[str, Any]) -> History:
-    """The history that `encode_history` wrote, equal in every field."""
+    """The history that `encode_history` wrote, equal in every field; what it knew nothing of is absent."""
     return History(
         run=fields["run"],
-        records=tuple(Record(**row) for row in _rows(fields["records"])),
-        evaluations=tuple(Evaluation(**row) for row in _rows(fields["evaluations"])),
+        records=tuple(Record(**row) for row in _rows(fields["records"], RECORDS)),
+        evaluations=tuple(Evaluation(**row) for row in _rows(fields["evaluations"], EVALUATIONS)),
         divergence=Divergence(*fields["divergence"]) if fields["divergence"] else None,
         last_step=fields["last_step"],
     )
@@ -97,13 +100,19 @@ def _plain(value: Any) -> Any:
     return dict(value) if isinstance(value, Mapping) else value
 
 
-def _rows(columns: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
+def _rows(columns: Mapping[str, list[Any]], schema: pa.Schema) -> list[dict[str, Any]]:
     """Rows of columns; JSON knows no tuples, and no field of a row is a list."""
+    named = {RENAMED.get(name, name): column for name, column in columns.items()}
+    n_rows = len(next(iter(named.values())))
+    for field in schema:
+        if field.name in named:
+            continue
+        derive = DERIVED.get(field.name, lambda _, field=field: [absent_value(field)] * n_rows)
+        named[field.name] = derive(named.__getitem__)
     values = (
-        [tuple(value) if isinstance(value, list) else value for value in column]
-        for column in columns.values()
+        [tuple(value) if isinstance(value, list) else value for value in column] for column in named.values()
     )
-    return [dict(zip(columns, row, strict=True)) for row in zip(*values, strict=True)]
+    return [dict(zip(named, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8]:

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stability.errors import StabilityError
-from stability.spec.problems import one_line
 from stability.store.advice import advised
+from stability.store.ages import with_younger_columns
 from stability.store.changes import COHORTS
 from stability.store.store import Store
-from stability.store.tables import RECORDS
+from stability.store.tables import RECORDS, check_columns, whole_parquet
 
 FILE = "records.parquet"
 
@@ -35,13 +34,8 @@ def record_columns(store: Store, cohort_id: str, columns: Sequence[str]) -> pa.T
 
 
 def _decode(content: bytes, schema: pa.Schema, *, source: str) -> pa.Table:
-    try:
-        with pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True) as file:
-            table = file.read(columns=schema.names, use_threads=False).select(schema.names)
-    except MemoryError:  # which Arrow's is, too
-        raise
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise StabilityError(f"{source}: damaged or unreadable ({one_line(str(error), 200)})") from None
-    if table.schema.remove_metadata() != schema:
-        raise StabilityError(f"{source}: damaged, or written by another version (its columns differ)")
-    return table.replace_schema_metadata(None)
+    with whole_parquet(source), pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True) as file:
+        check_columns(file.schema_arrow, file.metadata.num_rows, RECORDS)
+        there = [name for name in schema.names if name in file.schema_arrow.names]
+        table = file.read(columns=there, use_threads=False).select(there)
+        return with_younger_columns(table.replace_schema_metadata(None), schema)

@@ -1,61 +1,35 @@
 """Results folders of older format versions, brought up to the present one. Imports the store's parts.
 
-Format 1 had fewer parameters, which all have the values now that were built in then, and fewer metrics: those
-that its records do not tell are NaN or null afterwards. Everything else stays to the last bit.
+Format 1 had fewer parameters and metrics, which are filled as its tables are read, and other labels.
+Everything else stays to the last bit.
 """
 
 from __future__ import annotations
 
 import json
-import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from stability.errors import StabilityError
 from stability.spec.loader import dump_study, parse_study
+from stability.store.ages import without_retired
 from stability.store.aside import move_aside
 from stability.store.changes import COHORTS, apply_pending, commit_changes, read_current
 from stability.store.files import replace_file, sweep, told
 from stability.store.lock import locked
+from stability.store.older_labels import labelled_anew
 from stability.store.plan import FORMAT_VERSION, OLDER_VERSIONS, Plan, version_of
 from stability.store.seals import DIGESTS, encode_digests, is_whole, json_lines, seal_text, sha256
 from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, of_study
 from stability.store.tables import (
-    EVALUATIONS,
-    EVENTS,
-    RECORDS,
-    RUNS,
+    SCHEMAS,
     encode_table,
-    read_events,
-    read_results,
+    events_table,
     read_table,
     relabelled_rows,
     runs_table,
 )
-
-NEW_PARAMETERS = (
-    "optimizer",
-    "momentum",
-    "spectral_norm",
-    "n_gen",
-    "accuracy_bar",
-    "packing",
-    "latent",
-    "activation",
-    "instance_noise",
-    "label_smoothing",
-    "ema_decay",
-    "input_range",
-    "train_size",
-)
-"""Columns of runs that format 1 did not have."""
-NEW_METRICS = ("high_quality", "class_agreement", "diversity_within")
-"""Columns of evaluations that format 1 did not have."""
-RUNS_1 = pa.schema([field for field in RUNS if field.name not in NEW_PARAMETERS])
-EVALUATIONS_1 = pa.schema([field for field in EVALUATIONS if field.name not in NEW_METRICS])
 
 
 def older_version(folder: Path) -> int | None:
@@ -109,7 +83,7 @@ def _migrate(folder: Path, version: int) -> list[str]:
     environment = _environment(folder) | {"migrated_from": version}
     with suppress(StabilityError, OSError, UnicodeDecodeError):  # it has been lost
         text = (folder / STUDY).read_text(encoding="utf-8")
-        environment = of_study(environment, dump_study(parse_study(text)))
+        environment = of_study(environment, dump_study(parse_study(without_retired(text))))
     top = {Path(PLAN): plan.to_json().encode(), Path(ENVIRONMENT): json_lines(environment)}
     commit_changes(folder, {**files, **top, **_sealed_study(folder)})
     return [*done, f"migrated from format {version} to {FORMAT_VERSION}"]
@@ -121,7 +95,9 @@ def _plan(folder: Path, old: bytes) -> Plan:
     if "stop_thresholds" not in fields:
         with told(folder / STUDY):
             text = (folder / STUDY).read_text(encoding="utf-8")
-        fields["stop_thresholds"] = parse_study(text, source=str(folder / STUDY)).outcomes.model_dump()
+        fields["stop_thresholds"] = parse_study(
+            without_retired(text), source=str(folder / STUDY)
+        ).outcomes.model_dump()
     return Plan.from_json(json.dumps(fields), source=str(folder / PLAN))
 
 
@@ -143,17 +119,18 @@ def _environment(folder: Path) -> dict[str, Any]:
 
 
 def _cohort_files(path: Path, plan: Plan) -> dict[Path, bytes]:
-    """The cohort's two tables that change, and the digests of all its files."""
-    runs, events = read_table(path / "runs.parquet", RUNS_1), read_table(path / "events.parquet", EVENTS)
-    read_table(path / "records.parquet", RECORDS)
-    evaluations = read_table(path / "evaluations.parquet", EVALUATIONS_1)
-    results = {result.run: result for result in read_results(runs, read_events(events))}
+    """The cohort's tables that change, labels by today's rules, and the digests of all its files."""
+    runs, records, evaluations = (
+        read_table(path / f"{name}.parquet", SCHEMAS[name]) for name in ("runs", "records", "evaluations")
+    )
+    results = labelled_anew(runs, records, evaluations, plan.stop_thresholds, horizon=plan.horizon)
     planned = {run.run: run for run in plan.runs}
     if strangers := set(results) - set(planned):
         raise StabilityError(f"{path}: {sorted(strangers)[0]!r} is not planned")
     changed = {
         "runs.parquet": encode_table(runs_table(relabelled_rows(runs, planned, results))),
-        "evaluations.parquet": encode_table(_with_new_metrics(evaluations)),
+        "evaluations.parquet": encode_table(evaluations),
+        "events.parquet": encode_table(events_table(list(results.values()))),
     }
     kept = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
     digests = {name: sha256(file.read_bytes()) for name, file in kept.items() if name not in changed}
@@ -161,17 +138,3 @@ def _cohort_files(path: Path, plan: Plan) -> dict[Path, bytes]:
     digests.pop(DIGESTS, None)
     changed[DIGESTS] = encode_digests(digests)
     return {Path(COHORTS, path.name, name): content for name, content in changed.items()}
-
-
-def _with_new_metrics(table: pa.Table) -> pa.Table:
-    """Unknown numbers are NaN; what does not apply, since there were no conditional networks, is null."""
-    columns = [
-        table[field.name]
-        if field.name in table.column_names
-        else pa.array([None if field.nullable else math.nan] * table.num_rows, field.type)
-        for field in EVALUATIONS
-    ]
-    sized = [field for field in table.schema if field.name not in EVALUATIONS.names]
-    return pa.Table.from_arrays(
-        [*columns, *(table[field.name] for field in sized)], schema=pa.schema([*EVALUATIONS, *sized])
-    )

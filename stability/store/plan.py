@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from stability.errors import StabilityError
 from stability.spec import Run, Thresholds
 from stability.spec.problems import one_line
+from stability.store.ages import RETIRED_THRESHOLDS
 from stability.store.seals import is_whole, seal_json
 
 FORMAT_VERSION = 2
@@ -86,6 +87,8 @@ class Plan:
         if version != FORMAT_VERSION:
             raise StabilityError(f"{source}: version: {version}, {_other_version(version, source)}")
         fields = json.loads(text)
+        for name in RETIRED_THRESHOLDS:
+            fields.get("stop_thresholds", {}).pop(name, None)
         try:
             return _PLAN.validate_python(fields)
         except ValidationError as error:

@@ -5,6 +5,7 @@ The only file I/O for runs. Imports records, spec and errors; never torch, optun
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,12 +13,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from stability.errors import StabilityError
 from stability.records import RunResult
 from stability.spec import Run
+from stability.spec.loader import parse_study
 from stability.store.advice import advised
+from stability.store.ages import without_retired
 from stability.store.changes import COHORTS, apply_pending, commit_changes, current, read_current
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
 from stability.store.cohorts import (
@@ -30,6 +34,7 @@ from stability.store.cohorts import (
 )
 from stability.store.files import check_writable, replace_file, sweep, told
 from stability.store.lock import locked, signature
+from stability.store.older_labels import is_older, labelled_anew
 from stability.store.plan import FORMAT_VERSION, Plan, version_of
 from stability.store.seals import (
     DIGESTS,
@@ -52,6 +57,7 @@ from stability.store.tables import (
     read_results,
     relabelled_rows,
     runs_table,
+    whole_parquet,
 )
 
 PLAN = "plan.json"
@@ -65,6 +71,7 @@ OTHER_DIGEST = "its digest is not the one it was written with"
 UNSEALED = "cut short or put there by hand, its last line is no digest"
 
 TableName = Literal["runs", "records", "evaluations", "events"]
+LABEL_TABLES = ("runs", "events")
 
 
 class Store:
@@ -221,7 +228,7 @@ class Store:
             content = self.read_whole(STUDY)
             if is_whole(content) is None:  # in YAML, unlike in JSON, nothing else would tell a lost end
                 raise StabilityError(f"{self.folder / STUDY}: {UNSEALED}")
-            return unsealed_text(content).decode()
+            return without_retired(unsealed_text(content).decode())
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -273,14 +280,33 @@ class Store:
         return read_results(self.table(cohort_id, "runs"), read_events(self.table(cohort_id, "events")))
 
     def table(self, cohort_id: str, name: TableName) -> pa.Table:
-        """One table of a finished cohort, typed as `stability.store.tables` says.
+        """One table of a finished cohort, typed as `stability.store.tables` says, labels by today's rules.
 
         Raises `StabilityError`: the cohort is not finished, or the file is damaged, not as it was written, or
         not of the plan's runs.
         """
         with advised(self.folder):
-            content = self.read_cohort_file(cohort_id, f"{name}.parquet")
-            return self.decoded_table(cohort_id, name, content)
+            if name in LABEL_TABLES and self.has_older_labels(cohort_id):
+                return self._labelled_anew(cohort_id, name)
+            return self._stored_table(cohort_id, name)
+
+    def has_older_labels(self, cohort_id: str) -> bool:
+        """Whether an older release labelled a finished cohort; relabelling stores today's labels."""
+        content = self.read_cohort_file(cohort_id, "events.parquet")
+        with whole_parquet(str(self._cohort(cohort_id) / "events.parquet")):
+            return is_older(pq.read_schema(io.BytesIO(content)))
+
+    def _labelled_anew(self, cohort_id: str, name: TableName) -> pa.Table:
+        runs, records, evaluations = (
+            self._stored_table(cohort_id, stored) for stored in ("runs", "records", "evaluations")
+        )
+        thresholds = parse_study(self.study_yaml, source=str(self.folder / STUDY)).outcomes
+        results = labelled_anew(runs, records, evaluations, thresholds, horizon=self.plan.horizon)
+        rows = relabelled_rows(runs, {run.run: run for run in self._runs(cohort_id)}, results)
+        return runs_table(rows) if name == "runs" else events_table(list(results.values()))
+
+    def _stored_table(self, cohort_id: str, name: TableName) -> pa.Table:
+        return self.decoded_table(cohort_id, name, self.read_cohort_file(cohort_id, f"{name}.parquet"))
 
     def decoded_table(self, cohort_id: str, name: TableName, content: bytes) -> pa.Table:
         """A table of a finished cohort from the content of its file, which is held against the plan.

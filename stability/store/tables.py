@@ -10,7 +10,8 @@ import dataclasses
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -22,6 +23,7 @@ from stability.errors import StabilityError
 from stability.records import Divergence, Evaluation, Event, EventKind, History, Outcome, Record, RunResult
 from stability.spec import Config, Run
 from stability.spec.problems import one_line
+from stability.store.ages import RENAMED, with_younger_columns
 
 ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
     bool: (pa.bool_(), False),
@@ -37,7 +39,9 @@ ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
 }
 """How each type that a record's field may have is stored, and whether it can be null."""
 
-WORDS: dict[str, set[str]] = {"outcome": set(Outcome), "kind": set(EventKind)}
+OLDER_OUTCOMES = {"degraded", "unfinished", "unlearned"}
+"""Of rules that are no more; see `stability.store.older_labels`."""
+WORDS: dict[str, set[str]] = {"outcome": set(Outcome) | OLDER_OUTCOMES, "kind": set(EventKind)}
 """Columns that hold words of a list."""
 
 JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
@@ -236,7 +240,7 @@ def encode_table(table: pa.Table) -> bytes:
     """The table as Parquet: options pinned, pages with checksums, nothing that depends on the time."""
     buffer = io.BytesIO()
     pq.write_table(
-        table.replace_schema_metadata({CONTENTS: _contents(table)}),
+        table.replace_schema_metadata({CONTENTS: _contents(table.num_rows, table.column_names)}),
         buffer,
         version="2.6",
         data_page_version="1.0",
@@ -267,24 +271,45 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
 def decode_table(content: bytes, schema: pa.Schema, *, source: str) -> pa.Table:
     """Read what `encode_table` wrote, checking its pages and columns; errors name `source`.
 
-    Metrics named by their sizes may follow the schema's columns.
+    Metrics named by their sizes may follow the schema's columns; those that are younger than the file are
+    filled, as `stability.store.ages` says.
 
     Raises `StabilityError`: it is damaged.
     """
-    try:
+    with whole_parquet(source):
         file = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True)
         table = file.read(use_threads=False)
         table.validate(full=True)
+        check_columns(table.schema, table.num_rows, schema)
+        table = with_younger_columns(table, schema)
+    _check_words(table, source)
+    return table.replace_schema_metadata(None)
+
+
+@contextmanager
+def whole_parquet(source: str) -> Iterator[None]:
+    """Tell as a `StabilityError` that what is read in the block is damaged."""
+    try:
+        yield
     except MemoryError:  # which Arrow's is, too
         raise
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise StabilityError(f"{source}: damaged or unreadable ({one_line(str(error), 200)})") from None
-    written = (table.schema.metadata or {}).get(CONTENTS.encode())
-    fields, extra = list(table.schema)[: len(schema)], table.column_names[len(schema) :]
-    if written != _contents(table).encode() or fields != list(schema) or extra != sized_columns(extra):
-        raise StabilityError(f"{source}: damaged, or written by another version (its columns differ)")
-    _check_words(table, source)
-    return table.replace_schema_metadata(None)
+
+
+def check_columns(found: pa.Schema, rows: int, schema: pa.Schema) -> None:
+    """Raise `ValueError` where a file has not the columns it was written with, or not such as a schema's.
+
+    It may lack what younger releases have added, and have metrics named by their sizes after the others.
+    """
+    named = [field.with_name(RENAMED.get(field.name, field.name)) for field in found]
+    names = [field.name for field in named]
+    fields = [field for field in schema if field.name in names]
+    extra = names[len(fields) :]
+    written = (found.metadata or {}).get(CONTENTS.encode())
+    is_kind = named[: len(fields)] == fields and extra == sized_columns(extra)
+    if written != _contents(rows, found.names).encode() or not is_kind:
+        raise ValueError("its columns differ, or another version wrote it")
 
 
 def _check_words(table: pa.Table, source: str) -> None:
@@ -295,9 +320,9 @@ def _check_words(table: pa.Table, source: str) -> None:
             raise StabilityError(f"{source}: damaged, its {name} holds {one_line(repr(strangers[0]))}")
 
 
-def _contents(table: pa.Table) -> str:
+def _contents(rows: int, names: Sequence[str]) -> str:
     """Rows and columns in words, for the checksums of the pages do not cover what the footer says of them."""
-    return f"{table.num_rows} {' '.join(table.column_names)}"
+    return f"{rows} {' '.join(names)}"
 
 
 def _table(schema: pa.Schema, rows: Sequence[object]) -> pa.Table:

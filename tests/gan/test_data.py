@@ -193,10 +193,20 @@ def test_folder_images_are_cropped_to_their_centre_square(tmp_path: Path) -> Non
     assert cropped.float().mean((1, 2)).tolist() == [0, 255, 0]
 
 
+def test_images_without_sub_folders_are_one_class(tmp_path: Path) -> None:
+    root = tmp_path / "faces"
+    for index in range(20):
+        write_image(root / f"{index:02}.png", (255, index, 0))
+    faces = load_dataset(f"folder:{root}", device=CPU)
+    assert faces.classes == ("faces",)
+    assert faces.train.shape == (18, 3, 32, 32)
+    assert faces.test[:, 1, 0, 0].tolist() == [0, 10]
+
+
 def test_folder_errors_name_the_place(tmp_path: Path) -> None:
     with pytest.raises(StabilityError, match=f"folder:{tmp_path}/none: no such folder"):
         load_dataset(f"folder:{tmp_path}/none", device=CPU)
-    with pytest.raises(StabilityError, match="needs one sub-folder with images per class"):
+    with pytest.raises(StabilityError, match="needs images, or one sub-folder of them per class"):
         load_dataset(f"folder:{tmp_path}", device=CPU)
     write_image(tmp_path / "a" / "0.png", (1, 2, 3))
     with pytest.raises(StabilityError, match="class a has 1 image; at least 2 are needed"):

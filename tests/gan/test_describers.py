@@ -15,6 +15,7 @@ from stability.gan.describers import (
     StackedDescriber,
     load_describer,
 )
+from stability.gan.manifold import distances
 from stability.gan.points import PROBLEMS
 
 CPU = torch.device("cpu")
@@ -113,3 +114,26 @@ def test_points_belong_to_the_nearest_centre_within_the_tolerance() -> None:
 
 def test_problems_have_different_hashes() -> None:
     assert len({PointDescriber(problem).sha256 for problem in PROBLEMS.values()}) == 3
+
+
+def test_a_single_class_is_described_by_principal_components() -> None:
+    images = torch.randint(
+        0, 256, (64, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3)
+    )
+    labels = torch.zeros(64, dtype=torch.int64)
+    dataset = Dataset("folder-flat", images[:48], labels[:48], images[48:], labels[48:], ("flat",), "sha")
+    describer = load_describer(dataset, device=torch.device("cpu"))
+    found = describer.describe(images[:48])
+    assert describer.name == "components"
+    pixels = to_unit(images[:48]).flatten(1)
+    centred = pixels - pixels.mean(0)
+    # with as many components as pixels the features are the pixels, turned
+    assert torch.allclose(distances(found.features, found.features), distances(centred, centred), atol=1e-4)
+    assert (found.modes == 0).all()
+    assert (found.confidence == 1).all()
+    assert torch.equal(
+        describer.describe(to_unit(images[:5])).features, describer.describe(images[:5]).features
+    )
+    broken = to_unit(images[:2]).clone()
+    broken[1] = torch.nan
+    assert describer.describe(broken).confidence.isnan().tolist() == [False, True]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stability.gan.describers import Description, PointDescriber
-from stability.gan.modes import PACGAN_CONFIDENCE, class_agreement, class_use, pacgan_scores
+from stability.gan.modes import PACGAN_CONFIDENCE, ClassUse, class_agreement, class_use, pacgan_scores
 from stability.gan.points import PROBLEMS
 from stability.spec.study import DATASETS
 
@@ -20,34 +20,46 @@ def even(n: int) -> torch.Tensor:
     return torch.full((n,), 1 / n, dtype=torch.float64)
 
 
+def use_of(found: Description, real_shares: torch.Tensor) -> ClassUse:
+    """Of samples that are all near real ones."""
+    return class_use(found, torch.ones(len(found.modes), dtype=torch.bool), real_shares)
+
+
 def test_class_use_by_hand() -> None:
-    use = class_use(found([0, 0, 1, 1], [0.95, 0.95, 0.95, 0.5]), even(4))
+    use = use_of(found([0, 0, 1, 1], [0.95, 0.95, 0.95, 0.5]), even(4))
     assert use.shares == (0.5, 0.5, 0, 0)
     assert use.modes == 2
     assert use.effective_modes == pytest.approx(2)
     assert use.kl == pytest.approx(math.log(2))
-    assert use.confidence == pytest.approx((3 * 0.95 + 0.5) / 4)
-    assert use.high_quality == 0.75
+    assert use.classifier_confidence == pytest.approx((3 * 0.95 + 0.5) / 4)
+    assert use.confident_share == 0.75
 
 
 def test_a_mode_needs_confidence_and_a_fiftieth_of_the_samples() -> None:
-    assert class_use(found([1] * 100, 0.89), even(10)).modes == 0
-    assert class_use(found([1] * 98 + [2] * 2, 0.91), even(10)).modes == 2
-    assert class_use(found([1] * 99 + [2], 0.91), even(10)).modes == 1
-    assert class_use(found([1] * 499 + [2], 0.91), even(100)).modes == 2
+    assert use_of(found([1] * 100, 0.89), even(10)).modes == 0
+    assert use_of(found([1] * 98 + [2] * 2, 0.91), even(10)).modes == 2
+    assert use_of(found([1] * 99 + [2], 0.91), even(10)).modes == 1
+    assert use_of(found([1] * 499 + [2], 0.91), even(100)).modes == 2
+
+
+def test_samples_far_from_real_ones_make_no_mode_however_sure_the_classifier_is() -> None:
+    near = torch.tensor([True] * 97 + [False] * 2 + [True])
+    use = class_use(found([1] * 97 + [2] * 3, 1.0), near, even(10))
+    assert use.modes == 1
+    assert use.confident_share == 1
 
 
 def test_of_a_thousand_modes_each_confident_sample_of_1024_covers_one() -> None:
     modes = [*range(641), *[0] * 383]
-    assert class_use(found(modes, 0.91), even(1000)).modes == 641
+    assert use_of(found(modes, 0.91), even(1000)).modes == 641
     sure = [0.91] * 640 + [0.89] + [0.91] * 383
-    assert class_use(found(modes, sure), even(1000)).modes == 640
+    assert use_of(found(modes, sure), even(1000)).modes == 640
 
 
 def test_nothing_is_covered_where_one_sample_cannot_be_described() -> None:
-    use = class_use(found([0, 1, 2], [1.0, math.nan, 1.0]), even(3))
+    use = use_of(found([0, 1, 2], [1.0, math.nan, 1.0]), even(3))
     assert use.modes == 0
-    rest = (*use.shares, use.effective_modes, use.kl, use.confidence, use.high_quality)
+    rest = (*use.shares, use.effective_modes, use.kl, use.classifier_confidence, use.confident_share)
     assert all(math.isnan(value) for value in rest)
 
 
@@ -59,7 +71,7 @@ def test_pacgans_metrics_on_three_of_eight_centres() -> None:
         "modes_pacgan_12": 3,
         "kl_pacgan_12": pytest.approx(math.log(8 / 3)),
     }
-    assert class_use(described, even(8)).high_quality == 1
+    assert use_of(described, even(8)).confident_share == 1
 
 
 def test_bad_points_count_for_no_mode() -> None:

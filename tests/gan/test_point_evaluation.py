@@ -50,7 +50,7 @@ def evaluate(evaluator: Evaluator, points: torch.Tensor) -> Evaluation:
 def test_unseen_real_points_score_as_real(name: str, evaluator_of) -> None:
     found = evaluate(evaluator_of(name), load_dataset(name, device=CPU).test[-256:])
     assert found.modes == found.n_modes
-    assert found.high_quality == found.confidence > 0.96
+    assert found.confident_share == found.classifier_confidence > 0.96
     assert min(found.precision, found.recall, found.coverage) > 0.9
     assert found.diversity == pytest.approx(1, abs=0.1)
     assert found.memorisation == pytest.approx(1, abs=0.25)
@@ -97,7 +97,7 @@ def test_a_dirac_generator_is_judged_by_its_distance_in_tolerances(evaluator_of)
     assert inside.fid_ratio == pytest.approx(1 + 0.9**2, rel=1e-5)
     assert outside.fid_ratio == pytest.approx(1 + 3**2, rel=1e-5)
     assert outside.memorisation == pytest.approx(1 + 3, rel=1e-5)
-    assert (inside.high_quality, outside.high_quality) == (1, 0)
+    assert (inside.confident_share, outside.confident_share) == (1, 0)
     assert list(inside.sized) == ["fid_points_256"]
     apart = torch.tensor([-0.05, 0.05]).repeat(128)[:, None, None, None]
     expected = 1 + (0.1 * 128 * 128 / (256 * 255 / 2)) / 0.1
@@ -109,7 +109,14 @@ def test_a_point_that_is_not_finite_makes_every_metric_nan(name: str, evaluator_
     points = load_dataset(name, device=CPU).test[:256].clone()
     points[7] = math.nan
     found = evaluate(evaluator_of(name), points)
-    for metric in ("fid_ratio", "precision", "diversity", "memorisation", "high_quality", "confidence"):
+    for metric in (
+        "fid_ratio",
+        "precision",
+        "diversity",
+        "memorisation",
+        "confident_share",
+        "classifier_confidence",
+    ):
         assert math.isnan(getattr(found, metric))
     assert all(math.isnan(value) for value in found.sized.values())
     assert found.modes == 0

@@ -30,7 +30,7 @@ def histories(draw: st.DrawFn, plant: Plant) -> History:
     )
     metrics = {name: ANY for name in ("precision", "diversity", "separation", "fid_ratio")}
     modes = {"modes": st.integers(0, 10), "n_modes": st.sampled_from([10, 10, 10, 0, 1000])}
-    evaluation = st.fixed_dictionaries(metrics | modes | {"confidence": trained})
+    evaluation = st.fixed_dictionaries(metrics | modes | {"classifier_confidence": trained})
     steps = st.integers(0, 40).map(lambda i: 50 * i)
     records = draw(st.dictionaries(steps, record, max_size=40))
     evaluations = draw(st.dictionaries(steps, evaluation, max_size=9))

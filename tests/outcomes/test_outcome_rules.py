@@ -25,7 +25,7 @@ PLANTED: list[tuple[Outcome, dict[str, Any], str]] = [
     ),
     (
         Outcome.DIVERGED,
-        {"confidence": [0.9, 0.9, math.nan]},
+        {"classifier_confidence": [0.9, 0.9, math.nan]},
         "fake is not finite at step 750",
     ),
     (

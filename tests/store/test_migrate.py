@@ -16,7 +16,7 @@ from stability.spec import Thresholds
 from stability.store import FORMAT_VERSION, Store
 from stability.store.check import examine_files
 from stability.store.lock import locked
-from stability.store.migrate import NEW_METRICS, migrate, older_version
+from stability.store.migrate import migrate, older_version
 from stability.store.seals import seal_text
 
 FORMAT_1 = Path(__file__).with_name("format1")
@@ -91,8 +91,9 @@ def known(history: History) -> list[dict[str, object]]:
 def test_what_was_not_measured_is_not_made_up(folder: Path) -> None:
     migrate(folder)
     rows = tables(folder)["evaluations"]
-    assert {name: {repr(row[name]) for row in rows} for name in NEW_METRICS} == {
-        "high_quality": {"nan"},
+    new = ("confident_share", "class_agreement", "diversity_within")
+    assert {name: {repr(row[name]) for row in rows} for name in new} == {
+        "confident_share": {"nan"},
         "class_agreement": {"None"},
         "diversity_within": {"None"},
     }

@@ -146,7 +146,7 @@ def test_what_only_conditional_networks_have_may_be_null(tmp_path: Path) -> None
     path.write_bytes(encode_table(evaluations_table(visits)))
     table = read_table(path, EVALUATIONS)
     assert (table["class_agreement"].null_count, table["diversity_within"].null_count) == (1, 1)
-    assert not EVALUATIONS.field("high_quality").nullable
+    assert not EVALUATIONS.field("confident_share").nullable
     assert plain(read_evaluations(table)) == plain(visits)
 
 
@@ -237,10 +237,26 @@ def test_a_flipped_bit_is_told_where_it_means_something(tmp_path: Path) -> None:
     assert all(line.startswith(f"{path}: damaged") and "\n" not in line for line in told)
 
 
-def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lost", ["run", "step", "layer_names_g"])
+def test_a_table_without_what_nothing_stands_for_is_refused(tmp_path: Path, lost: str) -> None:
     path = tmp_path / "records.parquet"
-    path.write_bytes(encode_table(records_table([make_record("r", 1)]).drop_columns(["signal"])))
-    with pytest.raises(StabilityError, match="its columns differ"):
+    path.write_bytes(encode_table(records_table([make_record("r", 1)]).drop_columns([lost])))
+    with pytest.raises(StabilityError, match=f"its columns differ: there is no '{lost}'"):
+        read_table(path, RECORDS)
+
+
+@pytest.mark.parametrize("change", ["younger", "moved", "other type"])
+def test_a_table_with_other_columns_is_refused(tmp_path: Path, change: str) -> None:
+    table = records_table([make_record("r", 1)])
+    if change == "younger":
+        table = table.append_column("later", pa.array([1.0]))
+    elif change == "moved":
+        table = table.select(table.column_names[::-1])
+    else:
+        table = table.set_column(1, "step", pa.array([1.0]))
+    path = tmp_path / "records.parquet"
+    path.write_bytes(encode_table(table))
+    with pytest.raises(StabilityError, match="its columns differ, or another version wrote it"):
         read_table(path, RECORDS)
 
 

@@ -58,8 +58,8 @@ FLOORS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
             "coverage": _around(0.9586, 0.0088),
             "diversity": _around(0.9958, 0.0040),
             "diversity_within": _around(1.0105, 0.0081),
-            "confidence": (0.9946, 1),
-            "high_quality": (0.9841, 1),
+            "classifier_confidence": (0.9946, 1),
+            "confident_share": (0.9841, 1),
             "class_agreement": (0.9929, 1),
             "effective_modes": _around(9.9534, 0.0191),
             "separation": (0.5, 0.5),
@@ -67,7 +67,7 @@ FLOORS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
         },
         "ring": {
             "modes": (8, 8),
-            "high_quality": _binomial(POINT_QUALITY, SAMPLES["ring"]),
+            "confident_share": _binomial(POINT_QUALITY, SAMPLES["ring"]),
             "kl": (0, most_kl(8, SAMPLES["ring"])),
             "coverage": _around(expected_coverage(SAMPLES["ring"]), 0.0047),
             "density": _around(1, 0.0095),
@@ -75,7 +75,7 @@ FLOORS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
         },
         "grid": {
             "modes": (25, 25),
-            "high_quality": _binomial(POINT_QUALITY, SAMPLES["grid"]),
+            "confident_share": _binomial(POINT_QUALITY, SAMPLES["grid"]),
             "kl": (0, most_kl(25, SAMPLES["grid"])),
             "coverage": _around(expected_coverage(SAMPLES["grid"]), 0.0047),
             "density": _around(1, 0.0095),

@@ -43,7 +43,7 @@ class Bars:
     saturated_separation: float
     saturated_update: float
     stable_modes: float
-    stable_fid_ratio: float
+    stable_excess: float
 
 
 def run_curves(
@@ -59,7 +59,7 @@ def run_curves(
         updates = ("generator_update", "discriminator_update")
         _log_pair(panels[3], records, updates, "updates / lr", bars.saturated_update)
         _modes(panels[4], evaluations, bars)
-        _fid_ratio(panels[5], evaluations, bars)
+        _fid_excess(panels[5], evaluations, bars)
         for panel in panels:
             _onsets(panel, onsets)
         panels[0].set_xlim(0, 1.02 * horizon)
@@ -180,15 +180,13 @@ def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars | None = None) -> 
     _name(panel, f"modes covered, of {n_modes}")
 
 
-def _fid_ratio(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
-    _curve(panel, evaluations, "fid_ratio", color=INK, marker="o", markersize=3)
-    values = evaluations["fid_ratio"].to_numpy(dtype=float)
-    values = values[np.isfinite(values) & (values > 0)]
-    seen = (float(values.min()), float(values.max())) if len(values) else (1.0, 100.0)
-    bar(panel, bars.stable_fid_ratio)
-    low, high = min(1.0, *seen), max(bars.stable_fid_ratio, *seen)
-    log_axis(panel, low, high)
-    _name(panel, "FID / floor (log): 1 is training images")
+def _fid_excess(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
+    _curve(panel, evaluations, "fid_excess", color=INK, marker="o", markersize=3)
+    values = evaluations["fid_excess"].to_numpy(dtype=float)
+    seen = [bars.stable_excess, 1.0, *values[np.isfinite(values) & (values > 0)].tolist()]
+    bar(panel, bars.stable_excess)
+    log_axis(panel, min(seen), max(seen))
+    _name(panel, "FID excess (log): 1 is all alike")
 
 
 def _fid(panel: Axes, evaluations: pd.DataFrame) -> None:

@@ -145,7 +145,7 @@ def _unsaid(estimates: Estimates, found: Findings) -> Tile:
     sentences = []
     if verdict.overlapping and not is_thin(verdict.stable.iloc[0]):
         sentences.append(_unranked(verdict))
-    unfinished = verdict.unfinished.iloc[0]
+    unfinished = verdict.learning.iloc[0]
     if unfinished["estimate"] > 0:
         sentences.append(
             f"How {share(unfinished['estimate'])} of the runs would have ended: they were still improving "

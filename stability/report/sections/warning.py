@@ -20,7 +20,7 @@ SETS = (BOTH, ALL_DIAGNOSTICS, HYPERPARAMETERS)
 STOPPED = {
     "caught": "runs that fail",
     "false_stops": "runs that end well",
-    "unfinished_stops": "runs still improving",
+    "learning_stops": "runs still learning",
 }
 """Whose share is stopped, by quantity of the rule."""
 
@@ -212,7 +212,7 @@ def _landmark_table(warning: EarlyWarning) -> Table:
         "n_points": "points",
         "n_failed": "fail later",
         "n_well": "end well",
-        "n_unfinished": "still improving",
+        "n_learning": "still learning",
     }
     rows = tuple(
         (Cell(f"{row['step']:,}"), *(Cell(f"{row[name]:,}") for name in columns))
