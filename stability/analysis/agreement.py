@@ -17,7 +17,7 @@ from stability.analysis.marks import LABELS
 from stability.analysis.rates import wilson
 from stability.records import Outcome
 
-NEIGHBOURS: tuple[frozenset[str], ...] = (frozenset({Outcome.UNFINISHED, Outcome.UNLEARNED}),)
+NEIGHBOURS: tuple[frozenset[str], ...] = (frozenset({Outcome.STABLE, Outcome.NEARLY_STABLE}),)
 """Labels between which the eye sees a matter of degree, in pairs."""
 HALF = 0.5
 """What a disagreement between neighbours counts."""
