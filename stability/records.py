@@ -104,8 +104,9 @@ class Evaluation:
     """Share of the samples that the classifier puts into each class, at any confidence; for points, share of
     those whose nearest centre each is."""
     modes: int
-    """Classes with at least a fifth of an even share (.02 with ten classes, one sample of 1,024 with 1,000)
-    of samples at a classifier's confidence >= .9 that are also near real ones, as precision counts them."""
+    """Classes with at least a fifth of an even share (.02 with ten classes) of the recognisable samples: at a
+    classifier's confidence >= .9 and near real ones, as precision counts them. None where fewer than 5% of the
+    samples are recognisable."""
     n_modes: int
     effective_modes: float
     """exp(entropy of class_shares)."""

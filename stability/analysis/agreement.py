@@ -17,7 +17,14 @@ from stability.analysis.marks import LABELS
 from stability.analysis.rates import wilson
 from stability.records import Outcome
 
-NEIGHBOURS: tuple[frozenset[str], ...] = (frozenset({Outcome.STABLE, Outcome.NEARLY_STABLE}),)
+NEIGHBOURS: tuple[frozenset[str], ...] = (
+    frozenset({Outcome.STABLE, Outcome.NEARLY_STABLE}),
+    frozenset({Outcome.NEARLY_STABLE, Outcome.LEARNING}),
+    frozenset({Outcome.NEARLY_STABLE, Outcome.PARTIAL_COLLAPSE}),
+    frozenset({Outcome.PARTIAL_COLLAPSE, Outcome.COLLAPSED}),
+    frozenset({Outcome.SATURATED, Outcome.DOMINATED}),
+    frozenset({Outcome.DOMINATED, Outcome.NOISE}),
+)
 """Labels between which the eye sees a matter of degree, in pairs."""
 HALF = 0.5
 """What a disagreement between neighbours counts."""

@@ -16,7 +16,9 @@ from stability.gan.describers import Description
 
 MODE_CONFIDENCE = 0.9
 MODE_FRACTION = 5
-"""A mode is covered from 1 / 5 of an even share on: .02 with ten classes."""
+"""A mode is covered from 1 / 5 of an even share of the recognisable samples on: .02 with ten classes."""
+RECOGNISABLE = 0.05
+"""Share of the samples below which no mode is covered: a few lucky ones among noise make up none."""
 PACGAN_CONFIDENCE = {"ring": 1.0, "grid": 1.0, "digits-stacked": 0.0}
 """The data sets of PacGAN's tables, and the confidence from which on these count a sample: points when they
 are of high quality, stacked digits always."""
@@ -39,7 +41,8 @@ def class_use(
 ) -> ClassUse:
     """How samples spread over the classes: NaN and 0 modes where one could not be described.
 
-    A classifier is sure of noise, too: only samples that are near real ones make up a mode.
+    A classifier is sure of noise, too: recognisable are samples of which it is sure and that are near real
+    ones. How many they are is for other measures to say, so modes are counted among them.
     """
     n_classes = len(real_shares)
     if not found.confidence.isfinite().all():
@@ -49,12 +52,19 @@ def class_use(
     good = torch.bincount(found.modes[is_confident & near_real], minlength=n_classes)
     return ClassUse(
         shares=tuple(shares.tolist()),
-        modes=int((good * MODE_FRACTION * n_classes >= len(found.modes)).sum()),
+        modes=_covered(good, len(found.modes)),
         effective_modes=torch.special.entr(shares).sum().exp().item(),
         kl=(torch.xlogy(shares, shares) - torch.xlogy(shares, real_shares.cpu())).sum().item(),
         classifier_confidence=found.confidence.mean().item(),
         confident_share=is_confident.double().mean().item(),
     )
+
+
+def _covered(recognisable: Int64[Tensor, " classes"], n: int) -> int:
+    total = int(recognisable.sum())
+    if total < RECOGNISABLE * n or not total:
+        return 0
+    return int(((recognisable * MODE_FRACTION * len(recognisable) >= total) & (recognisable > 0)).sum())
 
 
 def class_shares(classes: Int64[Tensor, " n"], n_classes: int) -> Float[Tensor, " classes"]:

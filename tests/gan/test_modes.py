@@ -35,11 +35,18 @@ def test_class_use_by_hand() -> None:
     assert use.confident_share == 0.75
 
 
-def test_a_mode_needs_confidence_and_a_fiftieth_of_the_samples() -> None:
+def test_a_mode_needs_confidence_and_a_fiftieth_of_the_recognisable_samples() -> None:
     assert use_of(found([1] * 100, 0.89), even(10)).modes == 0
     assert use_of(found([1] * 98 + [2] * 2, 0.91), even(10)).modes == 2
     assert use_of(found([1] * 99 + [2], 0.91), even(10)).modes == 1
     assert use_of(found([1] * 499 + [2], 0.91), even(100)).modes == 2
+    unsure = found([1] * 9 + [2] + [3] * 90, [0.95] * 10 + [0.5] * 90)
+    assert use_of(unsure, even(10)).modes == 2
+
+
+def test_a_few_lucky_samples_among_noise_make_no_mode() -> None:
+    assert use_of(found([1] * 2 + [2] * 3 + [3] * 95, [0.95] * 5 + [0.5] * 95), even(10)).modes == 2
+    assert use_of(found([1] * 2 + [2] * 2 + [3] * 96, [0.95] * 4 + [0.5] * 96), even(10)).modes == 0
 
 
 def test_samples_far_from_real_ones_make_no_mode_however_sure_the_classifier_is() -> None:
