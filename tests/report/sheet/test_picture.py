@@ -51,9 +51,10 @@ def test_a_frame_holds_as_many_images_as_are_legible(item: Item, side: int, coun
     images = np.zeros((1, count, side, side, 1), np.uint8)
     images[0, ::2] = 255
     keep_film(item, FilmStrip((100,), images))
-    shown = frame(item_picture(item, None), 0)[:: BOX // wide, :: BOX // wide, 0]
+    step = BOX // wide
+    centres = frame(item_picture(item, None), 0)[step // 2 :: step, step // 2 :: step, 0]
     expected = 255 * (np.arange(wide * wide).reshape(wide, wide) % 2 == 0)
-    np.testing.assert_array_equal(shown[:wide, :wide], expected)
+    np.testing.assert_array_equal(centres, expected)
 
 
 def test_colours_stay(item: Item) -> None:
@@ -76,9 +77,9 @@ def test_a_run_without_visits_and_pictures(item: Item) -> None:
     Store(item.study.folder, item.study.plan).picture(item.run).unlink()
     item.study.evaluations.drop(item.study.evaluations.index, inplace=True)
     picture = item_picture(item, None)
-    below = np.asarray(picture)[-BOX:]
+    below = np.asarray(picture)[-EDGE - BOX - CAPTION :]
     assert (below < 128).any()  # a sentence says so
-    assert (frame(picture, 1)[CAPTION:] == 255).all()
+    assert (frame(picture, 1) == 255).all()
 
 
 def test_pages_are_no_higher_than_can_be_looked_at() -> None:
