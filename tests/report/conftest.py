@@ -202,7 +202,9 @@ def visit_rows(run: Run, outcome: str, generator: np.random.Generator) -> list[d
             {
                 "run": run.run,
                 "step": step,
+                "n_samples": 1024,
                 "features": "mnist_cnn",
+                "fid_floor": 14.1,
                 "fid_ratio": float(ratio * np.exp(generator.normal(0, 0.1))),
                 "modes": 10 - int(step < 300) if healthy else 1,
                 "n_modes": 10,
