@@ -124,7 +124,7 @@ def healthy_at(
     is seen at the run's last visit alone, so it makes no run unhealthy before.
     """
     begun = events[events["onset"] <= step]
-    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["never_good"]
+    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["never_good"].astype(bool)
     saturated = begun[begun["kind"] == EventKind.SATURATION.value]
     back = saturated["run"].map(_visit_back(evaluations, saturated, step, persist))
     lasted = saturated["onset"].astype(float) <= back.astype(float)

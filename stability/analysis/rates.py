@@ -32,8 +32,12 @@ OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
 
 EVENTS: tuple[str, ...] = (
     "collapse_ever",
+    "collapse_never_good",
     "collapse_at_horizon",
     "saturation_ever",
+    "domination_ever",
+    "oscillation_ever",
+    "explosion_ever",
     "discriminator_fooled",
     "loss_spike",
     "mode_dropping",

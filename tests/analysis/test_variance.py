@@ -36,7 +36,7 @@ def runs_of(values: NDArray[np.float64], **columns: Any) -> pd.DataFrame:
         for (p, k, s), value in np.ndenumerate(values)
     ]
     frame = pd.DataFrame(rows, columns=["point", "loss", "trial", "replicate", "fid_ratio"])
-    outcome = np.where(frame["fid_ratio"] < 1, "stable", "unlearned")
+    outcome = np.where(frame["fid_ratio"] < 1, "stable", "noise")
     return frame.assign(**{"best_fid_ratio": 1.0, "adaptive": False, "outcome": outcome, **columns})
 
 

@@ -65,7 +65,7 @@ def made(points: int = 60, seeds: int = 2, shift: float = 4.0, **columns: Any) -
         runs,
         records,
         visits,
-        pd.DataFrame({"run": [], "kind": [], "onset": [], "evidence": []}, dtype=object),
+        pd.DataFrame({"run": [], "kind": [], "onset": [], "never_good": []}, dtype=object),
     )
 
 
@@ -147,14 +147,14 @@ def test_discriminator_updates_count_as_compute() -> None:
 def test_runs_still_improving_are_counted_apart_and_yet_would_be_stopped() -> None:
     frames = made()
     failed = frames[0]["outcome"] == "collapsed"
-    outcome = np.where(failed & (frames[0].index % 3 == 0), "unfinished", frames[0]["outcome"])
+    outcome = np.where(failed & (frames[0].index % 3 == 0), "learning", frames[0]["outcome"])
     result = warned((frames[0].assign(outcome=outcome), *frames[1:]))
     row = result.landmarks.iloc[1]
-    assert row["n_unfinished"] == (outcome == "unfinished").sum() > 0
-    assert row["n_failed"] + row["n_well"] + row["n_unfinished"] == row["n_runs"]
-    stopped = result.rule.set_index(["step", "quantity"]).loc[(200, "unfinished_stops")]
+    assert row["n_learning"] == (outcome == "learning").sum() > 0
+    assert row["n_failed"] + row["n_well"] + row["n_learning"] == row["n_runs"]
+    stopped = result.rule.set_index(["step", "quantity"]).loc[(200, "learning_stops")]
     assert stopped["estimate"] > 0.7
-    assert stopped["n_runs"] == row["n_unfinished"]
+    assert stopped["n_runs"] == row["n_learning"]
 
 
 def test_too_few_points_of_a_kind_give_a_reason() -> None:

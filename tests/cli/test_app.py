@@ -285,12 +285,12 @@ def test_replay_tells_a_difference(
 
 def test_relabel_says_what_changed(stability: Command, finished: Path, workplace: Path) -> None:
     shutil.copytree(finished, workplace / "copy")
-    easy = ["--set", "outcomes.stable_fid_ratio=1e9", "--set", "outcomes.stable_modes=0"]
+    easy = ["--set", "outcomes.stable_excess=1e9", "--set", "outcomes.stable_modes=0"]
     rows = json.loads(stability("relabel", "copy", *easy, "--json").out)
     assert rows
     assert {row["is"] for row in rows.values()} == {"stable"}
     assert json.loads(stability("status", "copy", "--json").out)["outcomes"]["stable"] >= len(rows)
-    back = stability("relabel", "copy", "--set", "outcomes.stable_fid_ratio=1e-9").out.splitlines()
+    back = stability("relabel", "copy", "--set", "outcomes.stable_excess=1e-9").out.splitlines()
     assert back[-1] == f"{len(back) - 1} labels changed"
     assert all(line.partition(": ")[2].startswith("stable -> ") for line in back[:-1])
 

@@ -85,7 +85,7 @@ def tab(written: Written) -> Iterator[Page]:
 
 ACTIONS = (
     """[...document.querySelectorAll("#all-runs thead button")]
-        .find((button) => button.textContent === "fid ratio").click();""",
+        .find((button) => button.textContent === "fid excess").click();""",
     """const field = document.getElementById("search");
         field.value = "hinge s0"; field.dispatchEvent(new Event("input"));""",
     """const list = document.getElementById("outcome");
@@ -110,4 +110,4 @@ def test_the_page_of_ten_thousand_runs_sorts_searches_filters_turns_and_opens_on
     assert rows
     assert all("hinge" in row and "stable" in row for row in rows)
     sorted_header = tab.locator("#all-runs th[aria-sort=ascending]").text_content()
-    assert sorted_header == "fid ratio"
+    assert sorted_header == "fid excess"

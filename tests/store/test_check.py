@@ -67,12 +67,12 @@ def test_a_whole_folder_has_no_fault(store: Store) -> None:
 
 def test_a_relabelled_study_is_whole(store: Store) -> None:
     results = {
-        result.run: dataclasses.replace(result, outcome=Outcome.DEGRADED)
+        result.run: dataclasses.replace(result, outcome=Outcome.DOMINATED)
         for result in store.read_cohort(FIRST).results
     }
     store.relabel(results, study_yaml="name: made\n")
     assert examined(store).faults == ()
-    assert {result.outcome for result in store.read_results(FIRST)} == {Outcome.DEGRADED}
+    assert {result.outcome for result in store.read_results(FIRST)} == {Outcome.DOMINATED}
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9, 1.0])

@@ -184,7 +184,7 @@ def test_runs_name_the_level_and_the_plain_loss(tmp_path: Path) -> None:
 def test_training_and_label_may_disagree_on_the_divergence(tmp_path: Path) -> None:
     run = RUNS_USED[0]
     history = History(run.run, (), (), Divergence(40, "fake"), last_step=40)
-    early = RunResult(run.run, Outcome.UNLEARNED, 30, "at a shorter horizon", (), None, stopped=False)
+    early = RunResult(run.run, Outcome.NOISE, 30, "at a shorter horizon", (), None, stopped=False)
     data = CohortData((early,), (history,), {run.run: 1.0}, {})
     path = tmp_path / "c"
     write_cohort_folder(path, [run], data)

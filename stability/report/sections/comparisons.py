@@ -18,7 +18,7 @@ from stability.report.words import NOTHING, listed, number, plural, share
 
 EVENT_WORDS = {
     "stable": "end stable",
-    "collapse_ever": "collapse at some time",
+    "collapse_ever": "collapse at some time after being good",
     "saturation_ever": "saturate at some time",
 }
 """What runs do, after `runs`."""
