@@ -174,4 +174,5 @@ def test_intervals_cover_about_as_often_as_they_say() -> None:
 @pytest.mark.parametrize("seeds", [1, 3, 6])
 def test_intervals_cover_within_the_measured_range(share: float, seeds: int, full: bool) -> None:
     generator = np.random.default_rng(int(100 * share) + seeds)
-    assert 0.93 <= coverage(generator, 4000 if full else 500, seeds=seeds, share=share) <= 0.975
+    studies, least, most = (4000, 0.93, 0.975) if full else (500, 0.92, 0.985)
+    assert least <= coverage(generator, studies, seeds=seeds, share=share) <= most
