@@ -36,6 +36,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def height(path: Path) -> int:
+    with Image.open(path) as picture:
+        return picture.height
+
+
 def chunks(png: bytes) -> set[bytes]:
     kinds, place = set(), len(SIGNATURE)
     while place < len(png):
@@ -50,7 +55,7 @@ def test_what_is_in_the_folder(study: StudyFrames, tmp_path: Path) -> None:
     pictures = {"items/F001.png", "items/F002.png", "items/F003.png"}
     pages = {"pages/page-01.png", "pages/page-02.png"}
     assert set(contents(out)) == {"sheet.html", "marks.csv", "key.csv", *pictures, *pages}
-    heights = [Image.open(out / name).height for name in sorted(pictures | pages)]
+    heights = [height(out / name) for name in sorted(pictures | pages)]
     assert heights[3:] == [2 * heights[0], heights[0]]
     with (out / "key.csv").open(newline="") as file:
         key = list(csv.DictReader(file))
