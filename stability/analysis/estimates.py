@@ -27,6 +27,7 @@ from stability.analysis.landmarks import FROM_RECORDS
 from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
 from stability.analysis.recorded import StoredRecords
 from stability.analysis.regions import StabilityMap, stability_map
+from stability.analysis.same_runs import same_runs
 from stability.analysis.sensitivity import HistoriesOf, Sensitivity, sensitivity, stored_histories
 from stability.analysis.study import ALL, Study
 from stability.analysis.subboxes import subbox_rates
@@ -51,6 +52,8 @@ class Findings:
 
     comparisons: tuple[Comparison, ...]
     """For each of COMPARED; empty where nothing is compared."""
+    same_runs: pd.DataFrame
+    """How often two levels of the main factor trained the very same run."""
     costs: pd.DataFrame
     subboxes: pd.DataFrame
     survival: Survival
@@ -123,6 +126,9 @@ def _findings(study: Study, factor: str) -> Findings:
     events, visits, shared = frames.events, frames.evaluations, study.comparable(factor)
     return Findings(
         comparisons=_comparisons(study) if study.main_factor else (),
+        same_runs=same_runs(
+            shared, frames.source, factor, crossed_factors(spec), horizon=frames.plan.horizon
+        ),
         costs=costs_by(shared, events, factor),
         subboxes=subbox_rates(shared, spec, factor),
         survival=time_to_event(shared, events, visits, factor),

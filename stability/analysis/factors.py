@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Container
+from typing import Any, Literal
 
 import pandas as pd
 
 from stability.spec import Choice, Range, StudySpec
 
 
-def categorical(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
-    """The parameters with a list of at least two levels: the loss first, then crossed ones, then others."""
+def categorical(spec: StudySpec, columns: Container[str]) -> tuple[str, ...]:
+    """The parameters with a list of at least two levels: the loss first, then crossed ones, then others.
+
+    Only those that are among the columns (of a frame of runs, or the study's own names).
+    """
     lists = [
         name
         for name, domain in spec.space.items()
-        if isinstance(domain, Choice) and len(domain.values) > 1 and name in runs
+        if isinstance(domain, Choice) and len(domain.values) > 1 and name in columns
     ]
     crossed = crossed_factors(spec)
     return tuple(sorted(lists, key=lambda name: (name != "loss", name not in crossed)))
@@ -29,6 +33,11 @@ def numeric(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
 def crossed_factors(spec: StudySpec) -> tuple[str, ...]:
     """The factors of which every point trains all levels; the loss by default, where it is a list."""
     return spec.crossed
+
+
+def unit_of(spec: StudySpec, points: int) -> Literal["point", "seed"]:
+    """What intervals and tests count as independent: points, or the seeds of the one setting there is."""
+    return "point" if spec.sampled and points > 1 else "seed"
 
 
 def is_log(spec: StudySpec, name: str) -> bool:

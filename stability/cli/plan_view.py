@@ -8,8 +8,10 @@ from typing import Any
 
 import typer
 
+from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
 from stability.gan.placement import Placement
+from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
@@ -50,11 +52,18 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "stop_on": list(spec.training.stop_on),
         "thresholds": spec.outcomes.model_dump(),
         "doubtful": dict(doubtful),
-        "advice": [*_advice(spec), *_advice_on_modes(spec, len(dataset.classes)), *_advice_on_stops(spec)],
+        "advice": [
+            *_advice(spec),
+            *_advice_on_modes(spec, len(dataset.classes)),
+            *_advice_on_stops(spec),
+            *horizon_notes(spec),
+        ],
         "device": plan.device,
         "threads": plan.threads,
         "processes": layout.workers,
     }
+    if not search:
+        summary["can_tell"] = outlook(sizes_of(spec, len({run.point for run in plan.runs})))
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
@@ -113,6 +122,29 @@ def _count(number: int, word: str, plural: str = "s") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
 
 
+def _can_tell(found: dict[str, Any]) -> list[str]:
+    """What the design can tell: its power, and the width of one rate's interval."""
+    unit, lines = found["unit"], []
+    for told in found["told"]:
+        (first, second), needed = told["shares"], told[f"{unit}s_needed"]
+        takes = (
+            f"80% takes about {needed:,} {unit}s" if needed else f"more {unit}s than can be trained for 80%"
+        )
+        lines.append(
+            f"  tells      {second:g} from {first:g} in {told['power']:.0%} of such studies; {takes}"
+        )
+    if lines:
+        alike = f"runs of a point correlate by {SAME_LEVEL:g}, of two levels by {OTHER_LEVEL:g} (probit)"
+        assumed = alike if unit == "point" else "seeds are independent"
+        lines.append(
+            f"             any of {_count(found['pairs'], 'pair')} of {found['factor']}, Holm; "
+            f"assumed: {assumed}"
+        )
+    half = ", ".join(f"{share} +- {width:.2f}" for share, width in found["half_width"].items())
+    over = "" if unit == "point" else ", over seeds of one setting"
+    return [*lines, f"  one rate   {half} (95% interval{over})"]
+
+
 def as_text(summary: dict[str, Any]) -> str:
     """The same in lines."""
     lines = [f"{summary['study']}: a valid study"]
@@ -125,6 +157,7 @@ def as_text(summary: dict[str, Any]) -> str:
     lines.append(f"  {'stop_on':<11}{', '.join(summary['stop_on']) or 'nothing'}")
     work = f"{_count(summary['processes'], 'process', 'es')} with {_count(summary['threads'], 'thread')}"
     lines.append(f"  {'device':<11}{summary['device']}, {work}{' each' * (summary['processes'] > 1)}")
+    lines += _can_tell(summary["can_tell"]) if "can_tell" in summary else []
     lines.append("thresholds (any of them can be set under outcomes)")
     lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
     lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]

@@ -34,14 +34,22 @@ MOST_ROWS = 40
 """The page lists no more points than this; the CSV lists all."""
 
 
-def comparisons_blocks(study: Study, comparisons: Sequence[Comparison]) -> list[Block]:
-    """A block for every event that was compared between at least two levels."""
-    return [_block(study, comparison) for comparison in comparisons if len(comparison.pairs)]
+def comparisons_blocks(
+    study: Study, comparisons: Sequence[Comparison], same_runs: pd.DataFrame
+) -> list[Block]:
+    """A block for every event that was compared between at least two levels.
+
+    The first one says how often two levels trained the very same run, as `same_runs` has counted.
+    """
+    compared = [comparison for comparison in comparisons if len(comparison.pairs)]
+    said = [_same_runs(same_runs), *("" for _ in compared[1:])]
+    return [_block(study, comparison, same) for comparison, same in zip(compared, said, strict=False)]
 
 
-def _block(study: Study, comparison: Comparison) -> Block:
+def _block(study: Study, comparison: Comparison, same: str) -> Block:
     pairs, words = comparison.ranked, _words(comparison.event)
-    finding = f"{_finding(comparison, pairs, words)} {_overall(comparison)}".strip()
+    parts = (_finding(comparison, pairs, words), _overall(comparison), same)
+    finding = " ".join(part for part in parts if part)
     name = f"difference in the share of runs that {words}: first − second"
     figure = None if _all_alike(comparison) or pairs["estimate"].isna().all() else forest(pairs, name)
     alt = f"Forest plot of the {name}, with intervals. {finding}"
@@ -88,6 +96,22 @@ def _overall(comparison: Comparison) -> str:
         f"All {n_levels} at once: the shares {verdict} (Hotelling’s T² {number(found.statistic)}, "
         f"F({found.df[0]}, {found.df[1]}) {number(found.f)}, p {p_text(found.p)}, "
         f"{plural(found.n_points, 'point')})."
+    )
+
+
+def _same_runs(counted: pd.DataFrame) -> str:
+    """Which levels were the same run, in one sentence; empty where none were."""
+    named = [
+        f"{row.first} and {row.second} in {row.n_same:,} of {plural(row.n_pairs, 'pair')}"
+        + (f" (in {row.n_half - row.n_same:,} more until half-way)" if row.n_half > row.n_same else "")
+        for row in _rows(counted[counted["n_half"] > 0].sort_values("n_half", ascending=False, kind="stable"))
+    ]
+    if not named:
+        return ""
+    more = f", and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return (
+        "Some runs of a point and seed are one and the same to the last bit, so that nothing can differ: "
+        f"{listed(named[:MOST_NAMED])}{more}."
     )
 
 
