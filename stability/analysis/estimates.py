@@ -16,10 +16,10 @@ import pandas as pd
 from stability.analysis.autopsy import Autopsies, autopsies
 from stability.analysis.boxes import SafeBoxes, safe_boxes
 from stability.analysis.budget import best_of
-from stability.analysis.comparisons import Comparison, compare_levels
+from stability.analysis.comparisons import Comparison, Family, compare_levels
 from stability.analysis.costs import costs_by
 from stability.analysis.early_stops import EarlyStops, early_stops
-from stability.analysis.factors import crossed_factors
+from stability.analysis.factors import baseline, crossed_factors
 from stability.analysis.frames import StudyFrames
 from stability.analysis.importance import Importance, importance
 from stability.analysis.incidence import Incidence, incidence
@@ -36,6 +36,7 @@ from stability.analysis.variance import Variance, variance_shares
 from stability.analysis.verdict import Verdict, verdict
 from stability.analysis.warning import EarlyWarning, early_warning
 from stability.records import EventKind
+from stability.spec.study import CONFIGURATION
 
 SEED = 20
 """Of everything that draws: the same study gives the same numbers."""
@@ -105,11 +106,10 @@ def estimate(study: Study) -> Estimates:
     if runs.empty:  # its levels have nothing in common yet, so none is ranked
         return Estimates(study, factors[0], verdict(study.runs, None), counts, rates)
     findings = _findings(study, factors[0])
-    stable = next(iter(findings.comparisons), None)
     return Estimates(
         study=study,
         factor=factors[0],
-        verdict=verdict(runs, study.main_factor, stable),
+        verdict=verdict(runs, study.main_factor, _of_all_pairs(study, findings)),
         counts=counts,
         rates=rates,
         findings=findings,
@@ -176,12 +176,25 @@ def _histories_of(frames: StudyFrames) -> HistoriesOf:
 
 
 def _comparisons(study: Study) -> tuple[Comparison, ...]:
+    """Of the main factor; of configurations none, since each is a single point."""
+    factor = study.factors[0]
+    if factor == CONFIGURATION:
+        return ()
+    return tuple(_compare(study, event, baseline(study.frames.spec, factor)) for event in COMPARED)
+
+
+def _compare(study: Study, event: str, against: str | None) -> Comparison:
     factor = study.factors[0]
     crossed = factor in crossed_factors(study.frames.spec)
-    return tuple(
-        compare_levels(study.runs, factor, event, crossed=crossed, rng=_rng(6), varied=study.varied)
-        for event in COMPARED
+    return compare_levels(
+        study.runs, factor, event, crossed=crossed, rng=_rng(6), varied=study.varied, family=Family(against)
     )
+
+
+def _of_all_pairs(study: Study, findings: Findings) -> Comparison | None:
+    """That of `stable` which ranks the levels: a baseline's comparisons say nothing of the others' order."""
+    stable = next(iter(findings.comparisons), None)
+    return stable if stable is None or stable.baseline is None else _compare(study, stable.event, None)
 
 
 def _rng(part: int) -> np.random.Generator:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import typer
 
+from stability.analysis.factors import level_text
 from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
 from stability.gan.placement import Placement
@@ -41,9 +43,11 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "dataset": f"{dataset.name}, {len(dataset.train):,} training {examples}",
         "metrics": f"features of {materials.describer.name}",
         "sampler": spec.design.sampler,
-        "points": spec.design.points,
+        "points": spec.n_points,
         "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
-        "crossed": {name: _factor(spec.space[name]) for name in spec.crossed},
+        "crossed": {name: _factor(spec.factors[name]) for name in spec.crossed},
+        "variants": {name: _listed(values) for name, values in spec.variants.items()},
+        "configs": {name: _listed(values) for name, values in spec.configs.items()},
         "seeds": spec.design.seeds,
         "runs": "planned round by round" if search else len(plan.runs),
         "cohorts": "planned round by round" if search else len(plan.cohorts),
@@ -80,6 +84,11 @@ def _factor(factor: Any) -> str:
     if isinstance(factor, Range):
         return f"{factor.low:g} to {factor.high:g}" + (", log" if factor.log else "")
     return ", ".join(map(str, factor.values))
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """What a variant or a configuration sets."""
+    return ", ".join(f"{name} {level_text(value)}" for name, value in values.items()) or "nothing"
 
 
 def _advice(spec: StudySpec) -> list[str]:
@@ -150,7 +159,7 @@ def as_text(summary: dict[str, Any]) -> str:
     lines = [f"{summary['study']}: a valid study"]
     for name in ("dataset", "metrics", "sampler", "points"):
         lines.append(f"  {name:<11}{summary[name]}")
-    for kind in ("sampled", "crossed"):
+    for kind in ("sampled", "crossed", "variants", "configs"):
         lines += [f"  {kind:<11}{name}: {values}" for name, values in summary[kind].items()]
     for name in ("seeds", "runs", "cohorts", "horizon", "visits"):
         lines.append(f"  {name:<11}{summary[name]}")
