@@ -183,7 +183,7 @@ def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
 def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> str:
     text = (
         f"Curves of run {row['run']} ({row['outcome']}): separation, losses, gradient norms, updates, "
-        "modes covered and FID ratio over the training step."
+        "modes covered and FID excess over the training step."
     )
     if len(evaluations):
         first, last = evaluations.iloc[0], evaluations.iloc[-1]
