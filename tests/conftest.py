@@ -16,7 +16,7 @@ settings.register_profile(  # from hypothesis' own choice, which in CI is to try
 settings.load_profile("unhurried")
 
 
-@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.full)], ids=["", "full"])
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.full)], ids=["small", "full"])
 def full(request: pytest.FixtureRequest) -> bool:
     """Whether a test is to be as large as it can be, which only `make test-all` asks for."""
     return bool(request.param)

@@ -80,7 +80,7 @@ def agreement(
     n, agree = int(counts.sum()), int(np.trace(counts))
     disagreed = float((weights * counts).sum())
     by_chance = float((weights * np.outer(counts.sum(1), counts.sum(0))).sum()) / n
-    low, high = wilson(1 - disagreed / n, n, QUANTILE)
+    low, high = (float(end) for end in wilson(1 - disagreed / n, QUANTILE**2 / n))
     sums = (disagreed, n * (1 - low), n * (1 - high))
     kappa, kappa_low, kappa_high = (1 - part / by_chance if by_chance else float("nan") for part in sums)
     return Agreement(

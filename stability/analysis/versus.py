@@ -211,13 +211,13 @@ _KEYS = ("study", "level", "event")
 def _differences(parts: dict[str, Both], *, paired: bool, varied: tuple[str, ...]) -> pd.DataFrame:
     """One row an event and level; a confidence, and p-values, that hold for all rows at once."""
     rng = np.random.default_rng(SEED)
-    confidence = 1 - 0.05 / (len(parts) * len(COMPARED))
+    family = Family(confidence=1 - 0.05 / (len(parts) * len(COMPARED)))
     rows = []
     for event in COMPARED:
         for level, both in parts.items():
             runs = _stacked(*both, paired=paired)
             found = compare_levels(
-                runs, "study", event, crossed=paired, rng=rng, varied=varied, confidence=confidence
+                runs, "study", event, crossed=paired, rng=rng, varied=varied, family=family
             )
             rows.append(found.pairs.assign(level=level, event=event))
     frame = pd.concat(rows, ignore_index=True)

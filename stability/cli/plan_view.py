@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import typer
 
+from stability.analysis.factors import level_text
+from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
 from stability.gan.placement import Placement
+from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
@@ -39,9 +43,11 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "dataset": f"{dataset.name}, {len(dataset.train):,} training {examples}",
         "metrics": f"features of {materials.describer.name}",
         "sampler": spec.design.sampler,
-        "points": spec.design.points,
+        "points": spec.n_points,
         "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
-        "crossed": {name: _factor(spec.space[name]) for name in spec.crossed},
+        "crossed": {name: _factor(spec.factors[name]) for name in spec.crossed},
+        "variants": {name: _listed(values) for name, values in spec.variants.items()},
+        "configs": {name: _listed(values) for name, values in spec.configs.items()},
         "seeds": spec.design.seeds,
         "runs": "planned round by round" if search else len(plan.runs),
         "cohorts": "planned round by round" if search else len(plan.cohorts),
@@ -50,11 +56,18 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "stop_on": list(spec.training.stop_on),
         "thresholds": spec.outcomes.model_dump(),
         "doubtful": dict(doubtful),
-        "advice": [*_advice(spec), *_advice_on_modes(spec, len(dataset.classes)), *_advice_on_stops(spec)],
+        "advice": [
+            *_advice(spec),
+            *_advice_on_modes(spec, len(dataset.classes)),
+            *_advice_on_stops(spec),
+            *horizon_notes(spec),
+        ],
         "device": plan.device,
         "threads": plan.threads,
         "processes": layout.workers,
     }
+    if not search:
+        summary["can_tell"] = outlook(sizes_of(spec, len({run.point for run in plan.runs})))
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
@@ -71,6 +84,11 @@ def _factor(factor: Any) -> str:
     if isinstance(factor, Range):
         return f"{factor.low:g} to {factor.high:g}" + (", log" if factor.log else "")
     return ", ".join(map(str, factor.values))
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    """What a variant or a configuration sets."""
+    return ", ".join(f"{name} {level_text(value)}" for name, value in values.items()) or "nothing"
 
 
 def _advice(spec: StudySpec) -> list[str]:
@@ -113,18 +131,42 @@ def _count(number: int, word: str, plural: str = "s") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
 
 
+def _can_tell(found: dict[str, Any]) -> list[str]:
+    """What the design can tell: its power, and the width of one rate's interval."""
+    unit, lines = found["unit"], []
+    for told in found["told"]:
+        (first, second), needed = told["shares"], told[f"{unit}s_needed"]
+        takes = (
+            f"80% takes about {needed:,} {unit}s" if needed else f"more {unit}s than can be trained for 80%"
+        )
+        lines.append(
+            f"  tells      {second:g} from {first:g} in {told['power']:.0%} of such studies; {takes}"
+        )
+    if lines:
+        alike = f"runs of a point correlate by {SAME_LEVEL:g}, of two levels by {OTHER_LEVEL:g} (probit)"
+        assumed = alike if unit == "point" else "seeds are independent"
+        lines.append(
+            f"             any of {_count(found['pairs'], 'pair')} of {found['factor']}, Holm; "
+            f"assumed: {assumed}"
+        )
+    half = ", ".join(f"{share} +- {width:.2f}" for share, width in found["half_width"].items())
+    over = "" if unit == "point" else ", over seeds of one setting"
+    return [*lines, f"  one rate   {half} (95% interval{over})"]
+
+
 def as_text(summary: dict[str, Any]) -> str:
     """The same in lines."""
     lines = [f"{summary['study']}: a valid study"]
     for name in ("dataset", "metrics", "sampler", "points"):
         lines.append(f"  {name:<11}{summary[name]}")
-    for kind in ("sampled", "crossed"):
+    for kind in ("sampled", "crossed", "variants", "configs"):
         lines += [f"  {kind:<11}{name}: {values}" for name, values in summary[kind].items()]
     for name in ("seeds", "runs", "cohorts", "horizon", "visits"):
         lines.append(f"  {name:<11}{summary[name]}")
     lines.append(f"  {'stop_on':<11}{', '.join(summary['stop_on']) or 'nothing'}")
     work = f"{_count(summary['processes'], 'process', 'es')} with {_count(summary['threads'], 'thread')}"
     lines.append(f"  {'device':<11}{summary['device']}, {work}{' each' * (summary['processes'] > 1)}")
+    lines += _can_tell(summary["can_tell"]) if "can_tell" in summary else []
     lines.append("thresholds (any of them can be set under outcomes)")
     lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
     lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]

@@ -1,6 +1,7 @@
 """A study file edited after its study was begun: what it adds is trained, what it changes is refused.
 
-What may be added leaves every planned run as it is: more points, more seeds, more levels of a crossed factor.
+What may be added leaves every planned run as it is: more points, more seeds, more levels of a crossed factor,
+more variants beside the same baseline, more configurations after the others.
 """
 
 from __future__ import annotations
@@ -102,6 +103,9 @@ def _is_addition(change: Change, kept: StudySpec, asked: StudySpec) -> bool:
     rule = ADDITIONS.get(change.field)
     if rule is not None:
         return sampler in rule[0] and rule[1](change.was, change.now)
+    section, *name = change.field.split(".")
+    if name and section in NAMED:
+        return name[0] not in NAMED[section](kept)  # the list of names has a rule of its own
     parameter = change.field.removeprefix("space.")
     is_crossed = parameter in kept.crossed and parameter in asked.crossed
     if not is_crossed or not (isinstance(change.was, tuple) and isinstance(change.now, tuple)):
@@ -113,12 +117,27 @@ def _grows(was: int, now: int) -> bool:
     return now > was
 
 
+def _keeps_baseline(was: tuple[str, ...] | None, now: tuple[str, ...] | None) -> bool:
+    return bool(was and now) and was[0] == now[0] and set(was) <= set(now)
+
+
+def _goes_on(was: tuple[str, ...] | None, now: tuple[str, ...] | None) -> bool:
+    return bool(was and now) and was == now[: len(was)]
+
+
 ADDITIONS: dict[str, tuple[tuple[str, ...], Callable[[Any, Any], bool]]] = {
-    "design.points": (("sobol", "random", "tpe"), _grows),
-    "design.seeds": (("sobol", "random", "grid"), _grows),
+    "design.points": (("sobol", "random", "given", "tpe"), _grows),
+    "design.seeds": (("sobol", "random", "grid", "given"), _grows),
+    "variants": (("sobol", "random", "grid", "given"), _keeps_baseline),
+    "configs": (("given",), _goes_on),
 }
 """By field: with which samplers it may change, and how. A grid's points follow from its levels; a search's
 next points from all seeds and levels of those before."""
+NAMED: dict[str, Callable[[StudySpec], Mapping[str, Any]]] = {
+    "variants": lambda spec: spec.variants,
+    "configs": lambda spec: spec.configs,
+}
+"""Sections whose names are levels; their fields are each name's parameters, and the list of names."""
 
 
 def _fields(spec: StudySpec) -> dict[str, Any]:
@@ -129,7 +148,9 @@ def _fields(spec: StudySpec) -> dict[str, Any]:
         name: factor.values if isinstance(factor, Choice) else factor.model_dump(exclude={"integer"})
         for name, factor in spec.space.items()
     }
-    return _flat({name: data[name] for name in StudySpec.model_fields})
+    named = {section: dict(names(spec)) for section, names in NAMED.items()}
+    fields = _flat({name: (data | named)[name] for name in StudySpec.model_fields})
+    return fields | {section: tuple(names) for section, names in named.items() if names}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

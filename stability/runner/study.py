@@ -63,7 +63,7 @@ class StudyRunner:
         if not Store.holds_study(self.folder):
             return False
         store = Store.open(self.folder)
-        return self._kept(store) == self.spec and is_complete(store, self.spec)
+        return not changed_fields(self._kept(store), self.spec) and is_complete(store, self.spec)
 
     def run(self) -> bool:
         """Train everything that is not finished; return whether the study is complete.

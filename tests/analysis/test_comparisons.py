@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import permutation_test, ttest_1samp, ttest_ind
 from statsmodels.stats.multitest import multipletests
 
-from stability.analysis.comparisons import PAIR_COLUMNS, Comparison, compare_levels
+from stability.analysis.comparisons import PAIR_COLUMNS, Comparison, Family, compare_levels
 from stability.analysis.differences import NO_COMMON_POINT, NO_POINT, paired_t
 from stability.analysis.rates import ONE_POINT
 
@@ -57,7 +57,9 @@ def test_the_sign_flip_test_tries_every_flip_of_few_differences() -> None:
 
 
 def test_several_levels_have_bonferroni_intervals_and_holm_p_values() -> None:
-    found = compare(crossed_runs({"a": A, "b": B, "c": [0.5, 1, 1, 0, 0.5, 1, 1, 0.5] * 3}), confidence=0.9)
+    found = compare(
+        crossed_runs({"a": A, "b": B, "c": [0.5, 1, 1, 0, 0.5, 1, 1, 0.5] * 3}), family=Family(confidence=0.9)
+    )
     differences = np.array(A) - B
     narrow = ttest_1samp(differences, 0).confidence_interval(1 - 0.1 / 3)
     np.testing.assert_allclose(found.pairs[["ci_low", "ci_high"]].iloc[0], [narrow.low, narrow.high])

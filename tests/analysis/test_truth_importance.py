@@ -61,9 +61,10 @@ def test_nothing_covers_zero_and_something_does_not(full: bool) -> None:
         found.append(importance(study(rng), SPEC, rng=rng, rules=ImportanceRules(trees=50)).parameters)
     rows = pd.concat(found, ignore_index=True)
     assert rows["estimate"].notna().all()
+    least = 0.95 if full else 0.9
     covers = (rows["ci_low"] <= 0) & (rows["ci_high"] >= 0)
-    assert covers[rows["dummy"]].mean() >= 0.95
+    assert covers[rows["dummy"]].mean() >= least
     for target in TARGETS:
         of_target = rows["target"] == target
-        assert covers[of_target & rows["parameter"].isin([DUMMY, "lr", "beta1"])].mean() >= 0.95
+        assert covers[of_target & rows["parameter"].isin([DUMMY, "lr", "beta1"])].mean() >= least
         assert covers[of_target & (rows["parameter"] == "lr_ratio")].mean() <= 0.05

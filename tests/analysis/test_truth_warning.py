@@ -53,11 +53,15 @@ def coverage(shift: float, *, points: int, seeds: int, alike: float, studies: in
 
 @pytest.mark.parametrize("shift", [0.3, 0.5, 1.5])
 def test_the_interval_covers_the_auc_of_a_diagnostic_that_tells(shift: float, full: bool) -> None:
-    assert coverage(shift, points=64, seeds=3, alike=0.5, studies=500 if full else 150) >= 0.90
+    assert coverage(shift, points=64, seeds=3, alike=0.5, studies=500 if full else 150) >= (
+        0.90 if full else 0.88
+    )
 
 
 def test_the_interval_covers_with_many_alike_runs_at_few_points(full: bool) -> None:
-    assert coverage(1.0, points=32, seeds=6, alike=0.9, studies=500 if full else 150) >= 0.90
+    assert coverage(1.0, points=32, seeds=6, alike=0.9, studies=500 if full else 150) >= (
+        0.90 if full else 0.88
+    )
 
 
 @pytest.mark.parametrize(("points", "seeds", "alike"), [(64, 3, 0.5), (128, 2, 0.9), (40, 1, 0.0)])
@@ -77,7 +81,7 @@ def test_an_early_stop_keeps_to_its_limit_on_fresh_runs(
     """Each run is fresh: neither its model nor its bar has seen its point."""
     generator = np.random.default_rng(points)
     wrong, caught = [], []
-    for _ in range(80 if full else 20):
+    for _ in range(80 if full else 40):
         study = made(generator, points=points, seeds=seeds, shift=shift, alike=alike, noise=20)
         everyone = np.ones(len(study.failed), dtype=bool)
         stopped, is_set = stops(
@@ -107,4 +111,5 @@ def test_the_interval_of_what_is_saved_covers_it(points: int, seeds: int, share:
         row = compute_saved(used, stopped, 300).iloc[0]
         studies += bool(stopped.any())  # otherwise there is no interval
         hits += row.ci_low <= 0.7 * share <= row.ci_high
-    assert 0.93 <= hits / studies <= 0.98
+    least, most = (0.93, 0.98) if full else (0.915, 0.99)
+    assert least <= hits / studies <= most

@@ -178,6 +178,7 @@ def test_intervals_cover_the_true_share(
     draw: Any, response: str, share: float, seeds: int, full: bool
 ) -> None:
     generator = np.random.default_rng(seeds + int(100 * share))
-    rows = [within(runs_of(draw(generator, 64, seeds, share)), response) for _ in range(150 if full else 60)]
+    studies, least, most = (150, 0.89, 0.99) if full else (80, 0.88, 1.0)
+    rows = [within(runs_of(draw(generator, 64, seeds, share)), response) for _ in range(studies)]
     covered = np.mean([row.ci_low <= share <= row.ci_high for row in rows])
-    assert 0.89 <= covered <= 0.99  # .93 to .97, give or take two standard errors of 150 studies
+    assert least <= covered <= most  # .93 to .97, give or take two standard errors

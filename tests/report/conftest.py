@@ -203,7 +203,9 @@ def visit_rows(run: Run, outcome: str, generator: np.random.Generator) -> list[d
             {
                 "run": run.run,
                 "step": step,
+                "n_samples": 1024,
                 "features": "mnist_cnn",
+                "fid_floor": 14.1,
                 "fid_ratio": seen,
                 "fid_excess": (seen - 1) / 200,
                 "modes": 10 - int(step < 300) if healthy else 1,

@@ -9,7 +9,7 @@ import pytest
 from markupsafe import Markup
 
 from stability.report.blocks import Block, Cell, Head, Section, Table, rate_cell
-from stability.report.page import environment
+from stability.report.templates import environment
 from stability.report.words import NOTHING
 
 HEADS = (Head("loss", is_number=False), Head("stable", "stable"), Head("n_runs"))

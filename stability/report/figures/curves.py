@@ -202,7 +202,7 @@ def _fid(panel: Axes, evaluations: pd.DataFrame) -> None:
 
 def _share_axis(panel: Axes, title: str, *, legend: bool = False) -> None:
     """An axis from 0 to 1, or to what is drawn above."""
-    top = max([1.0, *(float(np.nanmax(line.get_ydata())) for line in panel.lines)])
+    top = max([1.0, *(float(np.max(line.get_ydata())) for line in panel.lines)])
     panel.set_ylim(-0.03 * top, 1.06 * top)
     panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]) if top <= 1.5 else MaxNLocator(4))
     panel.yaxis.set_major_formatter(TICKS)

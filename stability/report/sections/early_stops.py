@@ -21,8 +21,8 @@ NOTE = (
     "had been good. A stop is false if the run, trained on to the horizon, ended neither diverged, saturated "
     "nor collapsed (wholly or in part); some of those ended stable. Longer training could mend more runs: a "
     "false stop is one by this horizon. Saved: updates of both networks after the stop, of all updates of "
-    "all runs. 95% intervals over points.{part}{cut} Where a study does stop runs, recovery cannot be seen any "
-    "more: the section on time counts a stop as an end of its own that competes with the event and with "
+    "all runs. 95% intervals over points.{part}{cut} Where a study does stop runs, recovery cannot be seen "
+    "any more: the section on time counts a stop as an end of its own that competes with the event and with "
     "recovery."
 )
 

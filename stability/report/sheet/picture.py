@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from stability.analysis.exemplars import filmstrip_rows
 from stability.analysis.frames import StudyFrames
 from stability.report.figures.curves import bare_curves
 from stability.report.pictures import INK, PAPER, Picture, font
@@ -54,7 +53,7 @@ def item_picture(item: Item, real: NDArray[np.uint8] | None) -> Picture:
     if film is None:
         draw.text((EDGE, top), "no pictures: it ended before its first visit", fill=(INK,) * 3, font=font(14))
         return picture
-    for place, visit in enumerate(filmstrip_rows(film.steps, film.steps[-1:], most=FRAMES)):
+    for place, visit in enumerate(_shown(len(film.steps))):
         corner = EDGE + place * (BOX + GAP)
         _frame(picture, (corner, top), f"step {film.steps[visit]:,}", film.images[visit])
     return picture
@@ -93,6 +92,13 @@ def _length(study: StudyFrames, run: str) -> str:
     """How far it came: a fact that curves which break off leave open."""
     last = int(study.runs.loc[study.runs["run"] == run, "step"].iloc[0])
     return f"{last:,} of {study.spec.training.steps:,} steps"
+
+
+def _shown(visits: int) -> list[int]:
+    """Which visits have a frame: evenly spread ones up to the last but one, and the last."""
+    if visits <= FRAMES:
+        return list(range(visits))
+    return [*np.linspace(0, visits - 2, FRAMES - 1).round().astype(int).tolist(), visits - 1]
 
 
 def _film(item: Item) -> FilmStrip | None:

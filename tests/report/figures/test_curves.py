@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from stability.report.figures.curves import Bars, Onset, run_curves
+from stability.report.figures.curves import Bars, Onset, bare_curves, run_curves
 from stability.report.svg import inline_svg
 
 BARS = Bars(0.99, 0.01, 0.9, 0.25)
@@ -44,6 +44,32 @@ def test_curves_stand_numbers_that_are_not_finite_not_positive_or_not_there() ->
         run_curves(curves().head(0), visits().head(0), [], bars=BARS, horizon=40), "none", "curves"
     )
     assert drawn.count("<svg") == nothing.count("<svg") == 1
+
+
+def bare_visits(**changes: list[float]) -> pd.DataFrame:
+    usual = {"fid": [90.0, 20.0], "fid_floor": [9.0, 9.0], "diversity": [0.5, 0.9]}
+    return visits().assign(**usual, **changes)
+
+
+def test_bare_curves_draw_no_line_of_a_rule() -> None:
+    figure = bare_curves(curves(), bare_visits(), horizon=40)
+    flat = [line for axes in figure.axes for line in axes.lines if len(line.get_xdata()) == 2]
+    heights = {float(line.get_ydata()[0]) for line in flat if list(line.get_xdata()) == [0, 1]}
+    assert heights == {9.0}  # what training images would have, and neither bars nor onsets
+    assert [axes.get_xlim() for axes in figure.axes] == [(0, 40.8)] * 6
+
+
+def test_bare_curves_show_what_is_beyond_one_and_what_is_not_finite() -> None:
+    nan, inf = float("nan"), float("inf")
+    figure = bare_curves(
+        curves(separation=[nan, nan, nan], loss_g=[1e9, inf, nan]),
+        bare_visits().assign(diversity=[0.2, 4.0], fid=[1e20, nan], fid_floor=0.0),
+        horizon=40,
+    )
+    assert figure.axes[5].get_ylim()[1] > 4
+    assert figure.axes[3].get_ylim()[1] > 1e20
+    assert figure.axes[0].get_ylim() == (-0.03, 1.06)
+    assert len(bare_curves(curves().head(0), bare_visits().head(0), horizon=40).axes) == 6
 
 
 def test_a_curve_breaks_where_a_value_is_not_finite() -> None:

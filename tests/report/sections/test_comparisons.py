@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from stability.analysis.comparisons import compare_levels
 from stability.analysis.frames import StudyFrames
+from stability.analysis.same_runs import SAME_RUN_COLUMNS
 from stability.analysis.study import Study
 from stability.report.blocks import Block
 from stability.report.sections.comparisons import MOST_ROWS, comparisons_blocks, p_text
@@ -38,7 +40,9 @@ def study_of(shares: dict[str, list[float]]) -> Study:
     return Study(StudyFrames("pairs", spec, nothing, runs, nothing, nothing, nothing, Path()))
 
 
-def blocks_of(shares: dict[str, list[float]], *, crossed: bool = True) -> list[Block]:
+def blocks_of(
+    shares: dict[str, list[float]], *, crossed: bool = True, same: Sequence[tuple[object, ...]] = ()
+) -> list[Block]:
     study = study_of(shares)
     found = [
         compare_levels(
@@ -46,7 +50,7 @@ def blocks_of(shares: dict[str, list[float]], *, crossed: bool = True) -> list[B
         )
         for event in ("stable", "collapse_ever")
     ]
-    return comparisons_blocks(study, found)
+    return comparisons_blocks(study, found, pd.DataFrame(same, columns=list(SAME_RUN_COLUMNS)))
 
 
 CLEAR = {"minimax": [0.0] * 11 + [0.5], "hinge": [1.0] * 10 + [0.5, 0.0], "wasserstein": [0.0, 0.5] * 6}
@@ -61,6 +65,22 @@ def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert stable.figure is not None
     assert "Forest plot" in stable.figure
     assert (stable.key, collapse.key) == ("differences-stable", "differences-collapse-ever")
+
+
+def test_levels_that_trained_the_same_runs_are_named_once() -> None:
+    counted = [
+        ("minimax", "hinge", 0, 0, 24),
+        ("minimax", "wasserstein", 1, 1, 24),
+        ("hinge", "wasserstein", 12, 15, 24),
+    ]
+    stable, collapse = blocks_of(CLEAR, same=counted)
+    assert stable.finding.endswith(
+        "Some runs of a point and seed are one and the same to the last bit, so that nothing can differ: "
+        "hinge and wasserstein in 12 of 24 pairs (in 3 more until half-way) and minimax and wasserstein in "
+        "1 of 24 pairs."
+    )
+    assert "to the last bit" not in collapse.finding
+    assert "to the last bit" not in blocks_of(CLEAR, same=counted[:1])[0].finding
 
 
 def test_the_table_has_a_row_for_every_pair() -> None:
