@@ -142,9 +142,9 @@ def test_a_collapse_is_seen_at_once_and_a_saturation_when_it_has_lasted() -> Non
     stuck = history([GOOD, GOOD, STUCK, STUCK, STUCK, STUCK, GOOD], "stuck")
     seen = {step: healthy([lost, stuck], step) for step in range(250, 700, 50)}
     assert {step for step, (sound, _) in seen.items() if not sound} == set(range(300, 700, 50))
-    assert {step for step, (_, sound) in seen.items() if not sound} == set(range(500, 700, 50))
-    patient = Thresholds(persist=4)
-    assert [healthy([stuck], step, patient) for step in (500, 600)] == [[True], [False]]
+    assert {step for step, (_, sound) in seen.items() if not sound} == set(range(600, 700, 50))
+    hasty = Thresholds(persist=2)
+    assert [healthy([stuck], step, hasty) for step in (400, 500)] == [[True], [False]]
 
 
 @given(st.data(), COURSE, st.integers(1, 4))

@@ -123,7 +123,7 @@ def test_a_run_that_diverged_before_its_first_visit() -> None:
 
 
 def test_a_divergence_found_in_a_record_is_given_with_the_result(plant: Plant) -> None:
-    history = plant.history(losses={"loss_g": {300: math.inf}})
+    history = plant.history(recorded={"loss_g": {300: math.inf}})
     assert label(history, Thresholds(), horizon=1500).divergence == Divergence(300, "loss_g")
 
 

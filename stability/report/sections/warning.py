@@ -175,7 +175,7 @@ def _why_not(warning: EarlyWarning, estimates: pd.DataFrame) -> str:
 
 
 def _auc_note(study: Study, warning: EarlyWarning) -> str:
-    part, lasts = "", plural(study.frames.spec.outcomes.persist, "visit")
+    part, lasts = "", plural(study.frames.spec.outcomes.persist + 1, "visit")
     if warning.n_runs < warning.n_available:
         part = f" Estimated on {warning.n_runs:,} of {warning.n_available:,} runs, at random points."
     return (

@@ -86,7 +86,7 @@ def test_later_steps_are_told_apart_from_the_first_one(make_study: MakeStudy) ->
 
 def test_the_note_says_what_healthy_is(make_study: MakeStudy) -> None:
     note = warning_blocks(Study(make_study()), made())[0].note
-    assert "no saturation that had lasted 3 visits" in note
+    assert "no saturation that had lasted 4 visits" in note
     assert "A run that is not good yet counts as healthy" in note
 
 
