@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import socket
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from stability.gan.data import Dataset
 from stability.gan.describers import Describer
 from stability.gan.processor import processor_name
 from stability.gan.products import LIBRARY
+from stability.records import Machine
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")
 
@@ -66,6 +68,11 @@ def prepare(threads: int, *, tf32: bool = False) -> None:
         torch.set_float32_matmul_precision("high" if tf32 else "highest")
         torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # type: ignore[attr-defined]  # "high" is CPUs', too
+
+
+def this_machine(device: torch.device) -> Machine:
+    """The host, and what does the arithmetic on a device of it."""
+    return Machine(socket.gethostname(), _gpu_name(device) or processor_name())
 
 
 def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
