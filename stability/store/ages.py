@@ -51,4 +51,4 @@ def with_younger_columns(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _is_parameter(field: pa.Field, schema: pa.Schema) -> bool:
-    return CONFIG in schema.names and field.name in Config.model_fields
+    return bool(CONFIG in schema.names and field.name in Config.model_fields)
