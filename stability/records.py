@@ -176,6 +176,15 @@ class RunResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a run was trained, or its training ended."""
+
+    host: str
+    processor: str
+    """The model of what did the arithmetic, a processor or a GPU; empty where the system tells none."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that is known of one run; what the outcome rules read."""
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Which GAN hyperparameters train stably, how sure are we, and what goes wrong elsewhere.",
 )

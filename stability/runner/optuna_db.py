@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ from urllib.parse import quote
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 from sqlalchemy.pool import StaticPool
@@ -34,6 +36,8 @@ from stability.store.files import replace_file
 from stability.store.seals import sha256
 
 STUDY_DB = "study.db"
+OBJECTIVE = "share of stable runs"
+"""What a dashboard calls a trial's value."""
 BEHIND = "not what the finished cohorts say"
 MADE_OF = "made of"
 """The study's attribute that says what its trials were derived from."""
@@ -109,6 +113,9 @@ def _content(store: Store) -> bytes:
     trials = _trials(store, spec)
     with quiet_optuna(), _storage() as storage:
         study = optuna.create_study(storage=storage, study_name=spec.name, direction="maximize")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            study.set_metric_names([OBJECTIVE])
         study.add_trials(trials)
         study.set_user_attr(MADE_OF, _made_of(store))
         with closing(storage.engine.raw_connection()) as connection:

@@ -16,6 +16,7 @@ from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
 from stability.outcomes import label, stop_reason
 from stability.records import Divergence, Evaluation, History, Record, RunResult
+from stability.runner.devices import this_machine
 from stability.runner.views import first_view
 from stability.runner.visit import visit
 from stability.spec import Run, StudySpec, Thresholds
@@ -205,6 +206,7 @@ class CohortTrainer:
             filmstrips={name: track.film() for name, track in tracks.items() if track.pictures},
             weights=weights,
             latent_views={name: view for name, view in views.items() if view is not None},
+            machine=this_machine(self.cohort.placement.device),
         )
 
     def _weights(self) -> dict[str, dict[str, NDArray[Any]]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stability.records import History, RunResult
+from stability.records import History, Machine, RunResult
 from stability.spec import Run
 from stability.store.checkpoints import encode_checkpoint
 from stability.store.files import folder_at_once, write_flushed
@@ -24,6 +24,7 @@ from stability.store.tables import (
     events_table,
     read_events,
     read_histories,
+    read_machine,
     read_results,
     records_table,
     runs_table,
@@ -48,6 +49,8 @@ class CohortData:
     """By run: its last weights by network and parameter, as `generator.body.0.weight`; none unless asked."""
     latent_views: Mapping[str, LatentView] = field(default_factory=dict)
     """By run; none unless weights are kept."""
+    machine: Machine | None = None
+    """Where they were trained; None where an older release did it."""
 
 
 def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> None:
@@ -68,6 +71,7 @@ def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> No
             last_step=histories[run.run].last_step,
             divergence=histories[run.run].divergence,
             seconds=data.seconds[run.run],
+            machine=data.machine,
         )
         for run in runs
     ]
@@ -116,6 +120,7 @@ def read_cohort_folder(path: Path, tables: Mapping[str, pa.Table]) -> CohortData
         histories=tuple(histories),
         seconds=dict(zip(names, runs["seconds"].to_pylist(), strict=True)),
         filmstrips={name: read_filmstrip(picture) for name, picture in pictures.items() if picture.is_file()},
+        machine=read_machine(runs),
     )
 
 

@@ -245,7 +245,7 @@ def check_went_on(before: Standing, output: str) -> None:
 def measured(folder: Path) -> dict[str, object]:
     """All that a finished study holds, byte for byte, but how long its runs took and what is derived."""
     found: dict[str, object] = dict(file_bytes(folder))
-    for name in (".lock", "study.db"):
+    for name in (".lock", "run.log", "study.db"):
         found.pop(name, None)
     for name in [name for name in found if name.endswith(("/runs.parquet", f"/{DIGESTS}"))]:
         path = folder / name

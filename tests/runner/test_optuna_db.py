@@ -38,6 +38,8 @@ def test_a_trial_is_complete_with_its_counts(study_db: Path) -> None:
         study = optuna.load_study(study_name="made", storage=storage)
         trials = study.trials
     assert study.direction.name == "MAXIMIZE"
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        assert study.metric_names == ["share of stable runs"]
     assert [trial.user_attrs["trial"] for trial in trials] == [
         f"p{point}-{loss}" for point in range(2) for loss in ("minimax", "hinge", "wgan-gp")
     ]

@@ -16,6 +16,7 @@ from stability.records import (
     Event,
     EventKind,
     History,
+    Machine,
     Outcome,
     Record,
     RunResult,
@@ -148,6 +149,7 @@ def make_cohort(runs: tuple[str, ...], outcome: Outcome = Outcome.STABLE) -> Coh
         histories=tuple(histories.values()),
         seconds={run: 1.5 for run in runs},
         filmstrips={run: make_strip() for run in runs[1:]},
+        machine=Machine("node-3", "Some CPU"),
     )
 
 
