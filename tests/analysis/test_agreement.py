@@ -61,6 +61,19 @@ def test_full_agreement_is_no_certainty() -> None:
     assert found.kappa_low < 0.8
 
 
+@pytest.mark.parametrize("shares", [(0.8, 0.15, 0.05), (0.3, 0.25, 0.15, 0.1, 0.08, 0.06, 0.06)])
+def test_kappas_interval_covers_where_few_disagree(shares: tuple[float, ...]) -> None:
+    rng, truth, covered = np.random.default_rng(1), 0.9, 0
+    for _ in range(200):
+        first = rng.choice(len(shares), 40, p=shares)
+        second = np.where(rng.random(40) < truth, first, rng.choice(len(shares), 40, p=shares))
+        found = agreement(
+            pd.Series(first).map(dict(enumerate(LABELS))), pd.Series(second).map(dict(enumerate(LABELS)))
+        )
+        covered += found.kappa_low <= truth <= found.kappa_high
+    assert covered >= 0.91 * 200
+
+
 def test_agreement_as_by_chance_is_exactly_none() -> None:
     assert agreement(*pair([[28, 0], [12, 0]])).kappa == 0
 
