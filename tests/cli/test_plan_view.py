@@ -102,3 +102,13 @@ def test_a_stop_for_a_saturation_or_a_collapse_is_told_with_its_false_stops() ->
 def test_the_plan_says_who_will_work(processes: int, threads: int, words: str) -> None:
     found = summary() | {"processes": processes, "threads": threads}
     assert f"  device     cpu, {words}\n" in as_text(found)
+
+
+def test_variants_and_configurations_are_told_with_what_they_set() -> None:
+    lines = as_text(summary("variants={plain: {}, slow: {lr: 1.0e-5, weight_clip: null}}")).splitlines()
+    assert "  crossed    variant: plain, slow" in lines
+    assert "  variants   plain: nothing" in lines
+    assert "  variants   slow: lr 1e-05, weight_clip none" in lines
+    found = summary("space={}", "design={seeds: 2}", "configs=[{loss: hinge}, {}]")
+    assert (found["sampler"], found["points"], found["runs"], found["sampled"]) == ("given", 2, 4, {})
+    assert "  configs    config-1: loss hinge" in as_text(found).splitlines()
