@@ -131,7 +131,7 @@ def _findings(study: Study, factor: str) -> Findings:
         ),
         costs=costs_by(shared, events, factor),
         subboxes=subbox_rates(shared, spec, factor),
-        survival=time_to_event(shared, events, visits, factor),
+        survival=time_to_event(shared, events, visits, factor, baseline=baseline(spec, factor)),
         incidence=incidence(shared, events, visits, factor),
         regions=stability_map(runs, spec, study.map_axes, rng=_rng(0)),
         boxes=safe_boxes(shared, spec, study.main_factor, rng=_rng(1)),

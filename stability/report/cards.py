@@ -156,8 +156,8 @@ def _happenings(row: pd.Series, events: pd.DataFrame, onsets: Sequence[Onset]) -
 
 
 def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
-    spec = study.frames.spec
-    names = [*study.varied, *(name for name in spec.fixed if name in row.index and name not in study.varied)]
+    named = study.frames.spec.named
+    names = [*study.varied, *(name for name in named if name in row.index and name not in study.varied)]
     settings = [(name, number(_plain(row[name]))) for name in names]
     rates = [(name, number(_plain(row[name]))) for name in ("lr_d", "lr_g")]
     return (*settings, *rates, ("seed", f"{row['seed']}"))

@@ -162,6 +162,11 @@ class StudySpec(_Section):
         return {("fixed",): self.fixed, **variants, **configs}
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """The parameters that are given a single value somewhere."""
+        return tuple(dict.fromkeys(name for values in self.settings.values() for name in values))
+
+    @property
     def n_points(self) -> int:
         """How many points the design has; a search's, once it is finished."""
         if self.configs:

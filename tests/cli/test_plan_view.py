@@ -149,3 +149,13 @@ def test_a_search_tells_no_rates() -> None:
 def test_a_horizon_of_which_something_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan_view, "horizon_notes", lambda spec: [f"horizon {spec.training.steps}: known"])
     assert "note: horizon 40: known" in as_text(summary())
+
+
+def test_variants_and_configurations_are_told_with_what_they_set() -> None:
+    lines = as_text(summary("variants={plain: {}, slow: {lr: 1.0e-5, weight_clip: null}}")).splitlines()
+    assert "  crossed    variant: plain, slow" in lines
+    assert "  variants   plain: nothing" in lines
+    assert "  variants   slow: lr 1e-05, weight_clip none" in lines
+    found = summary("space={}", "design={seeds: 2}", "configs=[{loss: hinge}, {}]")
+    assert (found["sampler"], found["points"], found["runs"], found["sampled"]) == ("given", 2, 4, {})
+    assert "  configs    config-1: loss hinge" in as_text(found).splitlines()

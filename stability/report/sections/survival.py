@@ -56,7 +56,7 @@ MEANS_NOTE = (
     f"one that left. So a pair is not put into words where more than {MOST_LEFT:.0%} of the runs "
     "of either level left before the last visit without the event. A filled diamond is a difference whose "
     "interval leaves out zero; an open circle is one whose interval does not. The intervals hold for all "
-    "pairs at once (Bonferroni) and rest on the points, which the levels share in a crossed study."
+    "these pairs at once (Bonferroni) and rest on the points, which the levels share in a crossed study."
 )
 
 ENDS_NOTE = (
