@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
+from stability.analysis import out_of_fold
 from stability.analysis.landmarks import (
     ALL_DIAGNOSTICS,
     BOTH,
@@ -20,6 +21,7 @@ from stability.analysis.warning import (
     MOST_RUNS,
     QUANTITIES,
     TABLES,
+    TOO_FEW_WELL,
     EarlyWarning,
     compute_saved,
     early_warning,
@@ -197,9 +199,18 @@ def test_a_rule_needs_enough_runs_that_end_well() -> None:
     features = {BOTH: np.where(failed, 1.0, 0.0)[:, None]}
     everyone = np.ones(60, dtype=bool)
     few = Landmark(0, pd.DataFrame(), np.arange(60), failed, everyone, np.arange(60) % 5, features)
-    assert stops(few)[1] is False
+    assert stops(few)[1] == TOO_FEW_WELL
     many = Landmark(0, pd.DataFrame(), np.arange(60), ~failed, everyone, np.arange(60) % 5, features)
-    stopped, is_set = stops(many)
-    assert is_set
+    stopped, why = stops(many)
+    assert why == ""
     assert stopped[~failed].all()
     assert not stopped[failed].any()
+
+
+def test_a_fit_that_does_not_converge_is_told_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(out_of_fold, "MOST_ITERATIONS", 1)
+    found = warned(made(points=40))
+    of_fits = found.auc[found.auc["predictor"] == BOTH]
+    assert set(of_fits["reason"]) == {out_of_fold.NO_FIT}
+    assert of_fits["estimate"].isna().all()
+    assert set(found.gain["reason"]) == set(found.rule["reason"]) == {out_of_fold.NO_FIT}
