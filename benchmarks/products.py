@@ -46,7 +46,7 @@ class ProductTask:
 
         def work(action: str, count: int) -> str:
             if action == "capability":
-                return torch.backends.cpu.get_cpu_capability()
+                return str(torch.backends.cpu.get_cpu_capability())
             name, *shape = action.split()
             m, k, n = map(int, shape)
             if action not in made:

@@ -21,7 +21,7 @@ def horizon_facts(frames: StudyFrames, histories_of: HistoriesOf) -> list[dict[s
     runs that ever were had been; null where none was.
     """
     spec, runs = frames.spec, frames.runs[~frames.runs["adaptive"].astype(bool)]
-    architecture = runs.set_index("run")["architecture"].to_dict()
+    architecture: dict[str, str] = dict(zip(runs["run"], runs["architecture"], strict=True))
     found: dict[str, list[int | None]] = {name: [] for name in architecture.values()}
     for history in histories_of(list(architecture)):
         found[architecture[history.run]].append(first_stable(history, spec.outcomes))

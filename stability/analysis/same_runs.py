@@ -68,4 +68,5 @@ def _digest(numbers: Floats) -> bytes | None:
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:
-    return column.to_numpy().astype(np.float64)
+    numbers: Floats = column.to_numpy().astype(np.float64)
+    return numbers

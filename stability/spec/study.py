@@ -157,9 +157,9 @@ class StudySpec(_Section):
     @property
     def settings(self) -> dict[tuple[str, ...], dict[str, Any]]:
         """Every set of parameters that the study file gives single values, by where it stands."""
-        variants = {("variants", name): values for name, values in self.variants.items()}
-        configs = {("configs", name): values for name, values in self.configs.items()}
-        return {("fixed",): self.fixed, **variants, **configs}
+        found: dict[tuple[str, ...], dict[str, Any]] = {("fixed",): self.fixed}
+        found |= {("variants", name): values for name, values in self.variants.items()}
+        return found | {("configs", name): values for name, values in self.configs.items()}
 
     @property
     def named(self) -> tuple[str, ...]:
