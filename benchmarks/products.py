@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -33,7 +34,10 @@ LESSER = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
 }
 """Variables under which an x86 processor computes as one without AVX-512 does."""
-MULTIPLY = {"torch.matmul": torch.matmul, "oneDNN": product_by_onednn}
+MULTIPLY: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "torch.matmul": torch.matmul,
+    "oneDNN": product_by_onednn,
+}
 
 
 @dataclass(frozen=True, slots=True)
