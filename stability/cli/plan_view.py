@@ -66,8 +66,9 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "threads": plan.threads,
         "processes": layout.workers,
     }
-    if not search:
-        summary["can_tell"] = outlook(sizes_of(spec, len({run.point for run in plan.runs})))
+    sizes = sizes_of(spec, len({run.point for run in plan.runs}))
+    if not search and sizes.unit == "point":  # of one setting the page gives no interval
+        summary["can_tell"] = outlook(sizes)
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
