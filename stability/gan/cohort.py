@@ -143,8 +143,8 @@ class Cohort:
             self.placement.device,
             smoothing=self._used("label_smoothing"),
         )
-        self._lr_d = self._numbers([config.lr_d for config in configs])
-        self._lr_g = self._numbers([config.lr_g for config in configs])
+        self._lr_d = self._numbers([config.discriminator.lr for config in configs])
+        self._lr_g = self._numbers([config.generator.lr for config in configs])
         self._penalty_weight = self._numbers([config.penalty_weight for config in configs])
         self._accuracy_bar, self._ema_decay = self._used("accuracy_bar"), self._used("ema_decay")
         clips = [config.weight_clip for config in configs]
@@ -204,16 +204,16 @@ class Cohort:
             classes=self._classes,
             switches=self._switches_of_shown() if self._pair.switches else None,
         )
-        configs, kind = [run.config for run in self._members], self.config.optimizer
+        configs = [run.config for run in self._members]
         self._optimizer_g: StackedOptimizer = stacked_optimizer(
-            kind,
+            self.config.generator.optimizer,
             self.generator.parameters,
-            [OptimizerSettings(c.lr_g, c.beta1, c.beta2, c.momentum) for c in configs],
+            [OptimizerSettings.of(config.generator) for config in configs],
         )
         self._optimizer_d: StackedOptimizer = stacked_optimizer(
-            kind,
+            self.config.discriminator.optimizer,
             self.discriminator.parameters,
-            [OptimizerSettings(c.lr_d, c.beta1, c.beta2, c.momentum) for c in configs],
+            [OptimizerSettings.of(config.discriminator) for config in configs],
         )
 
     # --- training -----------------------------------------------------------------------------------

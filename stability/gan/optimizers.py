@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from stability.gan.lanes import LANE
+from stability.spec.config import NetworkSettings
 
 EPS = 1e-8
 RMSPROP_ALPHA = 0.99
@@ -33,6 +34,11 @@ class OptimizerSettings:
     beta1: float = 0.0
     beta2: float = 0.0
     momentum: float = 0.0
+
+    @staticmethod
+    def of(network: NetworkSettings) -> OptimizerSettings:
+        """What one of a run's networks is trained with."""
+        return OptimizerSettings(network.lr, network.beta1, network.beta2, network.momentum)
 
 
 @runtime_checkable

@@ -64,6 +64,17 @@ Architecture = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What one of the two networks trains with, where each may have its own."""
+
+    lr: float
+    optimizer: Optimizer
+    beta1: float
+    beta2: float
+    momentum: float
+
+
 class Config(BaseModel):
     """The full configuration of one run; `lr` is the geometric mean of the two learning rates."""
 
@@ -76,6 +87,10 @@ class Config(BaseModel):
     lr: Positive = 2e-4
     lr_ratio: Quotient = 1.0
     """lr_d / lr_g."""
+    lr_g: Positive | None = None
+    """The generator's learning rate; null: lr / sqrt(lr_ratio)."""
+    lr_d: Positive | None = None
+    """The discriminator's; null: lr sqrt(lr_ratio). A study names lr and lr_ratio, or these two."""
     beta1: Momentum = 0.5
     beta2: Momentum = 0.999
     batchnorm: BatchNorm = "generator"
@@ -121,14 +136,24 @@ class Config(BaseModel):
     """Train on this many of the training images: the same ones in every run."""
 
     @property
-    def lr_d(self) -> float:
-        """The discriminator's learning rate, lr sqrt(lr_ratio)."""
-        return float(self.lr * self.lr_ratio**0.5)
+    def rates(self) -> dict[str, float]:
+        """Both learning rates, their geometric mean and their ratio, whichever pair was named."""
+        lr_g, lr_d = self.generator.lr, self.discriminator.lr
+        named = self.lr_g is not None or self.lr_d is not None
+        mean, ratio = (lr_g**0.5 * lr_d**0.5, lr_d / lr_g) if named else (self.lr, self.lr_ratio)
+        return {"lr": mean, "lr_ratio": ratio, "lr_g": lr_g, "lr_d": lr_d}
 
     @property
-    def lr_g(self) -> float:
-        """The generator's learning rate, lr / sqrt(lr_ratio)."""
-        return float(self.lr / self.lr_ratio**0.5)
+    def generator(self) -> NetworkSettings:
+        """How the generator is trained."""
+        lr = self.lr / self.lr_ratio**0.5 if self.lr_g is None else self.lr_g
+        return NetworkSettings(lr, self.optimizer, self.beta1, self.beta2, self.momentum)
+
+    @property
+    def discriminator(self) -> NetworkSettings:
+        """How the discriminator is trained."""
+        lr = self.lr * self.lr_ratio**0.5 if self.lr_d is None else self.lr_d
+        return NetworkSettings(lr, self.optimizer, self.beta1, self.beta2, self.momentum)
 
 
 PARAMETERS: tuple[str, ...] = tuple(name for name in Config.model_fields if name != "recipe")

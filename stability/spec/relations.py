@@ -27,6 +27,7 @@ def relations(spec: StudySpec, *, has_points: bool) -> list[Problem]:
     """The problems of a study whose sections have none; `has_points` where its file says how many."""
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
+    problems += _rate_problems(spec)
     problems += _cross_problems(spec)
     problems += _architecture_problems(spec)
     problems += _own_name_problems(spec)
@@ -62,6 +63,15 @@ def _plan_problems(spec: StudySpec) -> list[Problem]:
         words = f"a run named by its levels would have {length} characters, more than {MAX_NAME}"
         problems.append(Problem(("design", "cross"), f"{words}; cross fewer factors"))
     return problems
+
+
+def _rate_problems(spec: StudySpec) -> list[Problem]:
+    """Learning rates named in both of the two ways."""
+    given = {name: ("fixed", name) for name, value in spec.fixed.items() if value is not None}
+    given |= {name: ("space", name) for name in spec.space}
+    common = " and ".join(name for name in ("lr", "lr_ratio") if name in given)
+    words = f"cannot stand beside {common}; name lr and lr_ratio, or lr_g and lr_d"
+    return [Problem(given[name], words) for name in ("lr_g", "lr_d") if common and name in given]
 
 
 def _cross_problems(spec: StudySpec) -> list[Problem]:

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from stability.errors import StabilityError
+from stability.spec.config import Config
 from stability.spec.loader import dump_study, parse_study
 from stability.store.aside import move_aside
 from stability.store.changes import COHORTS, apply_pending, commit_changes, read_current
@@ -26,6 +27,7 @@ from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, o
 from stability.store.tables import (
     EVALUATIONS,
     EVENTS,
+    RATES,
     RECORDS,
     RUNS,
     encode_table,
@@ -36,25 +38,34 @@ from stability.store.tables import (
     runs_table,
 )
 
-NEW_PARAMETERS = (
-    "optimizer",
-    "momentum",
-    "spectral_norm",
-    "n_gen",
-    "accuracy_bar",
-    "packing",
-    "latent",
-    "activation",
-    "instance_noise",
-    "label_smoothing",
-    "ema_decay",
-    "input_range",
-    "train_size",
+PARAMETERS_1 = (
+    "architecture",
+    "loss",
+    "recipe",
+    "lr",
+    "lr_ratio",
+    "beta1",
+    "beta2",
+    "batchnorm",
+    "penalty",
+    "penalty_weight",
+    "weight_clip",
+    "n_dis",
+    "batch_size",
+    "latent_dim",
+    "width",
+    "dropout",
 )
-"""Columns of runs that format 1 did not have."""
+"""The parameters of format 1."""
 NEW_METRICS = ("high_quality", "class_agreement", "diversity_within")
 """Columns of evaluations that format 1 did not have."""
-RUNS_1 = pa.schema([field for field in RUNS if field.name not in NEW_PARAMETERS])
+RUNS_1 = pa.schema(
+    [
+        field
+        for field in RUNS
+        if field.name not in Config.model_fields or field.name in (*PARAMETERS_1, *RATES)
+    ]
+)
 EVALUATIONS_1 = pa.schema([field for field in EVALUATIONS if field.name not in NEW_METRICS])
 
 

@@ -31,8 +31,8 @@ class PlainLoop:
         load(self.d, initial_weights(self.d, generator=stream(run.seed, "init-discriminator")))
         self.average = {name: p.detach().clone() for name, p in self.g.named_parameters()}
         self.has_switches = pair.switches
-        self.opt_g = optimizer(config.optimizer, self.g, config.lr_g, config)
-        self.opt_d = optimizer(config.optimizer, self.d, config.lr_d, config)
+        self.opt_g = optimizer(config.optimizer, self.g, config.generator.lr, config)
+        self.opt_d = optimizer(config.optimizer, self.d, config.discriminator.lr, config)
         self.streams = Streams(run.seed)
         self.images = images.double() / 127.5 - 1 if images.dtype == torch.uint8 else images.double()
         self.subset = training_subset(len(images), config.train_size) if config.train_size else None

@@ -124,6 +124,7 @@ EXTRAS: dict[str, dict[str, object]] = {
     "gelu": {"activation": "gelu"},
     "elu": {"activation": "elu"},
     "relu": {"activation": "relu"},
+    "own-rates": {"lr_g": 2e-4, "lr_d": 3e-3},
     "rmsprop": {"optimizer": "rmsprop"},
     "rmsprop-momentum": {"optimizer": "rmsprop", "momentum": 0.5},
     "sgd": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.3},

@@ -40,8 +40,17 @@ def test_recipes_set_parameters_but_no_optimiser() -> None:
 
 def test_the_two_learning_rates_have_the_given_ratio_and_mean() -> None:
     config = make_config({"lr": 3e-4, "lr_ratio": 7.0})
-    assert config.lr_d / config.lr_g == pytest.approx(7)
-    assert (config.lr_d * config.lr_g) ** 0.5 == pytest.approx(3e-4)
+    assert config.discriminator.lr / config.generator.lr == pytest.approx(7)
+    assert (config.discriminator.lr * config.generator.lr) ** 0.5 == pytest.approx(3e-4)
+
+
+def test_each_network_may_have_its_own_learning_rate() -> None:
+    config = make_config({"lr_g": 1e-4, "lr_d": 4e-4})
+    assert (config.generator.lr, config.discriminator.lr) == (1e-4, 4e-4)
+    assert config.rates == {"lr": pytest.approx(2e-4), "lr_ratio": 4.0, "lr_g": 1e-4, "lr_d": 4e-4}
+    alone = make_config({"lr_d": 4e-4})
+    assert (alone.generator.lr, alone.discriminator.lr) == (2e-4, 4e-4)
+    assert make_config({"lr": 3e-4, "lr_ratio": 7.0}).rates["lr"] == 3e-4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""What other programs call our parameters, so that an unknown word can be answered with the one it means."""
+
+from __future__ import annotations
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "lr": ("learning rate", "step size"),
+    "lr_g": (
+        "g lr",
+        "lr gen",
+        "gen lr",
+        "lr generator",
+        "generator lr",
+        "learning rate g",
+        "g learning rate",
+    ),
+    "lr_d": (
+        "d lr",
+        "lr dis",
+        "lr disc",
+        "dis lr",
+        "disc lr",
+        "lr critic",
+        "critic lr",
+        "lr discriminator",
+        "discriminator lr",
+        "learning rate d",
+        "d learning rate",
+    ),
+    "lr_ratio": ("ttur", "lr d over g"),
+    "beta1": ("b1", "adam beta1", "betas", "adam betas"),
+    "beta2": ("b2", "adam beta2"),
+    "batch_size": ("bs", "batch", "minibatch size", "mini batch size"),
+    "latent_dim": ("z dim", "nz", "noise dim", "dim z", "latent size", "z size"),
+    "n_dis": ("n critic", "critic iters", "d steps", "n d steps", "k"),
+    "n_gen": ("g steps", "n g steps"),
+    "weight_clip": ("clip", "clip value", "weight clipping", "clamp"),
+    "penalty_weight": ("lambda", "lambda gp", "gp weight", "lambda r1", "r1 gamma", "gp lambda", "gamma"),
+    "ema_decay": ("ema", "ema beta", "g ema"),
+    "spectral_norm": ("sn", "spectral normalization", "spectral normalisation"),
+    "architecture": ("model", "arch", "network", "networks"),
+    "label_smoothing": ("smoothing", "one sided label smoothing", "soft labels"),
+    "instance_noise": ("noise", "noise std", "input noise"),
+    "packing": ("pack", "pac"),
+    "width": ("ngf", "ndf", "hidden dim", "hidden size", "channels"),
+    "optimizer": ("optimiser", "optim"),
+    "batchnorm": ("norm", "normalization", "batch norm", "bn"),
+}
+"""By our name; written with spaces, for which anything or nothing may stand."""
+
+
+def ours(word: str) -> str | None:
+    """Our name for a parameter that is called `word` elsewhere, as in `g_lr`, `lrG` or `G-LR`; else None."""
+    return _BY_LETTERS.get(_letters(word))
+
+
+def _letters(word: str) -> str:
+    return "".join(letter for letter in word.lower() if letter.isalnum())
+
+
+_BY_LETTERS = {
+    _letters(word): name for name, words in SYNONYMS.items() for word in (*words, name.replace("_", " "))
+}
