@@ -22,7 +22,7 @@ from stability.gan.diagnostics import Trace
 from stability.gan.draws import Draws
 from stability.gan.inputs import with_labels
 from stability.gan.losses import LOSSES, MemberLosses
-from stability.gan.networks import ImageShape, find_pair, initial_weights
+from stability.gan.networks import ImageShape, find_pair, initial_weights, mask_shapes
 from stability.gan.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
 from stability.gan.penalties import PENALTIES, penalty
 from stability.gan.placement import Placement
@@ -39,29 +39,31 @@ CHECKED = ("penalty", "loss_d", "loss_g")
 
 EQUAL = (
     "architecture",
-    "width",
     "latent_dim",
     "latent",
     "batch_size",
     "packing",
-    "batchnorm",
-    "activation",
     "spectral_norm",
     "input_range",
-    "optimizer",
     "n_dis",
     "n_gen",
     "penalty",
 )
-"""The parameters that are equal within a cohort ..."""
-PRESENT = ("dropout", "instance_noise", "label_smoothing", "ema_decay", "accuracy_bar")
+"""The parameters that are equal within a cohort, ..."""
+EQUAL_OF_NETWORKS = ("width", "norm", "activation", "optimizer")
+"""... those of either network that are, ..."""
+PRESENT = ("instance_noise", "label_smoothing", "ema_decay", "accuracy_bar")
+PRESENT_OF_NETWORKS = ("dropout", "weight_decay")
 """... and those that all of its members use or none does; all others may differ per member."""
 
 
 def structure_key(config: Config) -> tuple[Hashable, ...]:
     """What must be equal for runs to train in one cohort; everything else may differ per member."""
+    networks = config.networks
     equal = [getattr(config, name) for name in EQUAL]
+    equal += [getattr(network, name) for network in networks for name in EQUAL_OF_NETWORKS]
     present = [bool(getattr(config, name)) for name in PRESENT]
+    present += [bool(getattr(network, name)) for network in networks for name in PRESENT_OF_NETWORKS]
     return (*equal, *present, LOSSES[config.loss].paired)
 
 
@@ -197,6 +199,7 @@ class Cohort:
             classes=self._classes,
             noise_std=self._used("instance_noise"),
         )
+        self._masks = mask_shapes(self.generator.template)
         self._sampler = Sampler(
             self.generator if self.average is None else self.average,
             self._members,
@@ -339,8 +342,9 @@ class Cohort:
         return switches
 
     def _generate(self) -> Float[Tensor, "members n c h w"]:
-        z = with_labels(self._draws.z(self._batch.images.shape[1]), self._batch.labels, self._classes)
-        return self.generator(z, self._batch.switches)
+        rows = self._batch.images.shape[1]
+        z = with_labels(self._draws.z(rows), self._batch.labels, self._classes)
+        return self.generator(z, {**self._batch.switches, **self._draws.generator_masks(self._masks, rows)})
 
     def _penalties(self, real: Tensor, fake: Tensor) -> Float[Tensor, " members"] | None:
         terms = PENALTIES[self.config.penalty]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.gan.draws import Draws
 from stability.gan.inputs import in_range, label_planes, packed
-from stability.gan.networks import MaskDropout, has_batchnorm
+from stability.gan.networks import has_batchnorm, mask_shapes
 from stability.gan.stacked import StackedNetwork
 from stability.spec.config import Config
 
@@ -48,11 +48,7 @@ class Critic:
         self.network = network
         self._config, self._draws, self._classes, self._noise_std = config, draws, classes, noise_std
         self._split_batches = has_batchnorm(network.template)
-        self._masks = {
-            f"{path}.mask": part.shape
-            for path, part in network.template.named_modules()
-            if isinstance(part, MaskDropout)
-        }
+        self._masks = mask_shapes(network.template)
 
     def clean_inputs(self, images: Images) -> Inputs:
         """What the discriminators see of images in -1..1: in their range, in packs."""

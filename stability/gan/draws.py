@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.gan.data import training_subset
 from stability.gan.placement import Placement
-from stability.gan.streams import Streams
+from stability.gan.streams import Purpose, Streams
 from stability.spec.config import Run
 
 
@@ -59,10 +59,19 @@ class Draws:
         return self._place([own.noise(shape) for own in self._streams])
 
     def masks(self, shapes: Mapping[str, tuple[int, ...]], rows: int) -> dict[str, Tensor]:
-        """The next dropout masks, `[members, rows, *shape]` by name."""
-        pairs = list(zip(self._streams, self._configs, strict=True))
+        """The discriminators' next dropout masks, `[members, rows, *shape]` by name."""
+        return self._masks(shapes, rows, "dropout", [config.dropout for config in self._configs])
+
+    def generator_masks(self, shapes: Mapping[str, tuple[int, ...]], rows: int) -> dict[str, Tensor]:
+        """The same for the generators."""
+        return self._masks(shapes, rows, "dropout-generator", [config.dropout_g for config in self._configs])
+
+    def _masks(
+        self, shapes: Mapping[str, tuple[int, ...]], rows: int, purpose: Purpose, shares: Sequence[float]
+    ) -> dict[str, Tensor]:
+        pairs = list(zip(self._streams, shares, strict=True))
         return {
-            name: self._place([own.mask((rows, *shape), config.dropout) for own, config in pairs])
+            name: self._place([own.mask((rows, *shape), share, purpose) for own, share in pairs])
             for name, shape in shapes.items()
         }
 
@@ -72,9 +81,9 @@ class Draws:
         return {purpose: torch.stack([own[purpose] for own in states]) for purpose in Streams.LIVE}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state()`."""
+        """Go on from `state()`; a purpose that it does not know of has never been drawn for."""
         for k, own in enumerate(self._streams):
-            own.load_state({purpose: state[purpose][k] for purpose in Streams.LIVE})
+            own.load_state({purpose: state[purpose][k] for purpose in Streams.LIVE if purpose in state})
 
     def _place(self, drawn: Sequence[Tensor]) -> Tensor:
         return self._sent(torch.stack(list(drawn)).to(self._placement.dtype))

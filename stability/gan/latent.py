@@ -20,7 +20,7 @@ from torch.func import functional_call
 from stability.errors import StabilityError
 from stability.gan.data import to_unit
 from stability.gan.inputs import in_range, packed, with_labels
-from stability.gan.networks import ImageShape, Pair, Switches, find_pair
+from stability.gan.networks import ImageShape, Pair, Switches, find_pair, mask_shapes
 from stability.gan.streams import LATENTS, picture_noise
 from stability.spec.config import Config, Latent
 
@@ -154,12 +154,13 @@ def _drawer(
     switches = _switches(pair, config, image, weights, real) if pair.switches else None
     with torch.device("meta"):
         generator = pair.generator(config, image)
+    no_dropout = {name: torch.ones(()) for name in mask_shapes(generator)}
 
     def draw(z: Tensor, rows: Tensor) -> Tensor:
         labels = rows[None] % image.classes if image.classes else None
         fed = with_labels(z[None], labels, image.classes)[0]
         places = {} if switches is None else switches(rows)
-        images: Tensor = functional_call(generator, own | places, (fed,))
+        images: Tensor = functional_call(generator, own | no_dropout | places, (fed,))
         return images
 
     return draw

@@ -1,4 +1,4 @@
-"""Optimisers over stacked leaves, every member by its own settings: Adam, RMSprop, SGD.
+"""Optimisers over stacked leaves, every member by its own settings: Adam and two of its kin, RMSprop, SGD.
 
 Adam (Kingma & Ba 2015, algorithm 1) has two implementations, tested equal: torch's fused kernel where it is
 fast (the CPU), a few lines over the whole stack where a kernel per member would be launch-bound (GPUs).
@@ -28,17 +28,20 @@ RMSPROP_ALPHA = 0.99
 
 @dataclass(frozen=True, slots=True)
 class OptimizerSettings:
-    """One member's learning rate, betas (Adam's alone) and momentum (the others')."""
+    """One member's learning rate, betas (the Adams' alone), momentum (the others') and weight decay."""
 
     lr: float
     beta1: float = 0.0
     beta2: float = 0.0
     momentum: float = 0.0
+    weight_decay: float = 0.0
 
     @staticmethod
     def of(network: NetworkSettings) -> OptimizerSettings:
         """What one of a run's networks is trained with."""
-        return OptimizerSettings(network.lr, network.beta1, network.beta2, network.momentum)
+        return OptimizerSettings(
+            network.lr, network.beta1, network.beta2, network.momentum, network.weight_decay
+        )
 
 
 @runtime_checkable
@@ -77,6 +80,11 @@ class _Stateful:
         self._live["steps"] = made
         return made
 
+    def _decay(self, settings: Sequence[OptimizerSettings]) -> Tensor | None:
+        """Each member's weight decay, None where none has any."""
+        decays = [own.weight_decay for own in settings]
+        return self._per_member(decays) if any(decays) else None
+
     def _per_member(self, values: Sequence[float]) -> Tensor:
         """One number per member, rounded once to the leaves' precision."""
         return torch.tensor(values, dtype=self._leaves[0].dtype, device=self._leaves[0].device)
@@ -109,6 +117,9 @@ class _Rows:
 class MemberwiseAdam(_Stateful):
     """torch's fused Adam, called once per member on row views of the leaves."""
 
+    decoupled = False
+    """Whether the weights decay by themselves, as in AdamW, and not through the gradient."""
+
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
         super().__init__(leaves)
         first, second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
@@ -138,19 +149,29 @@ class MemberwiseAdam(_Stateful):
                 beta1=own.beta1,
                 beta2=own.beta2,
                 lr=own.lr,
-                weight_decay=0.0,
+                weight_decay=own.weight_decay,
                 eps=EPS,
                 maximize=False,
+                decoupled_weight_decay=self.decoupled,
             )
         self._steps.add_(1)
+
+
+class MemberwiseAdamW(MemberwiseAdam):
+    """Adam whose weights shrink by lr x weight_decay a step (Loshchilov & Hutter 2019, algorithm 2)."""
+
+    decoupled = True
 
 
 class WholeStackAdam(_Stateful):
     """Adam as elementwise code over the stacked leaves, every factor a `[K, 1, ...]` tensor."""
 
+    decoupled = False
+
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
         super().__init__(leaves)
         self._first, self._second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
+        self._weight_decay = self._decay(settings)
         self._lr = self._per_member([own.lr for own in settings])
         betas = [[own.beta1 for own in settings], [own.beta2 for own in settings]]
         self._beta1, self._beta2 = (self._per_member(row) for row in betas)
@@ -164,17 +185,46 @@ class WholeStackAdam(_Stateful):
         self._steps.add_(1)
         correction1, correction2 = self._bias_corrections()
         rates, roots = self._lr / correction1, correction2.sqrt()
-        for i, (leaf, gradient) in enumerate(zip(self._leaves, gradients, strict=True)):
+        for i, (leaf, gradient) in enumerate(zip(self._leaves, self._decayed(gradients), strict=True)):
             first, second = self._first[i], self._second[i]
             first.mul_(_beside(self._beta1, leaf)).add_(_beside(self._rest1, leaf) * gradient)
             second.mul_(_beside(self._beta2, leaf)).add_(_beside(self._rest2, leaf) * gradient.square())
             denominator = second.sqrt() / _beside(roots, leaf) + EPS
-            leaf.sub_(_beside(rates, leaf) * first / denominator)
+            self._move(i, leaf, _beside(rates, leaf) * first / denominator)
+
+    def _decayed(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """Shrink the weights or, where the decay is not decoupled, add it to the gradients."""
+        if self._weight_decay is None or not self.decoupled:
+            return _with_decay(gradients, self._leaves, self._weight_decay)
+        for leaf in self._leaves:
+            leaf.mul_(_beside(1 - self._lr * self._weight_decay, leaf))
+        return gradients
+
+    def _move(self, i: int, leaf: Tensor, update: Tensor) -> None:
+        leaf.sub_(update)
 
     def _bias_corrections(self) -> Float[Tensor, "two members"]:
         """1 - beta^t for both betas, as -expm1(t log beta), which is exact where beta^t is next to 1."""
         counts = self._steps.to(self._log_betas.dtype)
         return -torch.expm1(self._log_betas * counts[:, None])[..., 0]
+
+
+class WholeStackAdamW(WholeStackAdam):
+    """AdamW, the same way."""
+
+    decoupled = True
+
+
+class OptimisticAdam(WholeStackAdam):
+    """Adam that takes twice its update and the last one back (Daskalakis 2018, algorithm 1)."""
+
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
+        super().__init__(leaves, settings)
+        self._last = self._zeros("last")
+
+    def _move(self, i: int, leaf: Tensor, update: Tensor) -> None:
+        leaf.sub_(2 * update - self._last[i])
+        self._last[i].copy_(update)
 
 
 class StackedRMSprop(_Stateful):
@@ -185,9 +235,11 @@ class StackedRMSprop(_Stateful):
         self._second, self._velocity = self._zeros("second"), self._zeros("velocity")
         self._lr = self._per_member([own.lr for own in settings])
         self._momentum = self._per_member([own.momentum for own in settings])
+        self._weight_decay = self._decay(settings)
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; gradients are `[K, ...]`, as the leaves."""
+        gradients = _with_decay(gradients, self._leaves, self._weight_decay)
         for i, (leaf, gradient) in enumerate(zip(self._leaves, gradients, strict=True)):
             second, velocity = self._second[i], self._velocity[i]
             second.mul_(RMSPROP_ALPHA).add_((1 - RMSPROP_ALPHA) * gradient.square())
@@ -203,9 +255,11 @@ class StackedSGD(_Stateful):
         self._velocity = self._zeros("velocity")
         self._lr = self._per_member([own.lr for own in settings])
         self._momentum = self._per_member([own.momentum for own in settings])
+        self._weight_decay = self._decay(settings)
 
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; gradients are `[K, ...]`, as the leaves."""
+        gradients = _with_decay(gradients, self._leaves, self._weight_decay)
         for leaf, velocity, gradient in zip(self._leaves, self._velocity, gradients, strict=True):
             velocity.mul_(_beside(self._momentum, leaf)).add_(gradient)
             leaf.sub_(_beside(self._lr, leaf) * velocity)
@@ -217,8 +271,16 @@ def stacked_adam(leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]
     return MemberwiseAdam(leaves, settings) if on_cpu else WholeStackAdam(leaves, settings)
 
 
+def stacked_adamw(leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> StackedOptimizer:
+    """The same for AdamW."""
+    on_cpu = leaves[0].device.type == "cpu"
+    return MemberwiseAdamW(leaves, settings) if on_cpu else WholeStackAdamW(leaves, settings)
+
+
 OPTIMIZERS: dict[str, Callable[[Sequence[Tensor], Sequence[OptimizerSettings]], StackedOptimizer]] = {
     "adam": stacked_adam,
+    "adamw": stacked_adamw,
+    "optimistic-adam": OptimisticAdam,
     "rmsprop": StackedRMSprop,
     "sgd": StackedSGD,
 }
@@ -229,6 +291,15 @@ def stacked_optimizer(
 ) -> StackedOptimizer:
     """One optimiser for all members' leaves; `kind` is a key of `OPTIMIZERS`."""
     return OPTIMIZERS[kind](leaves, settings)
+
+
+def _with_decay(
+    gradients: Sequence[Tensor], leaves: Sequence[Tensor], decay: Tensor | None
+) -> Sequence[Tensor]:
+    """The gradients of the loss with decay x |weights|^2 / 2 beside it."""
+    if decay is None:
+        return gradients
+    return [g + _beside(decay, leaf) * leaf for g, leaf in zip(gradients, leaves, strict=True)]
 
 
 def _at(k: int, stacks: Sequence[Tensor]) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,6 +22,7 @@ Purpose = Literal[
     "evaluation",
     "instance-noise",
     "spectral-norm",
+    "dropout-generator",
 ]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """A purpose's place is part of its seed: new ones go to the end."""
@@ -54,7 +55,7 @@ def stream(seed: int, purpose: Purpose) -> torch.Generator:
 class Streams:
     """The random streams that one run draws from while it trains."""
 
-    LIVE: tuple[Purpose, ...] = ("data", "z", "penalty", "dropout", "instance-noise")
+    LIVE: tuple[Purpose, ...] = ("data", "z", "penalty", "dropout", "instance-noise", "dropout-generator")
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -76,19 +77,21 @@ class Streams:
         """The next standard normal instance noise."""
         return torch.randn(*shape, generator=self._generators["instance-noise"])
 
-    def mask(self, shape: tuple[int, ...], dropout: float) -> Float[Tensor, "*shape"]:
+    def mask(
+        self, shape: tuple[int, ...], dropout: float, purpose: Purpose = "dropout"
+    ) -> Float[Tensor, "*shape"]:
         """The next dropout mask: 0 with probability `dropout`, else 1 / (1 - dropout)."""
-        kept = torch.rand(shape, generator=self._generators["dropout"]) >= dropout
+        kept = torch.rand(shape, generator=self._generators[purpose]) >= dropout
         return kept / (1 - dropout)
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> dict[Purpose, Tensor]:
         """Where each stream stands, as byte tensors."""
         return {purpose: generator.get_state() for purpose, generator in self._generators.items()}
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
+    def load_state(self, state: Mapping[Purpose, Tensor]) -> None:
         """Go on from `state()`."""
-        for purpose, generator in self._generators.items():
-            generator.set_state(state[purpose].clone())
+        for purpose, place in state.items():
+            self._generators[purpose].set_state(place.clone())
 
 
 def picture_noise(batch: int, latent_dim: int, latent: Latent = "normal") -> Float[Tensor, "batch latent"]:

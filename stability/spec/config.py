@@ -24,6 +24,8 @@ IMAGE_ARCHITECTURES = ("dcgan", "conditional", "unpool", "fully-connected")
 """These cannot be trained on points ..."""
 POINT_ARCHITECTURES = ("maxout", "dirac")
 """... and these only on points; mlp takes both."""
+DENSE_ARCHITECTURES = ("mlp", "fully-connected", "maxout")
+"""Their layers hold features, not maps."""
 OWN_ARCHITECTURE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 """A pair of networks of the user's own, `package.module:pair`; naming one imports code."""
 MAX_OWN_NAME = 120
@@ -31,7 +33,10 @@ MAX_OWN_NAME = 120
 Loss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
 Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
 BatchNorm = Literal["none", "generator", "discriminator", "both"]
-Optimizer = Literal["adam", "rmsprop", "sgd"]
+Norm = Literal["none", "batch", "layer", "instance"]
+Optimizer = Literal["adam", "adamw", "optimistic-adam", "rmsprop", "sgd"]
+ADAMS: tuple[Optimizer, ...] = ("adam", "adamw", "optimistic-adam")
+"""The optimisers that read betas; the others read a momentum."""
 Latent = Literal["normal", "uniform"]
 Activation = Literal["leaky-relu", "relu", "elu", "gelu", "tanh"]
 InputRange = Literal["symmetric", "unit", "bytes"]
@@ -42,6 +47,7 @@ Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
 Quotient = Annotated[float, Field(ge=1e-30, le=MAX_NUMBER, allow_inf_nan=False)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=8, le=4096)]
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=100)]
 
@@ -64,15 +70,25 @@ Architecture = Annotated[
 ]
 
 
+COMMON = ("optimizer", "beta1", "beta2", "momentum", "weight_decay", "width")
+"""Of these `name_g` and `name_d` are each network's own, null for the common one."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """What one of the two networks trains with, where each may have its own."""
+    """What one of the two networks is built and trained with: its own, or what is common to both."""
 
     lr: float
+    norm: Norm
+    activation: Activation | None
+    """None for the architecture's own."""
+    dropout: float
     optimizer: Optimizer
     beta1: float
     beta2: float
     momentum: float
+    weight_decay: float
+    width: int
 
 
 class Config(BaseModel):
@@ -94,9 +110,25 @@ class Config(BaseModel):
     beta1: Momentum = 0.5
     beta2: Momentum = 0.999
     batchnorm: BatchNorm = "generator"
+    norm_g: Norm | None = None
+    """How the generator's hidden layers are normalised; null: as `batchnorm` says."""
+    norm_d: Norm | None = None
     optimizer: Optimizer = "adam"
-    """`beta1` and `beta2` are Adam's alone, `momentum` is the others'; RMSprop's decay is torch's .99."""
+    """`beta1` and `beta2` are the Adams', `momentum` is the others'; RMSprop's decay is torch's .99."""
     momentum: Momentum = 0.0
+    weight_decay: NotNegative = 0.0
+    """adamw: weights shrink by lr times this a step; the others: this times the weights is added to the
+    gradient, as torch does."""
+    optimizer_g: Optimizer | None = None
+    optimizer_d: Optimizer | None = None
+    beta1_g: Momentum | None = None
+    beta1_d: Momentum | None = None
+    beta2_g: Momentum | None = None
+    beta2_d: Momentum | None = None
+    momentum_g: Momentum | None = None
+    momentum_d: Momentum | None = None
+    weight_decay_g: NotNegative | None = None
+    weight_decay_d: NotNegative | None = None
     penalty: Penalty = "none"
     penalty_weight: NotNegative = 10.0
     weight_clip: Positive | None = None
@@ -116,13 +148,19 @@ class Config(BaseModel):
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100
     latent: Latent = "normal"
     """z is standard normal, or uniform on [-1, 1)."""
-    width: Annotated[int, Field(ge=8, le=4096)] = 64
+    width: Width = 64
     """mlp: hidden layers of 1, 2, 4, 8 times it in the generator, of 8, 4, 2 times in the discriminator;
     dcgan, conditional, unpool: maps at the finest grid, twice as many at each coarser one."""
+    width_g: Width | None = None
+    width_d: Width | None = None
     activation: Activation = "leaky-relu"
     """Of the discriminator's hidden layers (maxout and dirac have their own)."""
+    activation_g: Activation | None = None
+    """Of the generator's; null: the architecture's own."""
     dropout: Momentum = 0.0
     """Dropout in the discriminator's hidden layers."""
+    dropout_g: Momentum = 0.0
+    """Dropout in the generator's hidden layers while it trains; what is evaluated has none."""
     instance_noise: NotNegative = 0.0
     """Standard deviation of the normal noise on all that the discriminator is trained with."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -145,15 +183,26 @@ class Config(BaseModel):
 
     @property
     def generator(self) -> NetworkSettings:
-        """How the generator is trained."""
+        """How the generator is built and trained."""
         lr = self.lr / self.lr_ratio**0.5 if self.lr_g is None else self.lr_g
-        return NetworkSettings(lr, self.optimizer, self.beta1, self.beta2, self.momentum)
+        norm = self.norm_g or ("batch" if self.batchnorm in ("generator", "both") else "none")
+        return NetworkSettings(lr, norm, self.activation_g, self.dropout_g, **self._own("g"))
 
     @property
     def discriminator(self) -> NetworkSettings:
-        """How the discriminator is trained."""
+        """How the discriminator is built and trained."""
         lr = self.lr * self.lr_ratio**0.5 if self.lr_d is None else self.lr_d
-        return NetworkSettings(lr, self.optimizer, self.beta1, self.beta2, self.momentum)
+        norm = self.norm_d or ("batch" if self.batchnorm in ("discriminator", "both") else "none")
+        return NetworkSettings(lr, norm, self.activation, self.dropout, **self._own("d"))
+
+    @property
+    def networks(self) -> tuple[NetworkSettings, NetworkSettings]:
+        """Generator and discriminator."""
+        return self.generator, self.discriminator
+
+    def _own(self, network: Literal["g", "d"]) -> dict[str, Any]:
+        own = {name: getattr(self, f"{name}_{network}") for name in COMMON}
+        return {name: getattr(self, name) if value is None else value for name, value in own.items()}
 
 
 PARAMETERS: tuple[str, ...] = tuple(name for name in Config.model_fields if name != "recipe")

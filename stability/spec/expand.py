@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stability.spec.config import RECIPES, Config
+from stability.spec.config import ADAMS, RECIPES, Config
 
 
 def make_config(values: Mapping[str, Any]) -> Config:
@@ -35,7 +35,7 @@ LABELLED_LOSSES = ("minimax", "non-saturating", "least-squares")
 DOUBTS: dict[str, Callable[[Config], bool]] = {
     "gradient penalty with batchnorm in the discriminator: "
     "the penalty is on each image's own gradient, batchnorm mixes the images of a batch": lambda config: (
-        _is_penalised(config) and config.batchnorm in ("discriminator", "both")
+        _is_penalised(config) and config.discriminator.norm == "batch"
     ),
     "gradient penalty with dropout: its gradient is of another network each time": lambda config: (
         _is_penalised(config) and config.dropout > 0
@@ -48,7 +48,7 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     ),
     "spectral_norm with batchnorm in the discriminator: "
     "batchnorm undoes the bound on the layer before it": lambda config: (
-        config.spectral_norm and config.batchnorm in ("discriminator", "both")
+        config.spectral_norm and config.discriminator.norm == "batch"
     ),
     "wasserstein without weight_clip, penalty or spectral_norm: nothing bounds the discriminator": (
         lambda config: (
@@ -64,12 +64,15 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "label_smoothing has no effect: this loss has no targets": lambda config: (
         config.label_smoothing > 0 and config.loss not in LABELLED_LOSSES
     ),
-    "momentum has no effect on adam, which has beta1": lambda config: (
-        config.momentum > 0 and config.optimizer == "adam"
+    "momentum has no effect on adam, which has beta1": lambda config: any(
+        network.momentum > 0 and network.optimizer in ADAMS for network in config.networks
+    ),
+    "adamw without weight_decay is adam": lambda config: any(
+        network.optimizer == "adamw" and network.weight_decay == 0 for network in config.networks
     ),
     "sgd's updates have no scale of their own: "
     "set outcomes.saturated_update for it, or saturated only says that separation is high": lambda config: (
-        config.optimizer == "sgd"
+        any(network.optimizer == "sgd" for network in config.networks)
     ),
     "images of 0 to 255 are not normalised: the discriminator's inputs are 100 times too large": (
         lambda config: config.input_range == "bytes"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
+    DENSE_ARCHITECTURES,
     IMAGE_ARCHITECTURES,
     POINT_ARCHITECTURES,
     is_own_architecture,
@@ -31,6 +33,7 @@ def relations(spec: StudySpec, *, has_points: bool) -> list[Problem]:
     problems += _cross_problems(spec)
     problems += _architecture_problems(spec)
     problems += _own_name_problems(spec)
+    problems += _network_problems(spec)
     if spec.design.sampler == "tpe" and not problems and not spec.sampled:
         words = "tpe needs something to search: put a parameter under space that is not in cross"
         problems.append(Problem(("design", "sampler"), words))
@@ -97,6 +100,31 @@ def _architecture_problems(spec: StudySpec) -> list[Problem]:
     ]
 
 
+def _network_problems(spec: StudySpec) -> list[Problem]:
+    """What an architecture of the package has no layers for."""
+    problems = []
+    for _, architecture in _architectures(spec) or [((), "mlp")]:
+        if architecture in DENSE_ARCHITECTURES:
+            words = f"instance needs maps to normalise, which {architecture} has none of"
+            problems += [
+                Problem(path, f"{words}; allowed: none, batch, layer")
+                for name in ("norm_g", "norm_d")
+                for path, norm in _named(spec, name)
+                if norm == "instance"
+            ]
+        if architecture == "unpool":
+            words = (
+                "does not fit unpool, whose generator puts its maps where the discriminator's are; use width"
+            )
+            problems += [
+                Problem(path, words)
+                for name in ("width_g", "width_d")
+                for path, width in _named(spec, name)
+                if width is not None
+            ]
+    return problems
+
+
 def code_problems(spec: StudySpec) -> list[Problem]:
     """The architectures that are the user's own code: a study file may come from somebody else."""
     words = "is code that would be imported and run; if you trust it, add --allow-code"
@@ -106,12 +134,17 @@ def code_problems(spec: StudySpec) -> list[Problem]:
 
 
 def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
-    """Each that the study names, and where."""
-    factor = spec.space.get("architecture")
+    return _named(spec, "architecture")
+
+
+def _named(spec: StudySpec, name: str) -> list[tuple[Path, Any]]:
+    """Each value of a parameter that the study names, and where; of a range its lower end."""
+    factor = spec.space.get(name)
     if isinstance(factor, Choice):
-        return [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
-    name = spec.fixed.get("architecture")
-    return [] if name is None else [(("fixed", "architecture"), name)]
+        return [(("space", name, index), value) for index, value in enumerate(factor.values)]
+    if isinstance(factor, Range):
+        return [(("space", name, "low"), factor.low)]
+    return [(("fixed", name), spec.fixed[name])] if name in spec.fixed else []
 
 
 def _own_name_problems(spec: StudySpec) -> list[Problem]:

@@ -41,9 +41,20 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "label_smoothing": ("smoothing", "one sided label smoothing", "soft labels"),
     "instance_noise": ("noise", "noise std", "input noise"),
     "packing": ("pack", "pac"),
-    "width": ("ngf", "ndf", "hidden dim", "hidden size", "channels"),
+    "width": ("hidden dim", "hidden size", "channels"),
     "optimizer": ("optimiser", "optim"),
     "batchnorm": ("norm", "normalization", "batch norm", "bn"),
+    "norm_g": ("batchnorm g", "g norm"),
+    "norm_d": ("batchnorm d", "d norm"),
+    "optimizer_g": ("g optimizer", "optimizer generator", "optim g", "opt g"),
+    "optimizer_d": ("d optimizer", "optimizer discriminator", "optim d", "opt d"),
+    "weight_decay": ("wd", "l2"),
+    "dropout": ("dropout d", "d dropout"),
+    "dropout_g": ("g dropout",),
+    "activation": ("activation d", "d activation"),
+    "activation_g": ("g activation",),
+    "width_g": ("ngf", "g width"),
+    "width_d": ("ndf", "d width"),
 }
 """By our name; written with spaces, for which anything or nothing may stand."""
 

@@ -31,8 +31,8 @@ class PlainLoop:
         load(self.d, initial_weights(self.d, generator=stream(run.seed, "init-discriminator")))
         self.average = {name: p.detach().clone() for name, p in self.g.named_parameters()}
         self.has_switches = pair.switches
-        self.opt_g = optimizer(config.optimizer, self.g, config.generator.lr, config)
-        self.opt_d = optimizer(config.optimizer, self.d, config.discriminator.lr, config)
+        self.opt_g = optimizer(config, "g", self.g, config.generator.lr)
+        self.opt_d = optimizer(config, "d", self.d, config.discriminator.lr)
         self.streams = Streams(run.seed)
         self.images = images.double() / 127.5 - 1 if images.dtype == torch.uint8 else images.double()
         self.subset = training_subset(len(images), config.train_size) if config.train_size else None
@@ -100,6 +100,10 @@ class PlainLoop:
         z = self.streams.z(config.batch_size * config.packing, config.latent_dim, config.latent).double()
         if self.asked is not None:
             z = torch.cat([z, torch.eye(self.classes, dtype=z.dtype)[self.asked]], 1)
+        for module in self.g.modules():
+            if hasattr(module, "mask"):
+                mask = self.streams.mask((len(z), *module.shape), config.dropout_g, "dropout-generator")
+                module.mask = mask.double()
         return functional_call(self.g, self.switches, (z,)) if self.has_switches else self.g(z)
 
     def scaled(self, images: Tensor) -> Tensor:
@@ -127,7 +131,8 @@ class PlainLoop:
         return functional_call(self.d, self.normalised(), (inputs,))
 
     def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        if self.config.batchnorm in ("discriminator", "both"):
+        has_batchnorm = self.config.batchnorm in ("discriminator", "both")
+        if self.config.norm_d == "batch" or (self.config.norm_d is None and has_batchnorm):
             self.draw_masks(len(real))
             real_logits = self.judge(real)
             self.draw_masks(len(real))
@@ -202,13 +207,31 @@ def load(module: nn.Module, weights: dict[str, Tensor]) -> None:
     module.load_state_dict(weights, strict=False)
 
 
-def optimizer(kind: str, network: nn.Module, lr: float, config: object) -> torch.optim.Optimizer:
-    parameters = list(network.parameters())
-    if kind == "adam":
-        return torch.optim.Adam(parameters, lr=lr, betas=(config.beta1, config.beta2))
-    if kind == "rmsprop":
-        return torch.optim.RMSprop(parameters, lr=lr, momentum=config.momentum)
-    return torch.optim.SGD(parameters, lr=lr, momentum=config.momentum)
+class OptimisticAdam(torch.optim.Adam):
+    """Adam's step, its step again, and the last one back: the weights at t - 1 are where its moments are."""
+
+    def step(self) -> None:
+        for group in self.param_groups:
+            before = [parameter.detach().clone() for parameter in group["params"]]
+            super().step()
+            for parameter, old in zip(group["params"], before, strict=True):
+                moved = parameter.detach() - old
+                parameter.data += moved - self.state[parameter].get("moved", 0)
+                self.state[parameter]["moved"] = moved
+
+
+def optimizer(config: object, side: str, network: nn.Module, lr: float) -> torch.optim.Optimizer:
+    def own(name: str) -> object:
+        value = getattr(config, f"{name}_{side}")
+        return getattr(config, name) if value is None else value
+
+    adams = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "optimistic-adam": OptimisticAdam}
+    parameters, kind = list(network.parameters()), own("optimizer")
+    settings = {"lr": lr, "weight_decay": own("weight_decay")}
+    if kind in adams:
+        return adams[kind](parameters, betas=(own("beta1"), own("beta2")), **settings)
+    plain = {"rmsprop": torch.optim.RMSprop, "sgd": torch.optim.SGD}
+    return plain[kind](parameters, momentum=own("momentum"), **settings)
 
 
 def accuracy(loss: str, real: Tensor, fake: Tensor) -> float:

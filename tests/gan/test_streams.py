@@ -25,6 +25,7 @@ DRAWS: dict[str, Callable[[Streams], Tensor]] = {
     "penalty": lambda streams: streams.uniform((16,)),
     "dropout": lambda streams: streams.mask((16, 20), 0.5),
     "instance-noise": lambda streams: streams.noise((4, 1, 5, 5)),
+    "dropout-generator": lambda streams: streams.mask((16, 20), 0.5, "dropout-generator"),
 }
 
 

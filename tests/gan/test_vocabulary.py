@@ -110,6 +110,20 @@ def test_every_loss_trains_in_float32(architecture, loss) -> None:
         assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith(network))
 
 
+OWN: dict[str, object] = {
+    "lr_g": 1e-3,
+    "lr_d": 3e-3,
+    "optimizer_g": "adamw",
+    "optimizer_d": "optimistic-adam",
+    "beta1_g": 0.3,
+    "beta2_d": 0.9,
+    "weight_decay_g": 0.01,
+    "weight_decay_d": 0.02,
+    "norm_g": "layer",
+    "dropout_g": 0.2,
+    "activation_g": "elu",
+}
+"""Every network its own."""
 EXTRAS: dict[str, dict[str, object]] = {
     "instance-noise": {"instance_noise": 0.3},
     "label-smoothing": {"label_smoothing": 0.1},
@@ -125,6 +139,18 @@ EXTRAS: dict[str, dict[str, object]] = {
     "elu": {"activation": "elu"},
     "relu": {"activation": "relu"},
     "own-rates": {"lr_g": 2e-4, "lr_d": 3e-3},
+    "own-optimizers": {"optimizer_g": "rmsprop", "momentum_g": 0.4, "optimizer_d": "sgd", "momentum_d": 0.2},
+    "own-betas": {"beta1_g": 0.3, "beta1_d": 0.0, "beta2_g": 0.9, "beta2_d": 0.99},
+    "weight-decay": {"weight_decay": 0.1, "weight_decay_d": 0.0},
+    "adamw": {"optimizer": "adamw", "weight_decay_g": 0.2, "weight_decay_d": 0.05},
+    "decayed-sgd": {"optimizer_d": "sgd", "optimizer_g": "rmsprop", "weight_decay": 0.1},
+    "optimistic": {"optimizer": "optimistic-adam"},
+    "layer-norm": {"norm_g": "layer", "norm_d": "layer"},
+    "instance-norm": {"norm_g": "instance", "norm_d": "instance"},
+    "different-norms": {"norm_g": "layer", "norm_d": "batch"},
+    "generator-dropout": {"dropout_g": 0.3},
+    "own-widths": {"width_g": 16, "width_d": 12},
+    "generator-tanh": {"activation_g": "tanh", "activation": "elu"},
     "rmsprop": {"optimizer": "rmsprop"},
     "rmsprop-momentum": {"optimizer": "rmsprop", "momentum": 0.5},
     "sgd": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.3},
@@ -147,11 +173,16 @@ EXTRAS: dict[str, dict[str, object]] = {
         "accuracy_bar": 0.7,
         "batchnorm": "both",
         "train_size": 30,
+        **OWN,
     },
 }
 
 
+FOR_FEATURES = [extra for extra in EXTRAS if extra != "instance-norm"]
 CONVOLUTIONAL_CASES = [
+    *(("dcgan", extra) for extra in ("layer-norm", "instance-norm", "own-widths", "generator-dropout")),
+    ("unpool", "generator-dropout"),
+    ("unpool", "instance-norm"),
     ("dcgan", "dropout"),
     ("dcgan", "packing-penalty"),
     ("dcgan", "all"),
@@ -166,7 +197,7 @@ CONVOLUTIONAL_CASES = [
 
 
 @pytest.mark.parametrize(
-    ("architecture", "extra"), [*(("mlp", extra) for extra in EXTRAS), *CONVOLUTIONAL_CASES]
+    ("architecture", "extra"), [*(("mlp", extra) for extra in FOR_FEATURES), *CONVOLUTIONAL_CASES]
 )
 def test_everything_else_trains_as_a_plain_loop(architecture, extra) -> None:
     parameters = {"lr": 5e-4, "batchnorm": "generator"} | EXTRAS[extra]

@@ -33,7 +33,9 @@ def test_the_study_wins_over_the_recipe() -> None:
 
 
 def test_recipes_set_parameters_but_no_optimiser() -> None:
-    confounding = {"lr", "lr_ratio", "beta1", "beta2", "optimizer"}
+    rates = {"lr", "lr_ratio", "lr_g", "lr_d"}
+    trained = ("beta1", "beta2", "optimizer", "momentum", "weight_decay")
+    confounding = rates | {name for name in PARAMETERS if name.startswith(trained)}
     for recipe in RECIPES.values():
         assert set(recipe) <= set(PARAMETERS) - confounding
 
@@ -90,6 +92,12 @@ def test_what_each_recipe_stands_for(recipe: str, values: dict[str, Any]) -> Non
         ({"loss": "r3gan", "label_smoothing": 0.1}, ["label_smoothing has no effect"]),
         ({"loss": "minimax", "label_smoothing": 0.1}, []),
         ({"momentum": 0.5}, ["momentum has no effect"]),
+        ({"momentum_g": 0.5, "optimizer_d": "rmsprop"}, ["momentum has no effect"]),
+        ({"momentum_d": 0.5, "optimizer_d": "rmsprop"}, []),
+        ({"optimizer_d": "sgd"}, ["sgd's updates have no scale"]),
+        ({"optimizer": "adamw", "weight_decay_g": 0.1}, ["adamw without weight_decay"]),
+        ({"penalty": "r1", "norm_d": "batch"}, ["batchnorm in the discriminator"]),
+        ({"penalty": "r1", "batchnorm": "both", "norm_d": "layer"}, []),
         ({"momentum": 0.5, "optimizer": "sgd"}, ["sgd's updates have no scale"]),
         ({"momentum": 0.5, "optimizer": "rmsprop"}, []),
         ({"input_range": "bytes"}, ["not normalised"]),

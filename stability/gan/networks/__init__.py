@@ -10,10 +10,14 @@ from stability.gan.networks.layers import (
     LEAK,
     NORM_EPS,
     NORMS,
+    NORMS_1D,
+    NORMS_2D,
     FeatureNorm,
     MaskDropout,
+    RowNorm,
     Shaped,
     has_batchnorm,
+    mask_shapes,
 )
 from stability.gan.networks.pair import ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
@@ -25,11 +29,14 @@ __all__ = [
     "INIT_STD",
     "LEAK",
     "NORMS",
+    "NORMS_1D",
+    "NORMS_2D",
     "NORM_EPS",
     "FeatureNorm",
     "ImageShape",
     "MaskDropout",
     "Pair",
+    "RowNorm",
     "Shaped",
     "Switches",
     "Unpool",
@@ -37,5 +44,6 @@ __all__ = [
     "find_pair",
     "has_batchnorm",
     "initial_weights",
+    "mask_shapes",
     "source_digest",
 ]

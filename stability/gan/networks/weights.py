@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from stability.gan.networks.layers import NORMS
+from stability.gan.networks.layers import NORMS, RowNorm
 
 INIT_STD = 0.02
-_SCALING = (*NORMS, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm1d, nn.InstanceNorm2d)
+_SCALING = (*NORMS, RowNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm1d, nn.InstanceNorm2d)
 """Their weights are scales around 1."""
 
 

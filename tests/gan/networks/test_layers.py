@@ -5,7 +5,7 @@ import torch
 from small_networks import normal
 from torch import nn
 
-from stability.gan.networks import FeatureNorm, ImageShape, MaskDropout, Shaped, has_batchnorm
+from stability.gan.networks import FeatureNorm, ImageShape, MaskDropout, RowNorm, Shaped, has_batchnorm
 
 
 def test_what_an_image_holds_and_what_the_discriminator_sees_of_it() -> None:
@@ -40,6 +40,19 @@ def test_feature_norm_equals_batchnorm_with_its_gradients(scale) -> None:
         outcomes.append((out.detach(), *gradients))
     for mine, theirs in zip(*outcomes, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9 * float(theirs.abs().max()))
+
+
+def test_row_norm_equals_layer_norm_with_its_gradients() -> None:
+    ours, theirs = RowNorm(6).double(), nn.LayerNorm(6).double()
+    weight, bias = (normal(6, seed=seed, dtype=torch.float64) for seed in (1, 2))
+    x = (3 * normal(9, 6, dtype=torch.float64) + 3).requires_grad_()
+    target, outcomes = normal(9, 6, seed=3, dtype=torch.float64), []
+    for module in (ours, theirs):
+        module.load_state_dict({"weight": weight, "bias": bias})
+        out = module(x)
+        outcomes.append((out, *torch.autograd.grad((out * target).sum(), [x, module.weight, module.bias])))
+    for mine, wanted in zip(*outcomes, strict=True):
+        torch.testing.assert_close(mine, wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_a_mask_multiplies_its_own_rows() -> None:
