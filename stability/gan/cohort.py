@@ -6,8 +6,9 @@ one stays in it. Nothing here prints, reads or writes files, or looks at a value
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -21,50 +22,21 @@ from stability.gan.data import to_unit
 from stability.gan.diagnostics import Trace
 from stability.gan.draws import Draws
 from stability.gan.inputs import with_labels
-from stability.gan.losses import LOSSES, MemberLosses
-from stability.gan.networks import ImageShape, find_pair, initial_weights, mask_shapes
+from stability.gan.losses import MemberLosses
+from stability.gan.networks import ImageShape, find_pair, mask_shapes
 from stability.gan.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
 from stability.gan.penalties import PENALTIES, penalty
 from stability.gan.placement import Placement
+from stability.gan.replay import Replay
 from stability.gan.sampler import Sampler, Switches
-from stability.gan.spectral import WARM_UP, SpectralNorm
-from stability.gan.stacked import StackedNetwork
-from stability.gan.streams import Purpose, stream
+from stability.gan.starts import started, started_norm
+from stability.gan.structure import structure_key
+from stability.gan.targets import Labels
 from stability.records import Divergence, Record
-from stability.spec.config import Config, Run
-from stability.spec.study import Compile
+from stability.spec.config import Run
 
 CHECKED = ("penalty", "loss_d", "loss_g")
 """What is checked for finiteness at every step, in the order in which a step computes it."""
-
-EQUAL = (
-    "architecture",
-    "latent_dim",
-    "latent",
-    "batch_size",
-    "packing",
-    "spectral_norm",
-    "input_range",
-    "n_dis",
-    "n_gen",
-    "penalty",
-)
-"""The parameters that are equal within a cohort, ..."""
-EQUAL_OF_NETWORKS = ("width", "norm", "activation", "optimizer")
-"""... those of either network that are, ..."""
-PRESENT = ("instance_noise", "label_smoothing", "ema_decay", "accuracy_bar")
-PRESENT_OF_NETWORKS = ("dropout", "weight_decay")
-"""... and those that all of its members use or none does; all others may differ per member."""
-
-
-def structure_key(config: Config) -> tuple[Hashable, ...]:
-    """What must be equal for runs to train in one cohort; everything else may differ per member."""
-    networks = config.networks
-    equal = [getattr(config, name) for name in EQUAL]
-    equal += [getattr(network, name) for network in networks for name in EQUAL_OF_NETWORKS]
-    present = [bool(getattr(config, name)) for name in PRESENT]
-    present += [bool(getattr(network, name)) for network in networks for name in PRESENT_OF_NETWORKS]
-    return (*equal, *present, LOSSES[config.loss].paired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +92,13 @@ class Cohort:
         with torch.device("meta"):
             generator = self._pair.generator(self.config, shape)
             discriminator = self._pair.discriminator(self.config, shape.seen(self.config.packing))
-        self.generator = self._stack(generator, "init-generator", placement.compile)
-        self.average = self._stack(generator, "init-generator") if self.config.ema_decay else None
-        self.discriminator = self._stack(discriminator, "init-discriminator", placement.compiles(self.config))
+        start = partial(started, members=self._members, placement=placement)
+        self.generator = start(generator, "init-generator", compile=placement.compile)
+        self.average = start(generator, "init-generator") if self.config.ema_decay else None
+        compile = placement.compiles(self.config)
+        self.discriminator = start(discriminator, "init-discriminator", compile=compile)
         if self.config.spectral_norm:
-            self.discriminator.norm = self._spectral_norm()
+            self.discriminator.norm = started_norm(self.discriminator, self._members)
         self._prepare()
         self._first_bad = torch.full((len(CHECKED), len(self._members)), torch.inf, device=placement.device)
         self._extent = (float(images.abs().max()) * 1.5 or 2.0) if size == 1 else 0.0
@@ -140,10 +114,13 @@ class Cohort:
         self._members = runs * 2 if fused and len(runs) == 1 else runs
         self._draws = Draws(self._members, self.placement)
         configs = [run.config for run in self._members]
-        self._losses = MemberLosses(
-            [config.loss for config in configs],
-            self.placement.device,
+        self._losses = MemberLosses([config.loss for config in configs], self.placement.device)
+        self._told = Labels(
+            self._draws,
             smoothing=self._used("label_smoothing"),
+            smoothing_fake=self._used("label_smoothing_fake"),
+            noise=self._used("label_noise"),
+            flip=self._used("label_flip"),
         )
         self._lr_d = self._numbers([config.discriminator.lr for config in configs])
         self._lr_g = self._numbers([config.generator.lr for config in configs])
@@ -166,29 +143,9 @@ class Cohort:
             return None, 0
         if labels is None:
             raise StabilityError(f"{self.config.architecture} needs a data set with classes")
+        if self.config.replay:
+            raise StabilityError(f"replay: {self.config.architecture} would be told new classes of old fakes")
         return labels, int(labels.max()) + 1
-
-    def _stack(
-        self, template: torch.nn.Module, purpose: Purpose, compile: Compile = "none"
-    ) -> StackedNetwork:
-        weights = [
-            initial_weights(template, generator=stream(run.seed, purpose), dtype=self.placement.dtype)
-            for run in self._members
-        ]
-        fused = self.placement.fused(self.config)
-        device = self.placement.device
-        return StackedNetwork(template, weights, device=device, fused=fused, compile=compile)
-
-    def _spectral_norm(self) -> SpectralNorm:
-        leaves = SpectralNorm.normalised(self.discriminator.leaves)
-        starts: dict[str, list[Tensor]] = {name: [] for name in leaves}
-        for run in self._members:
-            generator = stream(run.seed, "spectral-norm")
-            for name, leaf in leaves.items():
-                starts[name].append(torch.randn(leaf.shape[1], generator=generator))
-        norm = SpectralNorm({name: torch.stack(rows).to(leaves[name]) for name, rows in starts.items()})
-        norm.iterate(leaves, WARM_UP)
-        return norm
 
     def _prepare(self) -> None:
         """What belongs to the networks as they are stacked now."""
@@ -200,6 +157,8 @@ class Cohort:
             noise_std=self._used("instance_noise"),
         )
         self._masks = mask_shapes(self.generator.template)
+        share = self._used("replay")
+        self._replay = None if share is None else Replay(self.config, self.images, share, self._draws)
         self._sampler = Sampler(
             self.generator if self.average is None else self.average,
             self._members,
@@ -245,14 +204,19 @@ class Cohort:
                 self._fakes = self._generate()
             if last and self._trace is not None:
                 self._trace.weights_d = _copies(self.discriminator.parameters)
-            real = self._critic.inputs(self._batch.images)
-            self._update_discriminator(real, self._critic.inputs(self._fakes.detach()))
+            real = self._critic.inputs(self._batch.images, real=True)
+            self._update_discriminator(real, self._critic.inputs(self._shown(self._fakes.detach())))
+
+    def _shown(self, fakes: Tensor) -> Tensor:
+        """What the discriminators are shown of new fakes: some may be old ones."""
+        return fakes if self._replay is None else self._replay.exchange(fakes)
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
         if self.discriminator.norm is not None:
             self.discriminator.norm.iterate(self.discriminator.leaves)
         real_logits, fake_logits = self._critic.real_and_fake_logits(real, fake, self._batch.labels)
-        loss = self._losses.discriminators(real_logits, fake_logits).mean(1)
+        targets = self._told.targets(real_logits.shape[1])
+        loss = self._losses.discriminators(real_logits, fake_logits, targets).mean(1)
         cost = self._penalties(real, fake)
         total = loss if cost is None else loss + self._penalty_weight * cost
         grads = torch.autograd.grad(total.sum(), self.discriminator.parameters)
@@ -310,7 +274,7 @@ class Cohort:
         critic, labels = self._critic, self._batch.labels
         fake = critic.inputs(self._fakes)
         if self._losses.paired:
-            return critic.real_and_fake_logits(critic.inputs(self._batch.images), fake, labels)
+            return critic.real_and_fake_logits(critic.inputs(self._batch.images, real=True), fake, labels)
         return self._real_logits, critic.logits(fake, labels, critic.masks(fake.shape[1]))
 
     def _follow_average(self) -> None:
@@ -410,7 +374,11 @@ class Cohort:
 
     @torch.no_grad()
     def logits(
-        self, images: Float[Tensor, "members n c h w"], labels: Int64[Tensor, " n"] | None = None
+        self,
+        images: Float[Tensor, "members n c h w"],
+        labels: Int64[Tensor, " n"] | None = None,
+        *,
+        real: bool = False,
     ) -> Float[Tensor, "members packs"]:
         """The discriminators' logits without dropout and noise; `labels` are what conditional ones are told.
 
@@ -424,7 +392,7 @@ class Cohort:
         for part in torch.split(rows, size * packing):
             batch = torch.cat([images[:, part]] * (len(self._members) // len(self.runs)))
             own = labels[part].expand(len(batch), -1) if labels is not None and self._classes else None
-            parts.append(self._critic.logits(self._critic.clean_inputs(batch), own))
+            parts.append(self._critic.logits(self._critic.clean_inputs(batch, real=real), own))
         return torch.cat(parts, 1)[: len(self.runs), :packs]
 
     def real_logits(
@@ -434,7 +402,7 @@ class Cohort:
     ) -> Float[Tensor, "members packs"]:
         """The discriminators' logits of the same real images for every member."""
         unit = to_unit(images, self.placement.dtype)
-        return self.logits(unit.expand(len(self.runs), *unit.shape), labels)
+        return self.logits(unit.expand(len(self.runs), *unit.shape), labels, real=True)
 
     def member_weights(self, k: int) -> dict[str, Tensor]:
         """One run's weights by network and parameter: `generator.*`, `discriminator.*`, `average.*`."""
@@ -490,6 +458,7 @@ class Cohort:
             "optimizer_g": self._optimizer_g,
             "optimizer_d": self._optimizer_d,
             "stream": self._draws,
+            "replay": self._replay,
         }
         return {name: part for name, part in parts.items() if part is not None}
 

@@ -58,6 +58,21 @@ class Draws:
         """The next standard normal instance noise."""
         return self._place([own.noise(shape) for own in self._streams])
 
+    def label_noise(self, batch: int) -> Float[Tensor, "members two batch"]:
+        """The next moves of the targets of real and of fake examples, uniform on [-1, 1)."""
+        return self._place([own.uniform((2, batch), "label-noise") * 2 - 1 for own in self._streams])
+
+    def label_flips(self, batch: int) -> Float[Tensor, "members batch"]:
+        """The next numbers on [0, 1) that decide which labels are traded."""
+        return self._place([own.uniform((batch,), "label-flip") for own in self._streams])
+
+    def replays(
+        self, rows: int, batches: int
+    ) -> tuple[Int64[Tensor, "members rows"], Float[Tensor, "members rows"]]:
+        """The next batches that old fakes are taken from, and numbers on [0, 1) that decide whether."""
+        places = self._sent(torch.stack([own.indices(rows, batches, "replay") for own in self._streams]))
+        return places, self._place([own.uniform((rows,), "replay") for own in self._streams])
+
     def masks(self, shapes: Mapping[str, tuple[int, ...]], rows: int) -> dict[str, Tensor]:
         """The discriminators' next dropout masks, `[members, rows, *shape]` by name."""
         return self._masks(shapes, rows, "dropout", [config.dropout for config in self._configs])

@@ -6,7 +6,7 @@ Formulas in real logit r and fake logit f, softplus s. Every function takes and 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from stability.gan.lanes import lane_aligned
+from stability.gan.targets import PLAIN, Targets
 
 Logits = Float[Tensor, "*members batch"]
 MemberLogits = Float[Tensor, "members batch"]
@@ -31,7 +32,9 @@ class Loss:
     boundary: float | None = None
     """A logit above it says "real"; None where only the order of a real and a fake logit has a meaning."""
     smoothing: LossFunction | None = None
-    """What one-sided label smoothing adds to the discriminator's loss, of (real_logits, smoothing)."""
+    """What a target of 1 - e for real examples adds to the discriminator's loss, of (real_logits, e)."""
+    smoothing_fake: LossFunction | None = None
+    """What a target of e for fake examples adds, of (fake_logits, e)."""
     paired: bool = False
     """Whether the generator's loss reads the real logits, too."""
 
@@ -96,12 +99,35 @@ def smoothed_squares(real_logits: Logits, smoothing: Tensor) -> Logits:
     return smoothing * (real_logits - 1) + smoothing.square() / 2
 
 
+def raised_cross_entropy(fake_logits: Logits, target: Tensor) -> Logits:
+    """Take e f away, since (1 - e) s(f) + e s(-f) = s(f) - e f."""
+    return -target * fake_logits
+
+
+def raised_squares(fake_logits: Logits, target: Tensor) -> Logits:
+    """Add e^2 / 2 - e f, since (f - e)^2 / 2 is that much more than f^2 / 2."""
+    return target.square() / 2 - target * fake_logits
+
+
+CROSS_ENTROPY = Loss(
+    minimax_d,
+    minimax_g,
+    sigmoid=True,
+    boundary=0.0,
+    smoothing=smoothed_cross_entropy,
+    smoothing_fake=raised_cross_entropy,
+)
+
 LOSSES: dict[str, Loss] = {
-    "minimax": Loss(minimax_d, minimax_g, sigmoid=True, boundary=0.0, smoothing=smoothed_cross_entropy),
-    "non-saturating": Loss(
-        minimax_d, non_saturating_g, sigmoid=True, boundary=0.0, smoothing=smoothed_cross_entropy
+    "minimax": CROSS_ENTROPY,
+    "non-saturating": replace(CROSS_ENTROPY, generator=non_saturating_g),
+    "least-squares": Loss(
+        least_squares_d,
+        least_squares_g,
+        boundary=0.5,
+        smoothing=smoothed_squares,
+        smoothing_fake=raised_squares,
     ),
-    "least-squares": Loss(least_squares_d, least_squares_g, boundary=0.5, smoothing=smoothed_squares),
     "hinge": Loss(hinge_d, critic_g, boundary=0.0),
     "wasserstein": Loss(wasserstein_d, critic_g),
     "relativistic": Loss(relativistic_d, relativistic_g, paired=True),
@@ -119,21 +145,32 @@ def accuracy(loss: Loss, real_logits: MemberLogits, fake_logits: MemberLogits) -
 class MemberLosses:
     """Each member of a cohort under its own loss: the table's functions on the rows that use them."""
 
-    def __init__(
-        self, names: Sequence[str], device: torch.device, *, smoothing: Tensor | None = None
-    ) -> None:
-        """Sort the members by loss; `smoothing` is each one's label smoothing, None where none has any."""
+    def __init__(self, names: Sequence[str], device: torch.device) -> None:
+        """Sort the members by loss."""
         by_loss = {name: [k for k, own in enumerate(names) if own == name] for name in dict.fromkeys(names)}
         grouped = [k for rows in by_loss.values() for k in rows]
         self.sigmoid = [LOSSES[name].sigmoid for name in names]
         self.paired = any(LOSSES[name].paired for name in names)
-        self._smoothing = smoothing
         self._rows = {name: torch.tensor(rows, device=device) for name, rows in by_loss.items()}
         self._order = torch.tensor([grouped.index(k) for k in range(len(names))], device=device)
 
-    def discriminators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
-        """What the discriminators minimise, per example."""
-        return self._apply(self._discriminator, real_logits, fake_logits)
+    def discriminators(
+        self, real_logits: MemberLogits, fake_logits: MemberLogits, targets: Targets = PLAIN
+    ) -> MemberLogits:
+        """What the discriminators minimise, per example, told these targets."""
+        real_logits, fake_logits = targets.traded(real_logits, fake_logits)
+        below, above = (None if e is None else lane_aligned(e) for e in (targets.below, targets.above))
+
+        def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
+            loss, rows = LOSSES[name], self._rows[name]
+            values = loss.discriminator(real, fake)
+            if below is not None and loss.smoothing is not None:
+                values = values + loss.smoothing(real, below[rows])
+            if above is not None and loss.smoothing_fake is not None:
+                values = values + loss.smoothing_fake(fake, above[rows])
+            return values
+
+        return self._apply(side, real_logits, fake_logits)
 
     def generators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
         """What the generators minimise, per example."""
@@ -147,13 +184,6 @@ class MemberLosses:
             accuracy(LOSSES[name], real_logits[rows], fake_logits[rows]) for name, rows in self._rows.items()
         ]
         return torch.cat(values)[self._order]
-
-    def _discriminator(self, name: str, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        loss = LOSSES[name]
-        values = loss.discriminator(real_logits, fake_logits)
-        if self._smoothing is None or loss.smoothing is None:
-            return values
-        return values + loss.smoothing(real_logits, self._smoothing[self._rows[name], None])
 
     def _apply(
         self, side: Callable[[str, Tensor, Tensor], Tensor], real_logits: Tensor, fake_logits: Tensor

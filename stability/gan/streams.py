@@ -23,6 +23,9 @@ Purpose = Literal[
     "instance-noise",
     "spectral-norm",
     "dropout-generator",
+    "label-noise",
+    "label-flip",
+    "replay",
 ]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """A purpose's place is part of its seed: new ones go to the end."""
@@ -39,9 +42,15 @@ def _uniform(rows: int, columns: int, generator: torch.Generator) -> Tensor:
     return torch.rand(rows, columns, generator=generator) * 2 - 1
 
 
+def _sphere(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    points = torch.randn(rows, columns, generator=generator)
+    return points * (columns**0.5 / points.norm(dim=1, keepdim=True))
+
+
 LATENTS: dict[Latent, Callable[[int, int, torch.Generator], Tensor]] = {
     "normal": _normal,
     "uniform": _uniform,
+    "sphere": _sphere,
 }
 """How the latent points of each kind are drawn: (rows, columns, generator) -> z."""
 
@@ -55,23 +64,33 @@ def stream(seed: int, purpose: Purpose) -> torch.Generator:
 class Streams:
     """The random streams that one run draws from while it trains."""
 
-    LIVE: tuple[Purpose, ...] = ("data", "z", "penalty", "dropout", "instance-noise", "dropout-generator")
+    LIVE: tuple[Purpose, ...] = (
+        "data",
+        "z",
+        "penalty",
+        "dropout",
+        "instance-noise",
+        "dropout-generator",
+        "label-noise",
+        "label-flip",
+        "replay",
+    )
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._generators = {purpose: stream(seed, purpose) for purpose in self.LIVE}
 
-    def indices(self, batch: int, size: int) -> Int64[Tensor, " batch"]:
+    def indices(self, batch: int, size: int, purpose: Purpose = "data") -> Int64[Tensor, " batch"]:
         """Indices of the next batch of real images, drawn independently (with replacement)."""
-        return torch.randint(size, (batch,), generator=self._generators["data"])
+        return torch.randint(size, (batch,), generator=self._generators[purpose])
 
     def z(self, batch: int, latent_dim: int, latent: Latent = "normal") -> Float[Tensor, "batch latent"]:
         """The next batch of latent points."""
         return LATENTS[latent](batch, latent_dim, self._generators["z"])
 
-    def uniform(self, shape: Sequence[int]) -> Float[Tensor, "*shape"]:
-        """The penalty's next numbers, uniform on [0, 1)."""
-        return torch.rand(*shape, generator=self._generators["penalty"])
+    def uniform(self, shape: Sequence[int], purpose: Purpose = "penalty") -> Float[Tensor, "*shape"]:
+        """The penalty's next numbers, or another purpose's, uniform on [0, 1)."""
+        return torch.rand(*shape, generator=self._generators[purpose])
 
     def noise(self, shape: Sequence[int]) -> Float[Tensor, "*shape"]:
         """The next standard normal instance noise."""

@@ -20,6 +20,7 @@ STRUCTURAL = (
     "dropout",
     "dropout_g",
     "latent_dim",
+    "minibatch_std",
     "norm_d",
     "norm_g",
     "packing",

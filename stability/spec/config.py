@@ -37,7 +37,8 @@ Norm = Literal["none", "batch", "layer", "instance"]
 Optimizer = Literal["adam", "adamw", "optimistic-adam", "rmsprop", "sgd"]
 ADAMS: tuple[Optimizer, ...] = ("adam", "adamw", "optimistic-adam")
 """The optimisers that read betas; the others read a momentum."""
-Latent = Literal["normal", "uniform"]
+Latent = Literal["normal", "uniform", "sphere"]
+Init = Literal["dcgan", "default", "orthogonal", "xavier"]
 Activation = Literal["leaky-relu", "relu", "elu", "gelu", "tanh"]
 InputRange = Literal["symmetric", "unit", "bytes"]
 
@@ -147,7 +148,7 @@ class Config(BaseModel):
     """Images that the discriminator judges together, joined as channels (PacGAN)."""
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100
     latent: Latent = "normal"
-    """z is standard normal, or uniform on [-1, 1)."""
+    """z is standard normal, or uniform on [-1, 1), or on the sphere of radius sqrt(latent_dim)."""
     width: Width = 64
     """mlp: hidden layers of 1, 2, 4, 8 times it in the generator, of 8, 4, 2 times in the discriminator;
     dcgan, conditional, unpool: maps at the finest grid, twice as many at each coarser one."""
@@ -159,17 +160,34 @@ class Config(BaseModel):
     """Of the generator's; null: the architecture's own."""
     dropout: Momentum = 0.0
     """Dropout in the discriminator's hidden layers."""
+    init: Init = "dcgan"
+    """How weights start: N(0, .02), torch's default, orthogonal matrices or Glorot's uniform numbers."""
+    minibatch_std: bool = False
+    """The discriminator's last layer is told how much the batch spreads (Karras 2018, section 3)."""
     dropout_g: Momentum = 0.0
     """Dropout in the generator's hidden layers while it trains; what is evaluated has none."""
     instance_noise: NotNegative = 0.0
     """Standard deviation of the normal noise on all that the discriminator is trained with."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """One-sided: the discriminator's target for real images is 1 - label_smoothing."""
+    label_smoothing_fake: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The other side: its target for fake images."""
+    label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Every target of the discriminator is moved by a number of its own, uniform within +-label_noise."""
+    label_flip: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The probability that a real image and the fake beside it trade labels in a discriminator's update."""
+    replay: Momentum = 0.0
+    """The probability that the discriminator is shown an old fake in a fake's place, which is kept for it
+    (Shrivastava 2017, section 2.3, one at a time as in CycleGAN's code)."""
+    replay_batches: Annotated[int, Field(ge=1, le=1000)] = 16
+    """How many batches of fakes are kept for replay; nothing is replayed before there are as many."""
     ema_decay: Momentum = 0.0
     """Above 0, metrics and pictures are of an exponential moving average of the generator's weights."""
     input_range: InputRange = "symmetric"
     """The range of the images, real and generated, that the discriminator sees:
     -1..1, 0..1 or 0..255. The generator's output is stretched to it."""
+    input_range_real: InputRange | None = None
+    """The range of the real images alone, as where somebody forgot to scale them; null: as input_range."""
     train_size: Annotated[int, Field(ge=2, le=1_000_000_000)] | None = None
     """Train on this many of the training images: the same ones in every run."""
 

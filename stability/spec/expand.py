@@ -64,6 +64,28 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "label_smoothing has no effect: this loss has no targets": lambda config: (
         config.label_smoothing > 0 and config.loss not in LABELLED_LOSSES
     ),
+    "label_smoothing_fake has no effect: this loss has no targets": lambda config: (
+        config.label_smoothing_fake > 0 and config.loss not in LABELLED_LOSSES
+    ),
+    "label_noise has no effect: this loss has no targets": lambda config: (
+        config.label_noise > 0 and config.loss not in LABELLED_LOSSES
+    ),
+    "label_smoothing_fake: a discriminator whose fakes have a target above 0 "
+    "keeps the generator where data are rare (Salimans 2016, section 3.4)": lambda config: (
+        config.label_smoothing_fake > 0 and config.loss in LABELLED_LOSSES
+    ),
+    "label_noise takes targets beyond 0 and 1, where a cross-entropy has no least value": lambda config: (
+        config.loss in ("minimax", "non-saturating")
+        and config.label_noise > min(config.label_smoothing, config.label_smoothing_fake)
+    ),
+    "label_flip of .5 or more: labels say nothing, or the contrary": lambda config: config.label_flip >= 0.5,
+    "gradient penalty with minibatch_std: the penalty is on each image's own gradient, "
+    "minibatch_std mixes the images of a batch": lambda config: (
+        _is_penalised(config) and config.minibatch_std
+    ),
+    "input_range_real is not the range of the fakes: the discriminator can tell them by their scale": (
+        lambda config: config.input_range_real not in (None, config.input_range)
+    ),
     "momentum has no effect on adam, which has beta1": lambda config: any(
         network.momentum > 0 and network.optimizer in ADAMS for network in config.networks
     ),

@@ -112,6 +112,9 @@ def _network_problems(spec: StudySpec) -> list[Problem]:
                 for path, norm in _named(spec, name)
                 if norm == "instance"
             ]
+        if architecture == "conditional":
+            words = "does not fit conditional, whose discriminator would be told new classes of old fakes"
+            problems += [Problem(path, words) for path, share in _named(spec, "replay") if share]
         if architecture == "unpool":
             words = (
                 "does not fit unpool, whose generator puts its maps where the discriminator's are; use width"

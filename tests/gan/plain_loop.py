@@ -27,8 +27,9 @@ class PlainLoop:
         shape = ImageShape(images.shape[1], images.shape[3], self.classes)
         seen = shape._replace(channels=(images.shape[1] + self.classes) * config.packing)
         self.g, self.d = pair.generator(config, shape).double(), pair.discriminator(config, seen).double()
-        load(self.g, initial_weights(self.g, generator=stream(run.seed, "init-generator")))
-        load(self.d, initial_weights(self.d, generator=stream(run.seed, "init-discriminator")))
+        own = {"init": config.init}
+        load(self.g, initial_weights(self.g, generator=stream(run.seed, "init-generator"), **own))
+        load(self.d, initial_weights(self.d, generator=stream(run.seed, "init-discriminator"), **own))
         self.average = {name: p.detach().clone() for name, p in self.g.named_parameters()}
         self.has_switches = pair.switches
         self.opt_g = optimizer(config, "g", self.g, config.generator.lr)
@@ -38,6 +39,7 @@ class PlainLoop:
         self.subset = training_subset(len(images), config.train_size) if config.train_size else None
         self.singular = self.first_singular_vectors(run.seed) if config.spectral_norm else {}
         self.skipped = 0
+        self.kept: list[Tensor] = []
 
     def train(self, steps: int) -> None:
         for _ in range(steps):
@@ -52,10 +54,10 @@ class PlainLoop:
         config = self.config
         self.draw_real()
         self.fake = self.generate()
-        real, fake = self.seen(self.real), self.seen(self.fake.detach())
+        real, fake = self.seen(self.real, real=True), self.seen(self.replayed(self.fake.detach()))
         self.iterate_singular_vectors(1)
         real_logits, fake_logits = self.both(real, fake)
-        loss = discriminator_loss(config.loss, real_logits, fake_logits, 1 - config.label_smoothing)
+        loss = self.labelled_loss(real_logits, fake_logits)
         loss = loss + config.penalty_weight * self.penalty(real, fake)
         self.opt_d.zero_grad()
         loss.backward()
@@ -71,7 +73,7 @@ class PlainLoop:
         config = self.config
         fake = self.seen(self.fake)
         if config.loss == "relativistic":
-            real_logits, fake_logits = self.both(self.seen(self.real), fake)
+            real_logits, fake_logits = self.both(self.seen(self.real, real=True), fake)
         else:
             self.draw_masks(len(fake))
             real_logits, fake_logits = None, self.judge(fake)
@@ -91,7 +93,7 @@ class PlainLoop:
         self.real, self.asked = self.images[rows], None if self.labels is None else self.labels[rows]
         if self.has_switches:
             with torch.no_grad():
-                found = self.d.switches(self.scaled(self.real))
+                found = self.d.switches(self.scaled(self.real, real=True))
             repeated = {k: v.repeat_interleave(self.config.packing, 0) for k, v in found.items()}
             self.switches = repeated
 
@@ -106,19 +108,50 @@ class PlainLoop:
                 module.mask = mask.double()
         return functional_call(self.g, self.switches, (z,)) if self.has_switches else self.g(z)
 
-    def scaled(self, images: Tensor) -> Tensor:
+    def replayed(self, fakes: Tensor) -> Tensor:
+        """Some fakes left in the store, what was in their place shown instead."""
+        config, n = self.config, len(fakes)
+        if not config.replay:
+            return fakes
+        if len(self.kept) < config.replay_batches:
+            self.kept.append(fakes.clone())
+            return fakes
+        places = self.streams.indices(n, config.replay_batches, "replay").tolist()
+        chances, shown = self.streams.uniform((n,), "replay").tolist(), fakes.clone()
+        for row in range(n):
+            if chances[row] < config.replay:
+                shown[row] = self.kept[places[row]][row]
+                self.kept[places[row]][row] = fakes[row]
+        return shown
+
+    def scaled(self, images: Tensor, real: bool = False) -> Tensor:
         """In the discriminator's range, `packing` neighbours joined as channels."""
-        factor, shift = {"symmetric": (1, 0), "unit": (0.5, 0.5), "bytes": (127.5, 127.5)}[
-            self.config.input_range
-        ]
+        name = (
+            self.config.input_range_real if real and self.config.input_range_real else self.config.input_range
+        )
+        factor, shift = {"symmetric": (1, 0), "unit": (0.5, 0.5), "bytes": (127.5, 127.5)}[name]
         scaled, packing = images * factor + shift, self.config.packing
         return torch.stack([torch.cat(list(scaled[i : i + packing])) for i in range(0, len(images), packing)])
 
-    def seen(self, images: Tensor) -> Tensor:
-        scaled = self.scaled(images)
+    def seen(self, images: Tensor, real: bool = False) -> Tensor:
+        scaled = self.scaled(images, real)
         if self.config.instance_noise:
             return scaled + self.config.instance_noise * self.streams.noise(scaled.shape).double()
         return scaled
+
+    # --- labels ------------------------------------------------------------------------------------------
+
+    def labelled_loss(self, real: Tensor, fake: Tensor) -> Tensor:
+        config, n = self.config, len(real)
+        targets = torch.ones(2, n).double()
+        targets[0] -= config.label_smoothing
+        targets[1] = config.label_smoothing_fake
+        if config.label_noise:
+            targets += config.label_noise * (2 * self.streams.uniform((2, n), "label-noise").double() - 1)
+        if config.label_flip:
+            trades = self.streams.uniform((n,), "label-flip") < config.label_flip
+            real, fake = torch.where(trades, fake, real), torch.where(trades, real, fake)
+        return discriminator_loss(config.loss, real, fake, *targets)
 
     # --- the discriminator ------------------------------------------------------------------------------
 
@@ -132,7 +165,8 @@ class PlainLoop:
 
     def both(self, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         has_batchnorm = self.config.batchnorm in ("discriminator", "both")
-        if self.config.norm_d == "batch" or (self.config.norm_d is None and has_batchnorm):
+        has_batchnorm = self.config.norm_d == "batch" or (self.config.norm_d is None and has_batchnorm)
+        if has_batchnorm or self.config.minibatch_std:
             self.draw_masks(len(real))
             real_logits = self.judge(real)
             self.draw_masks(len(real))
@@ -241,13 +275,13 @@ def accuracy(loss: str, real: Tensor, fake: Tensor) -> float:
     return ((real > middle).double().mean() + (fake < middle).double().mean()).item() / 2
 
 
-def discriminator_loss(name: str, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+def discriminator_loss(name: str, real: Tensor, fake: Tensor, target: Tensor, fake_target: Tensor) -> Tensor:
     """The textbook's formulas, written with probabilities where it writes probabilities."""
     bce = nn.functional.binary_cross_entropy_with_logits
     if name in ("minimax", "non-saturating"):
-        return bce(real, torch.full_like(real, target)) + bce(fake, torch.zeros_like(fake))
+        return bce(real, target) + bce(fake, fake_target)
     return {
-        "least-squares": ((real - target) ** 2).mean() / 2 + (fake**2).mean() / 2,
+        "least-squares": ((real - target) ** 2).mean() / 2 + ((fake - fake_target) ** 2).mean() / 2,
         "hinge": torch.relu(1 - real).mean() + torch.relu(1 + fake).mean(),
         "wasserstein": fake.mean() - real.mean(),
         "relativistic": -torch.log(torch.sigmoid(real - fake)).mean(),

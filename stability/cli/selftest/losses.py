@@ -83,6 +83,14 @@ SMOOTHED: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
     }
 )
 """The difference that a target of 1 - e for real images makes, for the losses that have one."""
+RAISED: Mapping[str, Callable[[float, float], float]] = MappingProxyType(
+    {
+        "minimax": lambda f, e: (1 - e) * softplus(f) + e * softplus(-f) - softplus(f),
+        "non-saturating": lambda f, e: (1 - e) * softplus(f) + e * softplus(-f) - softplus(f),
+        "least-squares": lambda f, e: ((f - e) ** 2 - f**2) / 2,
+    }
+)
+"""The difference that a target of e for fake images makes."""
 
 
 def known_values(bench: Bench) -> Finding:
@@ -114,16 +122,17 @@ def slopes(name: str, side: int, bench: Bench) -> Finding:
 
 def smoothing(name: str, bench: Bench) -> Finding:
     """What label smoothing adds to a discriminator's loss; nothing where a loss has no target to smooth."""
-    added, amount = LOSSES[name].smoothing, 0.1
-    if name not in SMOOTHED or added is None:
-        agrees = (name in SMOOTHED) == (added is not None)
-        return Finding(
-            "none" if name not in SMOOTHED else "some", "none" if added is None else "some", agrees
-        )
-    real = torch.tensor([r for r, _ in POINTS], device=bench.device)
-    found = added(real, torch.tensor(amount, device=bench.device)).tolist()
-    wanted = [SMOOTHED[name](r, amount) for r, _ in POINTS]
-    return at_most(largest([abs(a - b) for a, b in zip(found, wanted, strict=True)]), TOLERANCE)
+    amount, loss = 0.1, LOSSES[name]
+    sides = ((loss.smoothing, SMOOTHED), (loss.smoothing_fake, RAISED))
+    differences = []
+    for (added, table), logits in zip(sides, zip(*POINTS, strict=True), strict=True):
+        if name not in table or added is None:
+            wanted, found = ("none" if missing else "some" for missing in (name not in table, added is None))
+            return Finding(wanted, found, wanted == found)
+        ours = added(torch.tensor(logits, device=bench.device), torch.tensor(amount, device=bench.device))
+        by_hand = [table[name](logit, amount) for logit in logits]
+        differences += [abs(a - b) for a, b in zip(ours.tolist(), by_hand, strict=True)]
+    return at_most(largest(differences), TOLERANCE)
 
 
 QUESTIONS = (

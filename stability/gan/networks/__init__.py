@@ -14,6 +14,7 @@ from stability.gan.networks.layers import (
     NORMS_2D,
     FeatureNorm,
     MaskDropout,
+    MinibatchStd,
     RowNorm,
     Shaped,
     has_batchnorm,
@@ -21,11 +22,12 @@ from stability.gan.networks.layers import (
 )
 from stability.gan.networks.pair import ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
-from stability.gan.networks.weights import INIT_STD, initial_weights
+from stability.gan.networks.weights import INIT_STD, INITS, initial_weights
 
 __all__ = [
     "ACTIVATIONS",
     "ARCHITECTURES",
+    "INITS",
     "INIT_STD",
     "LEAK",
     "NORMS",
@@ -35,6 +37,7 @@ __all__ = [
     "FeatureNorm",
     "ImageShape",
     "MaskDropout",
+    "MinibatchStd",
     "Pair",
     "RowNorm",
     "Shaped",

@@ -10,6 +10,7 @@ from stability.errors import StabilityError
 from stability.gan.networks.activations import hidden
 from stability.gan.networks.layers import (
     Linear,
+    MinibatchStd,
     Shaped,
     dropout,
     inputs,
@@ -59,7 +60,8 @@ def _discriminator(config: Config, image: ImageShape) -> nn.Module:
         norm = own.norm if depth > 0 else "none"
         layers += [nn.Conv2d(fan_in, fan_out, 4, 2, 1, bias=needs_bias(norm)), *norm_2d(norm, fan_out)]
         layers += [hidden(own, "leaky-relu"), *dropout(own, fan_out, grids[depth + 1], grids[depth + 1])]
-    layers += [nn.Flatten(), Linear(maps[-1] * grids[-1] ** 2, 1)]
+    told = [MinibatchStd(maps=True)] if config.minibatch_std else []
+    layers += [*told, nn.Flatten(), Linear((maps[-1] + len(told)) * grids[-1] ** 2, 1)]
     return Shaped(nn.Sequential(*layers), ())
 
 

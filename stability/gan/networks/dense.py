@@ -14,6 +14,7 @@ from stability.gan.networks.activations import hidden
 from stability.gan.networks.layers import (
     IMAGE,
     Linear,
+    MinibatchStd,
     ShapedRows,
     dropout,
     inputs,
@@ -45,7 +46,8 @@ def _discriminator(config: Config, image: ImageShape, sizes: Sequence[int]) -> n
         norm = own.norm if depth > 0 else "none"
         layers += [Linear(fan_in, fan_out, bias=needs_bias(norm)), *norm_1d(norm, fan_out)]
         layers += [hidden(own, "leaky-relu"), *dropout(own, fan_out)]
-    layers += [Linear(sizes[-1], 1)]
+    told = [MinibatchStd(maps=False)] if config.minibatch_std else []
+    layers += [*told, Linear(sizes[-1] + len(told), 1)]
     return ShapedRows(nn.Sequential(*layers), ())
 
 

@@ -21,6 +21,8 @@ from stability.spec.config import Config, NetworkSettings, Norm
 
 LEAK = 0.2
 NORM_EPS = 1e-5
+STD_EPS = 1e-8
+"""Beside a variance, since the root's slope at 0 is infinite."""
 IMAGE = -3
 """The first of an image's axes: what is flattened from there on may be a batch or a stack of them."""
 
@@ -81,6 +83,29 @@ class RowNorm(nn.Module):
         centred = x - x.mean(-1, keepdim=True)
         spread = torch.rsqrt(centred.square().mean(-1, keepdim=True) + NORM_EPS)
         return centred * spread * self.weight.unsqueeze(-2) + self.bias.unsqueeze(-2)
+
+
+class MinibatchStd(nn.Module):
+    """One more feature, or one more map, that says how much the batch spreads (Karras 2018, section 3).
+
+    It is the mean, over all that an example has, of the standard deviation over the whole batch.
+    """
+
+    mixes_rows = True
+
+    def __init__(self, *, maps: bool) -> None:
+        """Of `[batch, features]` and stacks of them, or of maps `[batch, channels, h, w]`."""
+        super().__init__()
+        self._rest = (-3, -2, -1) if maps else (-1,)
+
+    def forward(self, x: Float[Tensor, "*stack"]) -> Float[Tensor, "*stack2"]:
+        """Join the spread to every example."""
+        batch, joined = self._rest[0] - 1, self._rest[0]
+        centred = x - x.mean(batch, keepdim=True)
+        spread = (centred.square().mean(batch, keepdim=True) + STD_EPS).sqrt().mean(self._rest, keepdim=True)
+        shape = list(x.shape)
+        shape[joined] = 1
+        return torch.cat([x, spread.expand(shape)], joined)
 
 
 NORMS = (FeatureNorm, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

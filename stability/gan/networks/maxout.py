@@ -15,6 +15,7 @@ from stability.gan.networks.activations import hidden
 from stability.gan.networks.layers import (
     IMAGE,
     Linear,
+    MinibatchStd,
     ShapedRows,
     dropout,
     inputs,
@@ -58,7 +59,8 @@ def _discriminator(config: Config, image: ImageShape) -> nn.Module:
     for depth, (fan_in, units) in enumerate(pairwise([image.pixels, *DISCRIMINATOR_HIDDEN])):
         layers += [Linear(fan_in, PIECES * units), Maxout(PIECES)]
         layers += [*norm_1d(own.norm if depth > 0 else "none", units), *dropout(own, units)]
-    layers += [Linear(DISCRIMINATOR_HIDDEN[-1], 1)]
+    told = [MinibatchStd(maps=False)] if config.minibatch_std else []
+    layers += [*told, Linear(DISCRIMINATOR_HIDDEN[-1] + len(told), 1)]
     return ShapedRows(nn.Sequential(*layers), ())
 
 

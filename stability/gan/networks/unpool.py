@@ -19,6 +19,7 @@ from stability.errors import StabilityError
 from stability.gan.networks.activations import hidden
 from stability.gan.networks.layers import (
     MaskDropout,
+    MinibatchStd,
     Shaped,
     dropout,
     inputs,
@@ -130,6 +131,7 @@ def _discriminator(config: Config, image: ImageShape) -> nn.Module:
     own = config.discriminator
     finer, coarser = _sides(config, image)
     few, many = own.width, 2 * own.width
+    told = [MinibatchStd(maps=True)] if config.minibatch_std else []
     layers = [
         nn.Conv2d(image.channels, few, KERNEL, 1, PADDING),
         hidden(own, "leaky-relu"),
@@ -140,8 +142,9 @@ def _discriminator(config: Config, image: ImageShape) -> nn.Module:
         hidden(own, "leaky-relu"),
         nn.MaxPool2d(2),
         *dropout(own, many, coarser, coarser),
+        *told,
         nn.Flatten(),
-        nn.Linear(many * coarser**2, 1),
+        nn.Linear((many + len(told)) * coarser**2, 1),
     ]
     return PoolingDiscriminator(nn.Sequential(*layers), ())
 
