@@ -29,6 +29,7 @@ from stability.gan.penalties import PENALTIES, penalty
 from stability.gan.placement import Placement
 from stability.gan.replay import Replay
 from stability.gan.sampler import Sampler, Switches
+from stability.gan.schedules import Schedules
 from stability.gan.starts import started, started_norm
 from stability.gan.structure import structure_key
 from stability.gan.targets import Labels
@@ -122,20 +123,19 @@ class Cohort:
             noise=self._used("label_noise"),
             flip=self._used("label_flip"),
         )
-        self._lr_d = self._numbers([config.discriminator.lr for config in configs])
-        self._lr_g = self._numbers([config.generator.lr for config in configs])
-        self._penalty_weight = self._numbers([config.penalty_weight for config in configs])
+        self._schedules = Schedules(configs)
+        numbers = self.placement.numbers
+        self._lr_d = numbers([config.discriminator.lr for config in configs])
+        self._lr_g = numbers([config.generator.lr for config in configs])
+        self._penalty_weight = numbers([config.penalty_weight for config in configs])
         self._accuracy_bar, self._ema_decay = self._used("accuracy_bar"), self._used("ema_decay")
         clips = [config.weight_clip for config in configs]
-        self._clip = self._numbers([c or torch.inf for c in clips]) if any(clips) else None
+        self._clip = numbers([c or torch.inf for c in clips]) if any(clips) else None
 
     def _used(self, name: str) -> Tensor | None:
         """A parameter of `PRESENT` per member, None where the cohort does without."""
         values = [getattr(run.config, name) for run in self._members]
-        return self._numbers(values) if values[0] else None
-
-    def _numbers(self, values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, dtype=self.placement.dtype, device=self.placement.device)
+        return self.placement.numbers(values) if values[0] else None
 
     def _conditioning(self, labels: Tensor | None) -> tuple[Tensor | None, int]:
         """The labels and the number of classes that the networks are told, if they are."""
@@ -189,11 +189,26 @@ class Cohort:
             due = (self.step + 1) % record_every == 0
             self._trace = Trace() if due else None
             self.placement.begin_step()
+            self.follow_schedules()
             self.update_discriminators()
             self.update_generators()
             self.step += 1
             if due:
                 yield self._record()
+
+    def follow_schedules(self) -> None:
+        """Set what changes with the step: learning rates, instance noise, label smoothing."""
+        due, step, numbers = self._schedules, self.step, self.placement.numbers
+        if due.rates_change:
+            rates_g, rates_d = due.rates_g(step), due.rates_d(step)
+            self._optimizer_g.set_rates(rates_g)
+            self._optimizer_d.set_rates(rates_d)
+            self._lr_g, self._lr_d = numbers(rates_g), numbers(rates_d)
+        if due.noise_fades:
+            self._critic.set_noise(numbers(due.noise(step)))
+        if due.smoothing_fades:
+            real, fake = numbers(due.smoothing(step)), numbers(due.smoothing_fake(step))
+            self._told = self._told.faded(real, fake)
 
     def update_discriminators(self) -> None:
         """Take `n_dis` discriminator updates, each on fresh images and noise; the last fakes are kept."""

@@ -50,6 +50,10 @@ class Critic:
         self._split_batches = has_batchnorm(network.template)
         self._masks = mask_shapes(network.template)
 
+    def set_noise(self, std: Float[Tensor, " members"]) -> None:
+        """Go on with this instance noise."""
+        self._noise_std = std
+
     def clean_inputs(self, images: Images, *, real: bool = False) -> Inputs:
         """What the discriminators see of images in -1..1: in the range of their kind, in packs."""
         own = self._config.input_range_real if real else None

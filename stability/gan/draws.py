@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from stability.gan.data import training_subset
-from stability.gan.placement import Placement
+from stability.gan.placement import Placement, sent
 from stability.gan.streams import Purpose, Streams
 from stability.spec.config import Run
 
@@ -104,9 +104,7 @@ class Draws:
         return self._sent(torch.stack(list(drawn)).to(self._placement.dtype))
 
     def _sent(self, drawn: Tensor) -> Tensor:
-        """The same on the device; pinned first, since a GPU would wait for copies from other memory."""
-        device = self._placement.device
-        return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
+        return sent(drawn, self._placement.device)
 
     def _subset(self, total: int, n: int) -> Tensor:
         if (total, n) not in self._subsets:

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.optim.adam import adam
 
 from stability.gan.lanes import LANE
+from stability.gan.placement import sent
 from stability.spec.config import NetworkSettings
 
 EPS = 1e-8
@@ -51,6 +52,9 @@ class StackedOptimizer(Protocol):
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; gradients are `[K, ...]`, as the leaves."""
 
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Go on with these learning rates, one a member."""
+
     def state(self) -> dict[str, Tensor]:
         """Everything the next step depends on, besides the weights: copies, each `[K, ...]`."""
 
@@ -64,9 +68,14 @@ class StackedOptimizer(Protocol):
 class _Stateful:
     """The leaves, and the live tensors of the state by name: what all implementations share."""
 
-    def __init__(self, leaves: Sequence[Tensor]) -> None:
+    def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
         self._leaves = [leaf.detach() for leaf in leaves]
         self._live: dict[str, Tensor] = {}
+        self.set_rates([own.lr for own in settings])
+
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Go on with these learning rates, one a member."""
+        self._lr = self._per_member(rates)
 
     def _zeros(self, name: str) -> list[Tensor]:
         """A state tensor like every leaf."""
@@ -87,7 +96,7 @@ class _Stateful:
 
     def _per_member(self, values: Sequence[float]) -> Tensor:
         """One number per member, rounded once to the leaves' precision."""
-        return torch.tensor(values, dtype=self._leaves[0].dtype, device=self._leaves[0].device)
+        return sent(torch.tensor(values, dtype=self._leaves[0].dtype), self._leaves[0].device)
 
     def state(self) -> dict[str, Tensor]:
         """Everything the next step depends on, besides the weights: copies, each `[K, ...]`."""
@@ -121,7 +130,7 @@ class MemberwiseAdam(_Stateful):
     """Whether the weights decay by themselves, as in AdamW, and not through the gradient."""
 
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
-        super().__init__(leaves)
+        super().__init__(leaves, settings)
         first, second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
         self._settings = list(settings)
         # torch counts for every parameter by itself; these counters are filled in from `_steps` each time.
@@ -131,12 +140,16 @@ class MemberwiseAdam(_Stateful):
             for k, counters in enumerate(self._counters)
         ]
 
+    def set_rates(self, rates: Sequence[float]) -> None:
+        """Go on with these learning rates, one a member."""
+        self._rates = list(rates)
+
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor]) -> None:
         """Apply one update; gradients are `[K, ...]`, as the leaves."""
         dense = [_as_laid_out(g, leaf) for g, leaf in zip(gradients, self._leaves, strict=True)]
         self._counters.copy_(self._steps[:, None])
-        for k, (rows, own) in enumerate(zip(self._rows, self._settings, strict=True)):
+        for k, (rows, own, lr) in enumerate(zip(self._rows, self._settings, self._rates, strict=True)):
             adam(
                 rows.leaves,
                 _at(k, dense),
@@ -148,7 +161,7 @@ class MemberwiseAdam(_Stateful):
                 amsgrad=False,
                 beta1=own.beta1,
                 beta2=own.beta2,
-                lr=own.lr,
+                lr=lr,
                 weight_decay=own.weight_decay,
                 eps=EPS,
                 maximize=False,
@@ -169,10 +182,9 @@ class WholeStackAdam(_Stateful):
     decoupled = False
 
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
-        super().__init__(leaves)
+        super().__init__(leaves, settings)
         self._first, self._second, self._steps = self._zeros("first"), self._zeros("second"), self._counts()
         self._weight_decay = self._decay(settings)
-        self._lr = self._per_member([own.lr for own in settings])
         betas = [[own.beta1 for own in settings], [own.beta2 for own in settings]]
         self._beta1, self._beta2 = (self._per_member(row) for row in betas)
         self._rest1, self._rest2 = (self._per_member([1 - beta for beta in row]) for row in betas)
@@ -231,9 +243,8 @@ class StackedRMSprop(_Stateful):
     """`torch.optim.RMSprop` with its default decay, not centred (Tieleman & Hinton 2012, lecture 6.5)."""
 
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
-        super().__init__(leaves)
+        super().__init__(leaves, settings)
         self._second, self._velocity = self._zeros("second"), self._zeros("velocity")
-        self._lr = self._per_member([own.lr for own in settings])
         self._momentum = self._per_member([own.momentum for own in settings])
         self._weight_decay = self._decay(settings)
 
@@ -251,9 +262,8 @@ class StackedSGD(_Stateful):
     """`torch.optim.SGD` with momentum, neither damped nor Nesterov's."""
 
     def __init__(self, leaves: Sequence[Tensor], settings: Sequence[OptimizerSettings]) -> None:
-        super().__init__(leaves)
+        super().__init__(leaves, settings)
         self._velocity = self._zeros("velocity")
-        self._lr = self._per_member([own.lr for own in settings])
         self._momentum = self._per_member([own.momentum for own in settings])
         self._weight_decay = self._decay(settings)
 

@@ -5,7 +5,7 @@ May not import store, design, runner, outcomes, Optuna or pandas.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -47,6 +47,12 @@ class Labels:
     smoothing_fake: PerMember | None = None
     noise: PerMember | None = None
     flip: PerMember | None = None
+
+    def faded(self, smoothing: PerMember, smoothing_fake: PerMember) -> Labels:
+        """The same with what is left of the smoothings, of those that there are."""
+        real = None if self.smoothing is None else smoothing
+        fake = None if self.smoothing_fake is None else smoothing_fake
+        return replace(self, smoothing=real, smoothing_fake=fake)
 
     def targets(self, batch: int) -> Targets:
         """The next batch's."""

@@ -38,6 +38,7 @@ Optimizer = Literal["adam", "adamw", "optimistic-adam", "rmsprop", "sgd"]
 ADAMS: tuple[Optimizer, ...] = ("adam", "adamw", "optimistic-adam")
 """The optimisers that read betas; the others read a momentum."""
 Latent = Literal["normal", "uniform", "sphere"]
+Schedule = Literal["constant", "linear", "step", "cosine"]
 Init = Literal["dcgan", "default", "orthogonal", "xavier"]
 Activation = Literal["leaky-relu", "relu", "elu", "gelu", "tanh"]
 InputRange = Literal["symmetric", "unit", "bytes"]
@@ -71,7 +72,7 @@ Architecture = Annotated[
 ]
 
 
-COMMON = ("optimizer", "beta1", "beta2", "momentum", "weight_decay", "width")
+COMMON = ("optimizer", "beta1", "beta2", "momentum", "weight_decay", "width", "lr_schedule")
 """Of these `name_g` and `name_d` are each network's own, null for the common one."""
 
 
@@ -90,6 +91,7 @@ class NetworkSettings:
     momentum: float
     weight_decay: float
     width: int
+    lr_schedule: Schedule
 
 
 class Config(BaseModel):
@@ -108,6 +110,15 @@ class Config(BaseModel):
     """The generator's learning rate; null: lr / sqrt(lr_ratio)."""
     lr_d: Positive | None = None
     """The discriminator's; null: lr sqrt(lr_ratio). A study names lr and lr_ratio, or these two."""
+    lr_schedule: Schedule = "constant"
+    """What becomes of the learning rates, in terms of `decay_steps`: linear and cosine take them to 0 by
+    then, step multiplies them by `lr_decay` each time that so many steps are over."""
+    lr_schedule_g: Schedule | None = None
+    lr_schedule_d: Schedule | None = None
+    decay_steps: Count | None = None
+    lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which both learning rates grow evenly to what they would be without."""
     beta1: Momentum = 0.5
     beta2: Momentum = 0.999
     batchnorm: BatchNorm = "generator"
@@ -168,10 +179,14 @@ class Config(BaseModel):
     """Dropout in the generator's hidden layers while it trains; what is evaluated has none."""
     instance_noise: NotNegative = 0.0
     """Standard deviation of the normal noise on all that the discriminator is trained with."""
+    instance_noise_steps: Count | None = None
+    """Steps over which instance_noise falls evenly to 0; null: it stays."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """One-sided: the discriminator's target for real images is 1 - label_smoothing."""
     label_smoothing_fake: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The other side: its target for fake images."""
+    label_smoothing_steps: Count | None = None
+    """Steps over which both smoothings fall evenly to 0; null: they stay."""
     label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Every target of the discriminator is moved by a number of its own, uniform within +-label_noise."""
     label_flip: Annotated[float, Field(ge=0, le=1)] = 0.0

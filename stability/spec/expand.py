@@ -78,6 +78,14 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
         config.loss in ("minimax", "non-saturating")
         and config.label_noise > min(config.label_smoothing, config.label_smoothing_fake)
     ),
+    "warmup_steps is decay_steps or more: the learning rates fall while they still grow": lambda config: (
+        config.decay_steps is not None
+        and config.warmup_steps >= config.decay_steps
+        and any(network.lr_schedule != "constant" for network in config.networks)
+    ),
+    "lr_schedule of one network alone: the ratio of the two learning rates changes": lambda config: (
+        config.generator.lr_schedule != config.discriminator.lr_schedule
+    ),
     "label_flip of .5 or more: labels say nothing, or the contrary": lambda config: config.label_flip >= 0.5,
     "gradient penalty with minibatch_std: the penalty is on each image's own gradient, "
     "minibatch_std mixes the images of a batch": lambda config: (

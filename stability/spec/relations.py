@@ -30,6 +30,7 @@ def relations(spec: StudySpec, *, has_points: bool) -> list[Problem]:
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
     problems += _rate_problems(spec)
+    problems += _schedule_problems(spec)
     problems += _cross_problems(spec)
     problems += _architecture_problems(spec)
     problems += _own_name_problems(spec)
@@ -75,6 +76,20 @@ def _rate_problems(spec: StudySpec) -> list[Problem]:
     common = " and ".join(name for name in ("lr", "lr_ratio") if name in given)
     words = f"cannot stand beside {common}; name lr and lr_ratio, or lr_g and lr_d"
     return [Problem(given[name], words) for name in ("lr_g", "lr_d") if common and name in given]
+
+
+def _schedule_problems(spec: StudySpec) -> list[Problem]:
+    """Learning rates that fall and nothing that says by when."""
+    lengths = [value for _, value in _named(spec, "decay_steps")]
+    if lengths and None not in lengths:
+        return []
+    words = "needs decay_steps: by then linear and cosine are 0, each time step multiplies by lr_decay"
+    return [
+        Problem(path, f"{kind} {words}")
+        for name in ("lr_schedule", "lr_schedule_g", "lr_schedule_d")
+        for path, kind in _named(spec, name)
+        if kind not in (None, "constant")
+    ]
 
 
 def _cross_problems(spec: StudySpec) -> list[Problem]:

@@ -6,6 +6,8 @@ with. Only the random streams and the initial weights are the engine's.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -42,13 +44,31 @@ class PlainLoop:
         self.kept: list[Tensor] = []
 
     def train(self, steps: int) -> None:
-        for _ in range(steps):
+        for step in range(steps):
+            self.follow_schedules(step)
             for _ in range(self.config.n_dis):
                 self.discriminator_step()
             for update in range(self.config.n_gen):
                 if update > 0:
                     self.fake = self.generate()
                 self.generator_step()
+
+    def follow_schedules(self, step: int) -> None:
+        config = self.config
+        sides = [(self.opt_g, config.generator.lr, "g"), (self.opt_d, config.discriminator.lr, "d")]
+        share = step / config.decay_steps if config.decay_steps else 0.0
+        factors = {
+            "constant": 1.0,
+            "linear": max(1 - share, 0),
+            "cosine": 0.5 + 0.5 * math.cos(math.pi * min(share, 1)),
+            "step": config.lr_decay ** int(share),
+        }
+        warm = (step + 1) / config.warmup_steps if step < config.warmup_steps else 1.0
+        for optimizer, lr, side in sides:
+            kind = getattr(config, f"lr_schedule_{side}") or config.lr_schedule
+            optimizer.param_groups[0]["lr"] = lr * warm * factors[kind]
+        faded = {"noise": config.instance_noise_steps, "smoothing": config.label_smoothing_steps}
+        self.left = {name: max(1 - step / n, 0) if n else 1.0 for name, n in faded.items()}
 
     def discriminator_step(self) -> None:
         config = self.config
@@ -136,7 +156,8 @@ class PlainLoop:
     def seen(self, images: Tensor, real: bool = False) -> Tensor:
         scaled = self.scaled(images, real)
         if self.config.instance_noise:
-            return scaled + self.config.instance_noise * self.streams.noise(scaled.shape).double()
+            std = self.config.instance_noise * self.left["noise"]
+            return scaled + std * self.streams.noise(scaled.shape).double()
         return scaled
 
     # --- labels ------------------------------------------------------------------------------------------
@@ -144,8 +165,8 @@ class PlainLoop:
     def labelled_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         config, n = self.config, len(real)
         targets = torch.ones(2, n).double()
-        targets[0] -= config.label_smoothing
-        targets[1] = config.label_smoothing_fake
+        targets[0] -= config.label_smoothing * self.left["smoothing"]
+        targets[1] = config.label_smoothing_fake * self.left["smoothing"]
         if config.label_noise:
             targets += config.label_noise * (2 * self.streams.uniform((2, n), "label-noise").double() - 1)
         if config.label_flip:

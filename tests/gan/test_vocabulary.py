@@ -133,6 +133,12 @@ TOLD: dict[str, object] = {
     "init": "orthogonal",
     "latent": "sphere",
     "input_range_real": "unit",
+    "lr_schedule": "cosine",
+    "lr_schedule_d": "step",
+    "decay_steps": 20,
+    "warmup_steps": 2,
+    "instance_noise_steps": 15,
+    "label_smoothing_steps": 15,
 }
 REPLAY: dict[str, object] = {"replay": 0.5, "replay_batches": 2}
 """Not for conditional networks."""
@@ -173,6 +179,13 @@ EXTRAS: dict[str, dict[str, object]] = {
     "xavier-init": {"init": "xavier"},
     "real-range": {"input_range_real": "bytes", "lr": 1e-5},
     "sphere": {"latent": "sphere"},
+    "linear": {"lr_schedule": "linear", "decay_steps": 6},
+    "cosine": {"lr_schedule": "cosine", "decay_steps": 6},
+    "stepped": {"lr_schedule": "step", "decay_steps": 3, "lr_decay": 0.5},
+    "warm-up": {"warmup_steps": 4},
+    "own-schedules": {"lr_schedule_g": "linear", "decay_steps": 20, "warmup_steps": 2, "optimizer_d": "sgd"},
+    "fading-noise": {"instance_noise": 0.3, "instance_noise_steps": 6},
+    "fading-smoothing": {"label_smoothing": 0.2, "label_smoothing_fake": 0.1, "label_smoothing_steps": 6},
     "rmsprop": {"optimizer": "rmsprop"},
     "rmsprop-momentum": {"optimizer": "rmsprop", "momentum": 0.5},
     "sgd": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.3},
@@ -248,6 +261,22 @@ def test_the_accuracy_bar_holds_some_updates_back_and_not_all() -> None:
     cohort = Cohort(runs, images, CPU64)
     for loop in assert_as_a_plain_loop(cohort, images, 40, 1e-6):
         assert 5 < loop.skipped < 38
+
+
+def test_members_under_different_schedules_train_in_one_cohort() -> None:
+    images = some_images()
+    schedules = [{}, {"lr_schedule": "linear"}, {"warmup_steps": 3}, {"lr_schedule_d": "step"}]
+    runs = [make_run(k, decay_steps=4, **own) for k, own in enumerate(schedules)]
+    (cohort,) = cohorts_of(runs, CPU64, images)
+    assert_as_a_plain_loop(cohort, images, 6, 1e-7)
+
+
+def test_at_a_learning_rate_of_0_nothing_moves_and_an_update_is_0() -> None:
+    run = make_run(1, lr_schedule="linear", decay_steps=2, optimizer="rmsprop")
+    cohort = Cohort([run], some_images(), CPU)
+    records = [record for batch in cohort.train(4, record_every=1) for record in batch]
+    assert [record.generator_update > 0 for record in records] == [True, True, False, False]
+    assert [record.discriminator_update for record in records[2:]] == [0, 0]
 
 
 def test_a_skipped_update_is_recorded_as_no_update() -> None:

@@ -84,6 +84,18 @@ BAD: list[tuple[str, int, str, str]] = [
         "fixed.replay",
         "does not fit conditional",
     ),
+    (
+        "name: s\nfixed: {lr_schedule_d: cosine}",
+        2,
+        "fixed.lr_schedule_d",
+        "cosine needs decay_steps: by",
+    ),
+    (
+        "name: s\nspace:\n  lr_schedule: [constant, linear]\n  decay_steps: [~, 9]",
+        3,
+        "space.lr_schedule",
+        "linear needs decay_steps",
+    ),
     ("name: s\nfixed: {replay_batches: 0}", 2, "fixed.replay_batches", "of at least 1"),
     ("name: s\nfixed: {init: he}", 2, "fixed.init", "one of dcgan, default, orthogonal, xavier"),
     ("name: s\nfixed: {activation_d: relu}", 2, "fixed.activation_d", 'here it is called "activation"'),
