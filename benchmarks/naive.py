@@ -162,8 +162,10 @@ class NaiveGan:
         generator, discriminator = NETWORKS[config.architecture](config)
         self.generator, self.discriminator = generator.to(device), discriminator.to(device)
         betas = (config.beta1, config.beta2)
-        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr=config.lr_g, betas=betas)
-        self.optimizer_d = torch.optim.Adam(self.discriminator.parameters(), lr=config.lr_d, betas=betas)
+        self.optimizer_g = torch.optim.Adam(self.generator.parameters(), lr=config.generator.lr, betas=betas)
+        self.optimizer_d = torch.optim.Adam(
+            self.discriminator.parameters(), lr=config.discriminator.lr, betas=betas
+        )
         self.history: list[tuple[float, float]] = []
         self.channels_first_z = config.architecture == "dcgan"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,8 @@ from stability.runner.devices import prepare
 from stability.runner.layout import new_layout
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.planning import make_plan
-from stability.spec import Range, StudySpec
+from stability.spec import Choice, Range, StudySpec
+from stability.spec.config import ADAMS
 from stability.spec.expand import doubts
 
 
@@ -98,8 +99,8 @@ def _advice(spec: StudySpec) -> list[str]:
         advice.append(f"sobol fills space evenly at powers of two; {points} points is not one")
     if spec.design.sampler == "tpe":
         advice.append("tpe searches: its runs are shown, but no rate is estimated from them")
-    optimizers = {"optimizer": spec.fixed.get("optimizer"), **spec.space}["optimizer"]
-    if {"beta1", "beta2"} & set(spec.space) and optimizers not in (None, "adam"):
+    betas = {name for name in spec.space if name.startswith(("beta1", "beta2"))}
+    if betas and not set(_values(spec, "optimizer")) <= set(ADAMS):
         advice.append("beta1 and beta2 are Adam's: to rmsprop and sgd it makes no difference what was drawn")
     if spec.recording.every > spec.recording.evaluate_every:
         advice.append(
@@ -108,6 +109,13 @@ def _advice(spec: StudySpec) -> list[str]:
     if spec.training.steps < spec.outcomes.persist * spec.recording.evaluate_every:
         advice.append(f"fewer than persist = {spec.outcomes.persist} visits: nothing can be saturated")
     return advice
+
+
+def _values(spec: StudySpec, beginning: str) -> Iterator[Any]:
+    """What a study gives the parameters that begin with this word."""
+    for name, value in {**spec.fixed, **spec.space}.items():
+        if name.startswith(beginning):
+            yield from value.values if isinstance(value, Choice) else (value,)
 
 
 def _advice_on_modes(spec: StudySpec, modes: int) -> list[str]:

@@ -6,8 +6,9 @@ one stays in it. Nothing here prints, reads or writes files, or looks at a value
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -21,49 +22,23 @@ from stability.gan.data import to_unit
 from stability.gan.diagnostics import Trace
 from stability.gan.draws import Draws
 from stability.gan.inputs import with_labels
-from stability.gan.losses import LOSSES, MemberLosses
-from stability.gan.networks import ImageShape, find_pair, initial_weights
+from stability.gan.losses import MemberLosses
+from stability.gan.networks import ImageShape, find_pair, mask_shapes
 from stability.gan.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
 from stability.gan.penalties import PENALTIES, penalty
 from stability.gan.placement import Placement
 from stability.gan.points import picture_extent
+from stability.gan.replay import Replay
 from stability.gan.sampler import Sampler, Switches
-from stability.gan.spectral import WARM_UP, SpectralNorm
-from stability.gan.stacked import StackedNetwork
-from stability.gan.streams import Purpose, stream
+from stability.gan.schedules import Schedules
+from stability.gan.starts import started, started_norm
+from stability.gan.structure import structure_key
+from stability.gan.targets import Labels
 from stability.records import Divergence, Record
-from stability.spec.config import Config, Run
-from stability.spec.study import Compile
+from stability.spec.config import Run
 
 CHECKED = ("penalty", "loss_d", "loss_g")
 """What is checked for finiteness at every step, in the order in which a step computes it."""
-
-EQUAL = (
-    "architecture",
-    "width",
-    "latent_dim",
-    "latent",
-    "batch_size",
-    "packing",
-    "batchnorm",
-    "activation",
-    "spectral_norm",
-    "input_range",
-    "optimizer",
-    "n_dis",
-    "n_gen",
-    "penalty",
-)
-"""The parameters that are equal within a cohort ..."""
-PRESENT = ("dropout", "instance_noise", "label_smoothing", "ema_decay", "accuracy_bar")
-"""... and those that all of its members use or none does; all others may differ per member."""
-
-
-def structure_key(config: Config) -> tuple[Hashable, ...]:
-    """What must be equal for runs to train in one cohort; everything else may differ per member."""
-    equal = [getattr(config, name) for name in EQUAL]
-    present = [bool(getattr(config, name)) for name in PRESENT]
-    return (*equal, *present, LOSSES[config.loss].paired)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +94,13 @@ class Cohort:
         with torch.device("meta"):
             generator = self._pair.generator(self.config, shape)
             discriminator = self._pair.discriminator(self.config, shape.seen(self.config.packing))
-        self.generator = self._stack(generator, "init-generator", placement.compile)
-        self.average = self._stack(generator, "init-generator") if self.config.ema_decay else None
-        self.discriminator = self._stack(discriminator, "init-discriminator", placement.compiles(self.config))
+        start = partial(started, members=self._members, placement=placement)
+        self.generator = start(generator, "init-generator", compile=placement.compile)
+        self.average = start(generator, "init-generator") if self.config.ema_decay else None
+        compile = placement.compiles(self.config)
+        self.discriminator = start(discriminator, "init-discriminator", compile=compile)
         if self.config.spectral_norm:
-            self.discriminator.norm = self._spectral_norm()
+            self.discriminator.norm = started_norm(self.discriminator, self._members)
         self._prepare()
         self._first_bad = torch.full((len(CHECKED), len(self._members)), torch.inf, device=placement.device)
         self._extent = picture_extent(images) if size == 1 else 0.0
@@ -139,25 +116,34 @@ class Cohort:
         self._members = runs * 2 if fused and len(runs) == 1 else runs
         self._draws = Draws(self._members, self.placement)
         configs = [run.config for run in self._members]
+        self._told = Labels(
+            self._draws,
+            smoothing=self._used("label_smoothing"),
+            smoothing_fake=self._used("label_smoothing_fake"),
+            noise=self._used("label_noise"),
+            flip=self._used("label_flip"),
+        )
+        self._schedules = Schedules(configs)
+        numbers = self.placement.numbers
         self._losses = MemberLosses(
             [config.loss for config in configs],
             self.placement.device,
-            smoothing=self._used("label_smoothing"),
+            orders=(
+                numbers([1 - 1 / config.alpha_d for config in configs]),
+                numbers([1 - 1 / config.alpha_g for config in configs]),
+            ),
         )
-        self._lr_d = self._numbers([config.lr_d for config in configs])
-        self._lr_g = self._numbers([config.lr_g for config in configs])
-        self._penalty_weight = self._numbers([config.penalty_weight for config in configs])
+        self._lr_d = numbers([config.discriminator.lr for config in configs])
+        self._lr_g = numbers([config.generator.lr for config in configs])
+        self._penalty_weight = numbers([config.penalty_weight for config in configs])
         self._accuracy_bar, self._ema_decay = self._used("accuracy_bar"), self._used("ema_decay")
         clips = [config.weight_clip for config in configs]
-        self._clip = self._numbers([c or torch.inf for c in clips]) if any(clips) else None
+        self._clip = numbers([c or torch.inf for c in clips]) if any(clips) else None
 
     def _used(self, name: str) -> Tensor | None:
         """A parameter of `PRESENT` per member, None where the cohort does without."""
         values = [getattr(run.config, name) for run in self._members]
-        return self._numbers(values) if values[0] else None
-
-    def _numbers(self, values: Sequence[float]) -> Tensor:
-        return torch.tensor(values, dtype=self.placement.dtype, device=self.placement.device)
+        return self.placement.numbers(values) if values[0] else None
 
     def _conditioning(self, labels: Tensor | None) -> tuple[Tensor | None, int]:
         """The labels and the number of classes that the networks are told, if they are."""
@@ -165,29 +151,9 @@ class Cohort:
             return None, 0
         if labels is None:
             raise StabilityError(f"{self.config.architecture} needs a data set with classes")
+        if self.config.replay:
+            raise StabilityError(f"replay: {self.config.architecture} would be told new classes of old fakes")
         return labels, int(labels.max()) + 1
-
-    def _stack(
-        self, template: torch.nn.Module, purpose: Purpose, compile: Compile = "none"
-    ) -> StackedNetwork:
-        weights = [
-            initial_weights(template, generator=stream(run.seed, purpose), dtype=self.placement.dtype)
-            for run in self._members
-        ]
-        fused = self.placement.fused(self.config)
-        device = self.placement.device
-        return StackedNetwork(template, weights, device=device, fused=fused, compile=compile)
-
-    def _spectral_norm(self) -> SpectralNorm:
-        leaves = SpectralNorm.normalised(self.discriminator.leaves)
-        starts: dict[str, list[Tensor]] = {name: [] for name in leaves}
-        for run in self._members:
-            generator = stream(run.seed, "spectral-norm")
-            for name, leaf in leaves.items():
-                starts[name].append(torch.randn(leaf.shape[1], generator=generator))
-        norm = SpectralNorm({name: torch.stack(rows).to(leaves[name]) for name, rows in starts.items()})
-        norm.iterate(leaves, WARM_UP)
-        return norm
 
     def _prepare(self) -> None:
         """What belongs to the networks as they are stacked now."""
@@ -198,6 +164,9 @@ class Cohort:
             classes=self._classes,
             noise_std=self._used("instance_noise"),
         )
+        self._masks = mask_shapes(self.generator.template)
+        share = self._used("replay")
+        self._replay = None if share is None else Replay(self.config, self.images, share, self._draws)
         self._sampler = Sampler(
             self.generator if self.average is None else self.average,
             self._members,
@@ -205,16 +174,16 @@ class Cohort:
             classes=self._classes,
             switches=self._switches_of_shown() if self._pair.switches else None,
         )
-        configs, kind = [run.config for run in self._members], self.config.optimizer
+        configs = [run.config for run in self._members]
         self._optimizer_g: StackedOptimizer = stacked_optimizer(
-            kind,
+            self.config.generator.optimizer,
             self.generator.parameters,
-            [OptimizerSettings(c.lr_g, c.beta1, c.beta2, c.momentum) for c in configs],
+            [OptimizerSettings.of(config.generator) for config in configs],
         )
         self._optimizer_d: StackedOptimizer = stacked_optimizer(
-            kind,
+            self.config.discriminator.optimizer,
             self.discriminator.parameters,
-            [OptimizerSettings(c.lr_d, c.beta1, c.beta2, c.momentum) for c in configs],
+            [OptimizerSettings.of(config.discriminator) for config in configs],
         )
 
     # --- training -----------------------------------------------------------------------------------
@@ -228,11 +197,26 @@ class Cohort:
             due = (self.step + 1) % record_every == 0
             self._trace = Trace() if due else None
             self.placement.begin_step()
+            self.follow_schedules()
             self.update_discriminators()
             self.update_generators()
             self.step += 1
             if due:
                 yield self._record()
+
+    def follow_schedules(self) -> None:
+        """Set what changes with the step: learning rates, instance noise, label smoothing."""
+        due, step, numbers = self._schedules, self.step, self.placement.numbers
+        if due.rates_change:
+            rates_g, rates_d = due.rates_g(step), due.rates_d(step)
+            self._optimizer_g.set_rates(rates_g)
+            self._optimizer_d.set_rates(rates_d)
+            self._lr_g, self._lr_d = numbers(rates_g), numbers(rates_d)
+        if due.noise_fades:
+            self._critic.set_noise(numbers(due.noise(step)))
+        if due.smoothing_fades:
+            real, fake = numbers(due.smoothing(step)), numbers(due.smoothing_fake(step))
+            self._told = self._told.faded(real, fake)
 
     def update_discriminators(self) -> None:
         """Take `n_dis` discriminator updates, each on fresh images and noise; the last fakes are kept."""
@@ -243,14 +227,19 @@ class Cohort:
                 self._fakes = self._generate()
             if last and self._trace is not None:
                 self._trace.weights_d = _copies(self.discriminator.parameters)
-            real = self._critic.inputs(self._batch.images)
-            self._update_discriminator(real, self._critic.inputs(self._fakes.detach()))
+            real = self._critic.inputs(self._batch.images, real=True)
+            self._update_discriminator(real, self._critic.inputs(self._shown(self._fakes.detach())))
+
+    def _shown(self, fakes: Tensor) -> Tensor:
+        """What the discriminators are shown of new fakes: some may be old ones."""
+        return fakes if self._replay is None else self._replay.exchange(fakes)
 
     def _update_discriminator(self, real: Tensor, fake: Tensor) -> None:
         if self.discriminator.norm is not None:
             self.discriminator.norm.iterate(self.discriminator.leaves)
         real_logits, fake_logits = self._critic.real_and_fake_logits(real, fake, self._batch.labels)
-        loss = self._losses.discriminators(real_logits, fake_logits).mean(1)
+        targets = self._told.targets(real_logits.shape[1])
+        loss = self._losses.discriminators(real_logits, fake_logits, targets).mean(1)
         cost = self._penalties(real, fake)
         total = loss if cost is None else loss + self._penalty_weight * cost
         grads = torch.autograd.grad(total.sum(), self.discriminator.parameters)
@@ -308,7 +297,7 @@ class Cohort:
         critic, labels = self._critic, self._batch.labels
         fake = critic.inputs(self._fakes)
         if self._losses.paired:
-            return critic.real_and_fake_logits(critic.inputs(self._batch.images), fake, labels)
+            return critic.real_and_fake_logits(critic.inputs(self._batch.images, real=True), fake, labels)
         return self._real_logits, critic.logits(fake, labels, critic.masks(fake.shape[1]))
 
     def _follow_average(self) -> None:
@@ -340,8 +329,9 @@ class Cohort:
         return switches
 
     def _generate(self) -> Float[Tensor, "members n c h w"]:
-        z = with_labels(self._draws.z(self._batch.images.shape[1]), self._batch.labels, self._classes)
-        return self.generator(z, self._batch.switches)
+        rows = self._batch.images.shape[1]
+        z = with_labels(self._draws.z(rows), self._batch.labels, self._classes)
+        return self.generator(z, {**self._batch.switches, **self._draws.generator_masks(self._masks, rows)})
 
     def _penalties(self, real: Tensor, fake: Tensor) -> Float[Tensor, " members"] | None:
         terms = PENALTIES[self.config.penalty]
@@ -407,7 +397,11 @@ class Cohort:
 
     @torch.no_grad()
     def logits(
-        self, images: Float[Tensor, "members n c h w"], labels: Int64[Tensor, " n"] | None = None
+        self,
+        images: Float[Tensor, "members n c h w"],
+        labels: Int64[Tensor, " n"] | None = None,
+        *,
+        real: bool = False,
     ) -> Float[Tensor, "members packs"]:
         """The discriminators' logits without dropout and noise; `labels` are what conditional ones are told.
 
@@ -421,7 +415,7 @@ class Cohort:
         for part in torch.split(rows, size * packing):
             batch = torch.cat([images[:, part]] * (len(self._members) // len(self.runs)))
             own = labels[part].expand(len(batch), -1) if labels is not None and self._classes else None
-            parts.append(self._critic.logits(self._critic.clean_inputs(batch), own))
+            parts.append(self._critic.logits(self._critic.clean_inputs(batch, real=real), own))
         return torch.cat(parts, 1)[: len(self.runs), :packs]
 
     def real_logits(
@@ -431,7 +425,7 @@ class Cohort:
     ) -> Float[Tensor, "members packs"]:
         """The discriminators' logits of the same real images for every member."""
         unit = to_unit(images, self.placement.dtype)
-        return self.logits(unit.expand(len(self.runs), *unit.shape), labels)
+        return self.logits(unit.expand(len(self.runs), *unit.shape), labels, real=True)
 
     def member_weights(self, k: int) -> dict[str, Tensor]:
         """One run's weights by network and parameter: `generator.*`, `discriminator.*`, `average.*`."""
@@ -487,6 +481,7 @@ class Cohort:
             "optimizer_g": self._optimizer_g,
             "optimizer_d": self._optimizer_d,
             "stream": self._draws,
+            "replay": self._replay,
         }
         return {name: part for name, part in parts.items() if part is not None}
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from stability.gan.draws import Draws
 from stability.gan.inputs import in_range, label_planes, packed
-from stability.gan.networks import MaskDropout, has_batchnorm
+from stability.gan.networks import has_batchnorm, mask_shapes
 from stability.gan.stacked import StackedNetwork
 from stability.spec.config import Config
 
@@ -48,19 +48,20 @@ class Critic:
         self.network = network
         self._config, self._draws, self._classes, self._noise_std = config, draws, classes, noise_std
         self._split_batches = has_batchnorm(network.template)
-        self._masks = {
-            f"{path}.mask": part.shape
-            for path, part in network.template.named_modules()
-            if isinstance(part, MaskDropout)
-        }
+        self._masks = mask_shapes(network.template)
 
-    def clean_inputs(self, images: Images) -> Inputs:
-        """What the discriminators see of images in -1..1: in their range, in packs."""
-        return packed(in_range(images, self._config.input_range), self._config.packing)
+    def set_noise(self, std: Float[Tensor, " members"]) -> None:
+        """Go on with this instance noise."""
+        self._noise_std = std
 
-    def inputs(self, images: Images) -> Inputs:
+    def clean_inputs(self, images: Images, *, real: bool = False) -> Inputs:
+        """What the discriminators see of images in -1..1: in the range of their kind, in packs."""
+        own = self._config.input_range_real if real else None
+        return packed(in_range(images, own or self._config.input_range), self._config.packing)
+
+    def inputs(self, images: Images, *, real: bool = False) -> Inputs:
         """The same with the instance noise that they are trained with."""
-        inputs = self.clean_inputs(images)
+        inputs = self.clean_inputs(images, real=real)
         if self._noise_std is None:
             return inputs
         return inputs + as_factor(self._noise_std, inputs) * self._draws.noise(inputs.shape[1:])
@@ -91,8 +92,8 @@ class Critic:
 
     @torch.no_grad()
     def switches(self, images: Images) -> dict[str, Tensor]:
-        """Where the discriminators pool these images; the images of a pack share its switches."""
-        found = self.network.switches(self.clean_inputs(images))
+        """Where the discriminators pool these real images; the images of a pack share its switches."""
+        found = self.network.switches(self.clean_inputs(images, real=True))
         return {name: values.repeat_interleave(self._config.packing, 1) for name, values in found.items()}
 
 

@@ -67,11 +67,14 @@ def _sum(parts: Sequence[Tensor]) -> Tensor:
 def relative_update(
     before: Sequence[Tensor], after: Sequence[Tensor], learning_rates: Float[Tensor, " members"]
 ) -> Float[Tensor, " members"]:
-    """|change of weights| / (learning rate sqrt(number of weights)): scale-free under Adam."""
+    """|change of weights| / (learning rate sqrt(number of weights)): scale-free under Adam.
+
+    At a learning rate of 0 it is 0.
+    """
     squares = [row_sums((b - a.detach()).flatten(1).square()) for b, a in zip(before, after, strict=True)]
     count = sum(b[0].numel() for b in before)
     update: Tensor = _sum(squares).sqrt() / (learning_rates * count**0.5)
-    return update
+    return update.masked_fill(learning_rates == 0, 0)
 
 
 def near_share(probability: Float[Tensor, "members batch"]) -> Float[Tensor, " members"]:

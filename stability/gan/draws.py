@@ -12,8 +12,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from stability.gan.data import training_subset
-from stability.gan.placement import Placement
-from stability.gan.streams import Streams
+from stability.gan.placement import Placement, sent
+from stability.gan.streams import Purpose, Streams
 from stability.spec.config import Run
 
 
@@ -58,11 +58,35 @@ class Draws:
         """The next standard normal instance noise."""
         return self._place([own.noise(shape) for own in self._streams])
 
+    def label_noise(self, batch: int) -> Float[Tensor, "members two batch"]:
+        """The next moves of the targets of real and of fake examples, uniform on [-1, 1)."""
+        return self._place([own.uniform((2, batch), "label-noise") * 2 - 1 for own in self._streams])
+
+    def label_flips(self, batch: int) -> Float[Tensor, "members batch"]:
+        """The next numbers on [0, 1) that decide which labels are traded."""
+        return self._place([own.uniform((batch,), "label-flip") for own in self._streams])
+
+    def replays(
+        self, rows: int, batches: int
+    ) -> tuple[Int64[Tensor, "members rows"], Float[Tensor, "members rows"]]:
+        """The next batches that old fakes are taken from, and numbers on [0, 1) that decide whether."""
+        places = self._sent(torch.stack([own.indices(rows, batches, "replay") for own in self._streams]))
+        return places, self._place([own.uniform((rows,), "replay") for own in self._streams])
+
     def masks(self, shapes: Mapping[str, tuple[int, ...]], rows: int) -> dict[str, Tensor]:
-        """The next dropout masks, `[members, rows, *shape]` by name."""
-        pairs = list(zip(self._streams, self._configs, strict=True))
+        """The discriminators' next dropout masks, `[members, rows, *shape]` by name."""
+        return self._masks(shapes, rows, "dropout", [config.dropout for config in self._configs])
+
+    def generator_masks(self, shapes: Mapping[str, tuple[int, ...]], rows: int) -> dict[str, Tensor]:
+        """The same for the generators."""
+        return self._masks(shapes, rows, "dropout-generator", [config.dropout_g for config in self._configs])
+
+    def _masks(
+        self, shapes: Mapping[str, tuple[int, ...]], rows: int, purpose: Purpose, shares: Sequence[float]
+    ) -> dict[str, Tensor]:
+        pairs = list(zip(self._streams, shares, strict=True))
         return {
-            name: self._place([own.mask((rows, *shape), config.dropout) for own, config in pairs])
+            name: self._place([own.mask((rows, *shape), share, purpose) for own, share in pairs])
             for name, shape in shapes.items()
         }
 
@@ -72,17 +96,15 @@ class Draws:
         return {purpose: torch.stack([own[purpose] for own in states]) for purpose in Streams.LIVE}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from `state()`."""
+        """Go on from `state()`; a purpose that it does not know of has never been drawn for."""
         for k, own in enumerate(self._streams):
-            own.load_state({purpose: state[purpose][k] for purpose in Streams.LIVE})
+            own.load_state({purpose: state[purpose][k] for purpose in Streams.LIVE if purpose in state})
 
     def _place(self, drawn: Sequence[Tensor]) -> Tensor:
         return self._sent(torch.stack(list(drawn)).to(self._placement.dtype))
 
     def _sent(self, drawn: Tensor) -> Tensor:
-        """The same on the device; pinned first, since a GPU would wait for copies from other memory."""
-        device = self._placement.device
-        return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
+        return sent(drawn, self._placement.device)
 
     def _subset(self, total: int, n: int) -> Tensor:
         if (total, n) not in self._subsets:

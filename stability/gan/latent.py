@@ -20,7 +20,7 @@ from torch.func import functional_call
 from stability.errors import StabilityError
 from stability.gan.data import to_unit
 from stability.gan.inputs import in_range, packed, with_labels
-from stability.gan.networks import ImageShape, Pair, Switches, find_pair
+from stability.gan.networks import ImageShape, Pair, Switches, find_pair, mask_shapes
 from stability.gan.streams import LATENTS, picture_noise
 from stability.spec.config import Config, Latent
 
@@ -31,8 +31,8 @@ ROWS, COLUMNS = 6, 8
 """Of an interpolation."""
 SIDE = 9
 """Of a manifold; odd, so that its centre is the origin."""
-EXTENT: dict[Latent, float] = {"normal": 2.0, "uniform": 1.0}
-"""How far a manifold reaches: two standard deviations, or all there is."""
+EXTENT: dict[Latent, float] = {"normal": 2.0, "uniform": 1.0, "sphere": 2.0}
+"""How far a manifold reaches: two standard deviations, all there is, or somewhat beyond the circle."""
 SHARE = 4
 """At most one in this many of a batch is a point of the view."""
 
@@ -44,15 +44,15 @@ def interpolation(
 ) -> Float[Tensor, "rows columns latent_dim"]:
     """Walk from one fixed point to another in every row, the ends included.
 
-    Row r is the same however many rows there are. Normal latents: both ends are moved to the sphere of
-    radius sqrt(latent_dim), near which almost all of the noise lies that a generator is trained on (a
-    straight line would leave it), and the row follows the great circle between them: with t from 0 to 1
+    Row r is the same however many rows there are. Normal and spherical latents: both ends are moved to the
+    sphere of radius sqrt(latent_dim), near which almost all of the noise lies that a generator is trained on
+    (a straight line would leave it), and the row follows the great circle between them: with t from 0 to 1
     and theta the angle between the ends a and b, z = (sin((1 - t) theta) a + sin(t theta) b) / sin(theta)
     (White 2016, "Sampling Generative Networks", section 2.1). Uniform latents fill a cube, which a
     straight line never leaves; on a line (latent_dim 1) there is no sphere.
     """
     t = torch.linspace(0, 1, columns, dtype=torch.float64)[:, None]
-    walk = _great_circle if latent == "normal" and latent_dim > 1 else _line
+    walk = _great_circle if latent != "uniform" and latent_dim > 1 else _line
     return torch.stack([walk(*_ends(row, latent_dim, latent), t) for row in range(rows)]).float()
 
 
@@ -77,7 +77,7 @@ def _line(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
 def manifold_grid(side: int, latent: Latent = "normal") -> Float[Tensor, "side side 2"]:
     """A square of two latent coordinates around 0: the first grows to the right, the second upwards.
 
-    It reaches from -2 to 2 in either for normal latents, from -1 to 1 for uniform ones.
+    It reaches from -2 to 2 in either, from -1 to 1 for uniform latents.
     """
     steps = torch.linspace(-EXTENT[latent], EXTENT[latent], side)
     second, first = torch.meshgrid(steps.flip(0), steps, indexing="ij")
@@ -154,12 +154,13 @@ def _drawer(
     switches = _switches(pair, config, image, weights, real) if pair.switches else None
     with torch.device("meta"):
         generator = pair.generator(config, image)
+    no_dropout = {name: torch.ones(()) for name in mask_shapes(generator)}
 
     def draw(z: Tensor, rows: Tensor) -> Tensor:
         labels = rows[None] % image.classes if image.classes else None
         fed = with_labels(z[None], labels, image.classes)[0]
         places = {} if switches is None else switches(rows)
-        images: Tensor = functional_call(generator, own | places, (fed,))
+        images: Tensor = functional_call(generator, own | no_dropout | places, (fed,))
         return images
 
     return draw
@@ -176,7 +177,8 @@ def _switches(
     own = {name: torch.ones(mask.shape) for name, mask in discriminator.named_buffers()}  # no dropout
     own |= {name: _normed(value, config) for name, value in _of(weights, "discriminator").items()}
     named = {f"discriminator.{name}": value for name, value in own.items()}
-    seen = packed(in_range(to_unit(real.cpu())[None], config.input_range), config.packing)[0]
+    own_range = config.input_range_real or config.input_range
+    seen = packed(in_range(to_unit(real.cpu())[None], own_range), config.packing)[0]
 
     def places(rows: Tensor) -> dict[str, Tensor]:
         found: dict[str, Tensor] = functional_call(Switches(discriminator), named, (seen[rows % len(seen)],))

@@ -1,12 +1,16 @@
 """The losses, as per-example values of the real and fake logits; their batch means are what is minimised.
 
 Formulas in real logit r and fake logit f, softplus s. Every function takes and returns `[..., batch]`.
+
+f-GANs (Nowozin 2016): with the divergence's output activation g and conjugate f*, the discriminator minimises
+-g(r) + f*(g(f)), the generator -f*(g(f)) (table 2).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -14,15 +18,19 @@ from torch import Tensor
 from torch.nn.functional import relu, softplus
 
 from stability.gan.lanes import lane_aligned
+from stability.gan.targets import PLAIN, Targets
 
 Logits = Float[Tensor, "*members batch"]
 MemberLogits = Float[Tensor, "members batch"]
-LossFunction = Callable[[Tensor, Tensor], Tensor]
+LossFunction = Callable[..., Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What discriminator and generator minimise, both as functions of (real_logits, fake_logits)."""
+    """What discriminator and generator minimise, both as functions of (real_logits, fake_logits).
+
+    Where the loss has an order, that is their third argument, `[..., 1]`.
+    """
 
     discriminator: LossFunction
     generator: LossFunction
@@ -31,9 +39,13 @@ class Loss:
     boundary: float | None = None
     """A logit above it says "real"; None where only the order of a real and a fake logit has a meaning."""
     smoothing: LossFunction | None = None
-    """What one-sided label smoothing adds to the discriminator's loss, of (real_logits, smoothing)."""
+    """What a target of 1 - e for real examples adds to the discriminator's loss, of (real_logits, e)."""
+    smoothing_fake: LossFunction | None = None
+    """What a target of e for fake examples adds, of (fake_logits, e)."""
     paired: bool = False
     """Whether the generator's loss reads the real logits, too."""
+    has_order: bool = False
+    """Whether both sides have an order of their own, c = 1 - 1 / alpha."""
 
 
 def minimax_d(real_logits: Logits, fake_logits: Logits) -> Logits:
@@ -86,6 +98,78 @@ def relativistic_g(real_logits: Logits, fake_logits: Logits) -> Logits:
     return softplus(real_logits - fake_logits)
 
 
+def of_order(surprise: Logits, order: Tensor | float) -> Logits:
+    """(1 - e^(-c s)) / c of s = -log p and c = 1 - 1 / alpha, that is (1 - p^c) / c; s where c = 0."""
+    c = torch.as_tensor(order).to(surprise)
+    plain = c == 0
+    return torch.where(plain, surprise, -torch.expm1(-c * surprise) / c.masked_fill(plain, 1))
+
+
+def alpha_d(real_logits: Logits, fake_logits: Logits, order: Tensor | float = 0.0) -> Logits:
+    """The alpha-loss of "real" and "fake" (Sypherd 2022; Kurri 2021); with alpha = 1 minimax'."""
+    return of_order(softplus(-real_logits), order) + of_order(softplus(fake_logits), order)
+
+
+def alpha_g(real_logits: Logits, fake_logits: Logits, order: Tensor | float = 0.0) -> Logits:
+    """The alpha-loss of calling fakes real (Welfert 2023, arXiv 2310.18291, the non-saturating game)."""
+    return of_order(softplus(-fake_logits), order)
+
+
+def alpha_minimax_g(real_logits: Logits, fake_logits: Logits, order: Tensor | float = 0.0) -> Logits:
+    """Less the alpha-loss of calling fakes fake (Welfert 2023, arXiv 2302.14320)."""
+    return -of_order(softplus(fake_logits), order)
+
+
+def kl_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-r + e^(f - 1): minus a bound on KL(data, model), tight at r = 1 + log of the densities' ratio."""
+    return (fake_logits - 1).exp() - real_logits
+
+
+def kl_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-e^(f - 1)."""
+    return -(fake_logits - 1).exp()
+
+
+def reverse_kl_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """e^(-r) - 1 + f: of KL(model, data), tight at the log of the densities' ratio."""
+    return (-real_logits).exp() - 1 + fake_logits
+
+
+def reverse_kl_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """1 - f."""
+    return 1 - fake_logits
+
+
+def pearson_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-r + f^2 / 4 + f: of Pearson's chi^2, tight at twice the densities' ratio less 1."""
+    return fake_logits.square() / 4 + fake_logits - real_logits
+
+
+def pearson_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-f^2 / 4 - f."""
+    return -fake_logits.square() / 4 - fake_logits
+
+
+def hellinger_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """e^(-r) + e^f - 2: of the squared Hellinger distance, tight at half the log of the densities' ratio."""
+    return (-real_logits).exp() + fake_logits.exp() - 2
+
+
+def hellinger_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """1 - e^f."""
+    return 1 - fake_logits.exp()
+
+
+def jensen_shannon_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """s(-r) + s(f) - 2 log 2: minimax' but for the constant."""
+    return softplus(-real_logits) + softplus(fake_logits) - 2 * math.log(2)
+
+
+def jensen_shannon_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """Log 2 - s(f)."""
+    return math.log(2) - softplus(fake_logits)
+
+
 def smoothed_cross_entropy(real_logits: Logits, smoothing: Tensor) -> Logits:
     """Add e r, since (1 - e) s(-r) + e s(r) = s(-r) + e r (Salimans 2016, section 3.4)."""
     return smoothing * real_logits
@@ -96,15 +180,45 @@ def smoothed_squares(real_logits: Logits, smoothing: Tensor) -> Logits:
     return smoothing * (real_logits - 1) + smoothing.square() / 2
 
 
+def raised_cross_entropy(fake_logits: Logits, target: Tensor) -> Logits:
+    """Take e f away, since (1 - e) s(f) + e s(-f) = s(f) - e f."""
+    return -target * fake_logits
+
+
+def raised_squares(fake_logits: Logits, target: Tensor) -> Logits:
+    """Add e^2 / 2 - e f, since (f - e)^2 / 2 is that much more than f^2 / 2."""
+    return target.square() / 2 - target * fake_logits
+
+
+CROSS_ENTROPY = Loss(
+    minimax_d,
+    minimax_g,
+    sigmoid=True,
+    boundary=0.0,
+    smoothing=smoothed_cross_entropy,
+    smoothing_fake=raised_cross_entropy,
+)
+
 LOSSES: dict[str, Loss] = {
-    "minimax": Loss(minimax_d, minimax_g, sigmoid=True, boundary=0.0, smoothing=smoothed_cross_entropy),
-    "non-saturating": Loss(
-        minimax_d, non_saturating_g, sigmoid=True, boundary=0.0, smoothing=smoothed_cross_entropy
+    "minimax": CROSS_ENTROPY,
+    "non-saturating": replace(CROSS_ENTROPY, generator=non_saturating_g),
+    "least-squares": Loss(
+        least_squares_d,
+        least_squares_g,
+        boundary=0.5,
+        smoothing=smoothed_squares,
+        smoothing_fake=raised_squares,
     ),
-    "least-squares": Loss(least_squares_d, least_squares_g, boundary=0.5, smoothing=smoothed_squares),
     "hinge": Loss(hinge_d, critic_g, boundary=0.0),
     "wasserstein": Loss(wasserstein_d, critic_g),
     "relativistic": Loss(relativistic_d, relativistic_g, paired=True),
+    "alpha": Loss(alpha_d, alpha_g, sigmoid=True, boundary=0.0, has_order=True),
+    "alpha-minimax": Loss(alpha_d, alpha_minimax_g, sigmoid=True, boundary=0.0, has_order=True),
+    "f-kl": Loss(kl_d, kl_g, boundary=1.0),
+    "f-reverse-kl": Loss(reverse_kl_d, reverse_kl_g, boundary=0.0),
+    "f-pearson": Loss(pearson_d, pearson_g, boundary=0.0),
+    "f-hellinger": Loss(hellinger_d, hellinger_g, boundary=0.0),
+    "f-jensen-shannon": Loss(jensen_shannon_d, jensen_shannon_g, sigmoid=True, boundary=0.0),
 }
 
 
@@ -120,26 +234,42 @@ class MemberLosses:
     """Each member of a cohort under its own loss: the table's functions on the rows that use them."""
 
     def __init__(
-        self, names: Sequence[str], device: torch.device, *, smoothing: Tensor | None = None
+        self, names: Sequence[str], device: torch.device, *, orders: tuple[Tensor, Tensor] | None = None
     ) -> None:
-        """Sort the members by loss; `smoothing` is each one's label smoothing, None where none has any."""
+        """Sort the members by loss; `orders` are the discriminators' and the generators', `[K]`, if used."""
         by_loss = {name: [k for k, own in enumerate(names) if own == name] for name in dict.fromkeys(names)}
         grouped = [k for rows in by_loss.values() for k in rows]
         self.sigmoid = [LOSSES[name].sigmoid for name in names]
         self.paired = any(LOSSES[name].paired for name in names)
-        self._smoothing = smoothing
         self._rows = {name: torch.tensor(rows, device=device) for name, rows in by_loss.items()}
+        self._orders = orders
         self._order = torch.tensor([grouped.index(k) for k in range(len(names))], device=device)
 
-    def discriminators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
-        """What the discriminators minimise, per example."""
-        return self._apply(self._discriminator, real_logits, fake_logits)
+    def discriminators(
+        self, real_logits: MemberLogits, fake_logits: MemberLogits, targets: Targets = PLAIN
+    ) -> MemberLogits:
+        """What the discriminators minimise, per example, told these targets."""
+        real_logits, fake_logits = targets.traded(real_logits, fake_logits)
+        below, above = (None if e is None else lane_aligned(e) for e in (targets.below, targets.above))
+
+        def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
+            loss, rows = LOSSES[name], self._rows[name]
+            values = loss.discriminator(real, fake, *self._own_order(name, 0))
+            if below is not None and loss.smoothing is not None:
+                values = values + loss.smoothing(real, below[rows])
+            if above is not None and loss.smoothing_fake is not None:
+                values = values + loss.smoothing_fake(fake, above[rows])
+            return values
+
+        return self._apply(side, real_logits, fake_logits)
 
     def generators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
         """What the generators minimise, per example."""
-        return self._apply(
-            lambda name, real, fake: LOSSES[name].generator(real, fake), real_logits, fake_logits
-        )
+
+        def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
+            return LOSSES[name].generator(real, fake, *self._own_order(name, 1))
+
+        return self._apply(side, real_logits, fake_logits)
 
     def accuracies(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:
         """Each discriminator's accuracy on the batch."""
@@ -148,12 +278,11 @@ class MemberLosses:
         ]
         return torch.cat(values)[self._order]
 
-    def _discriminator(self, name: str, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-        loss = LOSSES[name]
-        values = loss.discriminator(real_logits, fake_logits)
-        if self._smoothing is None or loss.smoothing is None:
-            return values
-        return values + loss.smoothing(real_logits, self._smoothing[self._rows[name], None])
+    def _own_order(self, name: str, side: int) -> tuple[Tensor, ...]:
+        """The third argument of a loss that has one: of the discriminators (0) or of the generators (1)."""
+        if self._orders is None or not LOSSES[name].has_order:
+            return ()
+        return (self._orders[side][self._rows[name], None],)
 
     def _apply(
         self, side: Callable[[str, Tensor, Tensor], Tensor], real_logits: Tensor, fake_logits: Tensor

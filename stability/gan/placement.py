@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from stability.gan.compiled import check_compiler
 from stability.gan.networks import find_pair
 from stability.spec.config import Config
 from stability.spec.study import Compile, Training
+
+
+def sent(drawn: Tensor, device: torch.device) -> Tensor:
+    """The same on the device; pinned first, since a GPU would wait for copies from other memory."""
+    return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,10 @@ class Placement:
     def compiles(self, config: Config) -> Compile:
         """How discriminators are compiled: not under a penalty, since torch takes no second gradient."""
         return self.compile if config.penalty == "none" else "none"
+
+    def numbers(self, values: Sequence[float]) -> Tensor:
+        """Numbers on the device, without waiting for it."""
+        return sent(torch.tensor(values, dtype=self.dtype), self.device)
 
     def begin_step(self) -> None:
         """Tell CUDA graphs that what they returned in the last step may be overwritten."""

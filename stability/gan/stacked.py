@@ -122,7 +122,7 @@ class StackedNetwork:
     def _one_by_one(self, x: Tensor, buffers: Mapping[str, Tensor]) -> Tensor:
         outputs = []
         for k, (weights, images) in enumerate(zip(self._rows(), x.unbind(), strict=True)):
-            own = {name: buffer[k] for name, buffer in buffers.items()} or self._plain_masks(x)
+            own = self._plain_masks(x) | {name: buffer[k] for name, buffer in buffers.items()}
             outputs.append(self._call(weights, own, _channels_last(images)))
         return torch.stack(outputs)
 

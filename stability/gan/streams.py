@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,6 +22,10 @@ Purpose = Literal[
     "evaluation",
     "instance-noise",
     "spectral-norm",
+    "dropout-generator",
+    "label-noise",
+    "label-flip",
+    "replay",
 ]
 PURPOSES: tuple[Purpose, ...] = get_args(Purpose)
 """A purpose's place is part of its seed: new ones go to the end."""
@@ -38,9 +42,16 @@ def _uniform(rows: int, columns: int, generator: torch.Generator) -> Tensor:
     return torch.rand(rows, columns, generator=generator) * 2 - 1
 
 
+def _sphere(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    points = torch.randn(rows, columns, generator=generator)
+    scaled: Tensor = points * (columns**0.5 / points.norm(dim=1, keepdim=True))
+    return scaled
+
+
 LATENTS: dict[Latent, Callable[[int, int, torch.Generator], Tensor]] = {
     "normal": _normal,
     "uniform": _uniform,
+    "sphere": _sphere,
 }
 """How the latent points of each kind are drawn: (rows, columns, generator) -> z."""
 
@@ -54,41 +65,53 @@ def stream(seed: int, purpose: Purpose) -> torch.Generator:
 class Streams:
     """The random streams that one run draws from while it trains."""
 
-    LIVE: tuple[Purpose, ...] = ("data", "z", "penalty", "dropout", "instance-noise")
+    LIVE: tuple[Purpose, ...] = (
+        "data",
+        "z",
+        "penalty",
+        "dropout",
+        "instance-noise",
+        "dropout-generator",
+        "label-noise",
+        "label-flip",
+        "replay",
+    )
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self._generators = {purpose: stream(seed, purpose) for purpose in self.LIVE}
 
-    def indices(self, batch: int, size: int) -> Int64[Tensor, " batch"]:
+    def indices(self, batch: int, size: int, purpose: Purpose = "data") -> Int64[Tensor, " batch"]:
         """Indices of the next batch of real images, drawn independently (with replacement)."""
-        return torch.randint(size, (batch,), generator=self._generators["data"])
+        return torch.randint(size, (batch,), generator=self._generators[purpose])
 
     def z(self, batch: int, latent_dim: int, latent: Latent = "normal") -> Float[Tensor, "batch latent"]:
         """The next batch of latent points."""
         return LATENTS[latent](batch, latent_dim, self._generators["z"])
 
-    def uniform(self, shape: Sequence[int]) -> Float[Tensor, "*shape"]:
-        """The penalty's next numbers, uniform on [0, 1)."""
-        return torch.rand(*shape, generator=self._generators["penalty"])
+    def uniform(self, shape: Sequence[int], purpose: Purpose = "penalty") -> Float[Tensor, "*shape"]:
+        """The penalty's next numbers, or another purpose's, uniform on [0, 1)."""
+        return torch.rand(*shape, generator=self._generators[purpose])
 
     def noise(self, shape: Sequence[int]) -> Float[Tensor, "*shape"]:
         """The next standard normal instance noise."""
         return torch.randn(*shape, generator=self._generators["instance-noise"])
 
-    def mask(self, shape: tuple[int, ...], dropout: float) -> Float[Tensor, "*shape"]:
+    def mask(
+        self, shape: tuple[int, ...], dropout: float, purpose: Purpose = "dropout"
+    ) -> Float[Tensor, "*shape"]:
         """The next dropout mask: 0 with probability `dropout`, else 1 / (1 - dropout)."""
-        kept = torch.rand(shape, generator=self._generators["dropout"]) >= dropout
+        kept = torch.rand(shape, generator=self._generators[purpose]) >= dropout
         return kept / (1 - dropout)
 
-    def state(self) -> dict[str, Tensor]:
+    def state(self) -> dict[Purpose, Tensor]:
         """Where each stream stands, as byte tensors."""
         return {purpose: generator.get_state() for purpose, generator in self._generators.items()}
 
-    def load_state(self, state: dict[str, Tensor]) -> None:
+    def load_state(self, state: Mapping[Purpose, Tensor]) -> None:
         """Go on from `state()`."""
-        for purpose, generator in self._generators.items():
-            generator.set_state(state[purpose].clone())
+        for purpose, place in state.items():
+            self._generators[purpose].set_state(place.clone())
 
 
 def picture_noise(batch: int, latent_dim: int, latent: Latent = "normal") -> Float[Tensor, "batch latent"]:

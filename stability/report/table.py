@@ -75,7 +75,8 @@ def run_columns(study: Study) -> tuple[Column, ...]:
     runs, names = study.runs, [str(name) for name in study.runs]
     known = [name for name in names if runs[name].notna().any()]
     extra = [name for name in known if name in SPECIAL or name.startswith(PACGAN_PREFIXES)]
-    fixed = [name for name in study.frames.spec.named if name in names and name not in study.varied]
+    kept = dict.fromkeys((*study.frames.spec.named, "lr_d", "lr_g", "seed"))
+    fixed = [name for name in kept if name in names and name not in study.varied]
     columns = [
         _column(study, "run", "key"),
         _column(study, "outcome", "key", axis=True, order=study.outcomes),
@@ -88,7 +89,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
         ),
         *(_column(study, name, "metric") for name in extra),
         _column(study, "reason", "reason"),
-        *(_column(study, name, "setting", shown=False) for name in (*fixed, "lr_d", "lr_g", "seed")),
+        *(_column(study, name, "setting", shown=False) for name in fixed),
         *(_column(study, name, "metric", shown=False) for name in PANEL_METRICS if name in known),
     ]
     return tuple(columns)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import torch
 
-from stability.gan.cohort import Cohort, structure_key
+from stability.gan.cohort import Cohort
 from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
+from stability.gan.structure import structure_key
 from stability.runner.planning import cohort_runs
 from stability.runner.trainer import PICTURES
 from stability.runner.visit import visit

@@ -16,11 +16,18 @@ from stability.spec.study import CONFIGURATION, VARIANT
 
 STRUCTURAL = (
     "activation",
+    "activation_g",
     "batchnorm",
     "dropout",
+    "dropout_g",
     "latent_dim",
+    "minibatch_std",
+    "norm_d",
+    "norm_g",
     "packing",
     "width",
+    "width_d",
+    "width_g",
 )
 """The parameters that a builder of networks reads, or that change the shapes it is handed."""
 
@@ -95,10 +102,11 @@ def _own_structures(spec: StudySpec) -> list[Config]:
 
 
 def _extremes(factor: Range | Choice) -> tuple[Any, ...]:
-    """The words of a list, or the smallest and the largest of its numbers or of a range."""
+    """The words of a list, or the smallest and the largest of its numbers or of a range; and its null."""
     values = factor.values if isinstance(factor, Choice) else (factor.low, factor.high)
-    if all(isinstance(value, str) for value in values):
+    numbers = [value for value in values if isinstance(value, int | float)]
+    if not numbers:
         return values
-    ends = {min(values), max(values)}
     is_whole = isinstance(factor, Range) and factor.integer
-    return tuple(round(end) if is_whole else end for end in sorted(ends))
+    ends = [round(end) if is_whole else end for end in sorted({min(numbers), max(numbers)})]
+    return (*ends, *(value for value in values if value is None))

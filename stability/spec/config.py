@@ -24,15 +24,36 @@ IMAGE_ARCHITECTURES = ("dcgan", "conditional", "unpool", "fully-connected")
 """These cannot be trained on points ..."""
 POINT_ARCHITECTURES = ("maxout", "dirac")
 """... and these only on points; mlp takes both."""
+DENSE_ARCHITECTURES = ("mlp", "fully-connected", "maxout")
+"""Their layers hold features, not maps."""
 OWN_ARCHITECTURE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 """A pair of networks of the user's own, `package.module:pair`; naming one imports code."""
 MAX_OWN_NAME = 120
 
-Loss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
+Loss = Literal[
+    "minimax",
+    "non-saturating",
+    "least-squares",
+    "hinge",
+    "wasserstein",
+    "relativistic",
+    "alpha",
+    "alpha-minimax",
+    "f-kl",
+    "f-reverse-kl",
+    "f-pearson",
+    "f-hellinger",
+    "f-jensen-shannon",
+]
 Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
 BatchNorm = Literal["none", "generator", "discriminator", "both"]
-Optimizer = Literal["adam", "rmsprop", "sgd"]
-Latent = Literal["normal", "uniform"]
+Norm = Literal["none", "batch", "layer", "instance"]
+Optimizer = Literal["adam", "adamw", "optimistic-adam", "rmsprop", "sgd"]
+ADAMS: tuple[Optimizer, ...] = ("adam", "adamw", "optimistic-adam")
+"""The optimisers that read betas; the others read a momentum."""
+Latent = Literal["normal", "uniform", "sphere"]
+Schedule = Literal["constant", "linear", "step", "cosine"]
+Init = Literal["dcgan", "default", "orthogonal", "xavier"]
 Activation = Literal["leaky-relu", "relu", "elu", "gelu", "tanh"]
 InputRange = Literal["symmetric", "unit", "bytes"]
 
@@ -42,6 +63,7 @@ Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER, allow_inf_nan=False)]
 Quotient = Annotated[float, Field(ge=1e-30, le=MAX_NUMBER, allow_inf_nan=False)]
 Momentum = Annotated[float, Field(ge=0, lt=1)]
+Width = Annotated[int, Field(ge=8, le=4096)]
 Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=100)]
 
@@ -64,6 +86,28 @@ Architecture = Annotated[
 ]
 
 
+COMMON = ("optimizer", "beta1", "beta2", "momentum", "weight_decay", "width", "lr_schedule")
+"""Of these `name_g` and `name_d` are each network's own, null for the common one."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """What one of the two networks is built and trained with: its own, or what is common to both."""
+
+    lr: float
+    norm: Norm
+    activation: Activation | None
+    """None for the architecture's own."""
+    dropout: float
+    optimizer: Optimizer
+    beta1: float
+    beta2: float
+    momentum: float
+    weight_decay: float
+    width: int
+    lr_schedule: Schedule
+
+
 class Config(BaseModel):
     """The full configuration of one run; `lr` is the geometric mean of the two learning rates."""
 
@@ -71,17 +115,50 @@ class Config(BaseModel):
 
     architecture: Architecture = "mlp"
     loss: Loss = "non-saturating"
+    alpha_d: Positive = 1.0
+    """The order of the discriminator's loss, of alpha and alpha-minimax alone: 1 is the cross-entropy."""
+    alpha_g: Positive = 1.0
+    """The order of the generator's."""
     recipe: str | None = None
     """The recipe that `loss` was named by, if it was."""
     lr: Positive = 2e-4
     lr_ratio: Quotient = 1.0
     """lr_d / lr_g."""
+    lr_g: Positive | None = None
+    """The generator's learning rate; null: lr / sqrt(lr_ratio)."""
+    lr_d: Positive | None = None
+    """The discriminator's; null: lr sqrt(lr_ratio). A study names lr and lr_ratio, or these two."""
+    lr_schedule: Schedule = "constant"
+    """What becomes of the learning rates, in terms of `decay_steps`: linear and cosine take them to 0 by
+    then, step multiplies them by `lr_decay` each time that so many steps are over."""
+    lr_schedule_g: Schedule | None = None
+    lr_schedule_d: Schedule | None = None
+    decay_steps: Count | None = None
+    lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps over which both learning rates grow evenly to what they would be without."""
     beta1: Momentum = 0.5
     beta2: Momentum = 0.999
     batchnorm: BatchNorm = "generator"
+    norm_g: Norm | None = None
+    """How the generator's hidden layers are normalised; null: as `batchnorm` says."""
+    norm_d: Norm | None = None
     optimizer: Optimizer = "adam"
-    """`beta1` and `beta2` are Adam's alone, `momentum` is the others'; RMSprop's decay is torch's .99."""
+    """`beta1` and `beta2` are the Adams', `momentum` is the others'; RMSprop's decay is torch's .99."""
     momentum: Momentum = 0.0
+    weight_decay: NotNegative = 0.0
+    """adamw: weights shrink by lr times this a step; the others: this times the weights is added to the
+    gradient, as torch does."""
+    optimizer_g: Optimizer | None = None
+    optimizer_d: Optimizer | None = None
+    beta1_g: Momentum | None = None
+    beta1_d: Momentum | None = None
+    beta2_g: Momentum | None = None
+    beta2_d: Momentum | None = None
+    momentum_g: Momentum | None = None
+    momentum_d: Momentum | None = None
+    weight_decay_g: NotNegative | None = None
+    weight_decay_d: NotNegative | None = None
     penalty: Penalty = "none"
     penalty_weight: NotNegative = 10.0
     weight_clip: Positive | None = None
@@ -100,35 +177,83 @@ class Config(BaseModel):
     """Images that the discriminator judges together, joined as channels (PacGAN)."""
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100
     latent: Latent = "normal"
-    """z is standard normal, or uniform on [-1, 1)."""
-    width: Annotated[int, Field(ge=8, le=4096)] = 64
+    """z is standard normal, or uniform on [-1, 1), or on the sphere of radius sqrt(latent_dim)."""
+    width: Width = 64
     """mlp: hidden layers of 1, 2, 4, 8 times it in the generator, of 8, 4, 2 times in the discriminator;
     dcgan, conditional, unpool: maps at the finest grid, twice as many at each coarser one."""
+    width_g: Width | None = None
+    width_d: Width | None = None
     activation: Activation = "leaky-relu"
     """Of the discriminator's hidden layers (maxout and dirac have their own)."""
+    activation_g: Activation | None = None
+    """Of the generator's; null: the architecture's own."""
     dropout: Momentum = 0.0
     """Dropout in the discriminator's hidden layers."""
+    init: Init = "dcgan"
+    """How weights start: N(0, .02), torch's default, orthogonal matrices or Glorot's uniform numbers."""
+    minibatch_std: bool = False
+    """The discriminator's last layer is told how much the batch spreads (Karras 2018, section 3)."""
+    dropout_g: Momentum = 0.0
+    """Dropout in the generator's hidden layers while it trains; what is evaluated has none."""
     instance_noise: NotNegative = 0.0
     """Standard deviation of the normal noise on all that the discriminator is trained with."""
+    instance_noise_steps: Count | None = None
+    """Steps over which instance_noise falls evenly to 0; null: it stays."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """One-sided: the discriminator's target for real images is 1 - label_smoothing."""
+    label_smoothing_fake: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The other side: its target for fake images."""
+    label_smoothing_steps: Count | None = None
+    """Steps over which both smoothings fall evenly to 0; null: they stay."""
+    label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Every target of the discriminator is moved by a number of its own, uniform within +-label_noise."""
+    label_flip: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The probability that a real image and the fake beside it trade labels in a discriminator's update."""
+    replay: Momentum = 0.0
+    """The probability that the discriminator is shown an old fake in a fake's place, which is kept for it
+    (Shrivastava 2017, section 2.3, one at a time as in CycleGAN's code)."""
+    replay_batches: Annotated[int, Field(ge=1, le=1000)] = 16
+    """How many batches of fakes are kept for replay; nothing is replayed before there are as many."""
     ema_decay: Momentum = 0.0
     """Above 0, metrics and pictures are of an exponential moving average of the generator's weights."""
     input_range: InputRange = "symmetric"
     """The range of the images, real and generated, that the discriminator sees:
     -1..1, 0..1 or 0..255. The generator's output is stretched to it."""
+    input_range_real: InputRange | None = None
+    """The range of the real images alone, as where somebody forgot to scale them; null: as input_range."""
     train_size: Annotated[int, Field(ge=2, le=1_000_000_000)] | None = None
     """Train on this many of the training images: the same ones in every run."""
 
     @property
-    def lr_d(self) -> float:
-        """The discriminator's learning rate, lr sqrt(lr_ratio)."""
-        return float(self.lr * self.lr_ratio**0.5)
+    def rates(self) -> dict[str, float]:
+        """Both learning rates, their geometric mean and their ratio, whichever pair was named."""
+        lr_g, lr_d = self.generator.lr, self.discriminator.lr
+        named = self.lr_g is not None or self.lr_d is not None
+        mean, ratio = (lr_g**0.5 * lr_d**0.5, lr_d / lr_g) if named else (self.lr, self.lr_ratio)
+        return {"lr": mean, "lr_ratio": ratio, "lr_g": lr_g, "lr_d": lr_d}
 
     @property
-    def lr_g(self) -> float:
-        """The generator's learning rate, lr / sqrt(lr_ratio)."""
-        return float(self.lr / self.lr_ratio**0.5)
+    def generator(self) -> NetworkSettings:
+        """How the generator is built and trained."""
+        lr = self.lr / self.lr_ratio**0.5 if self.lr_g is None else self.lr_g
+        norm = self.norm_g or ("batch" if self.batchnorm in ("generator", "both") else "none")
+        return NetworkSettings(lr, norm, self.activation_g, self.dropout_g, **self._own("g"))
+
+    @property
+    def discriminator(self) -> NetworkSettings:
+        """How the discriminator is built and trained."""
+        lr = self.lr * self.lr_ratio**0.5 if self.lr_d is None else self.lr_d
+        norm = self.norm_d or ("batch" if self.batchnorm in ("discriminator", "both") else "none")
+        return NetworkSettings(lr, norm, self.activation, self.dropout, **self._own("d"))
+
+    @property
+    def networks(self) -> tuple[NetworkSettings, NetworkSettings]:
+        """Generator and discriminator."""
+        return self.generator, self.discriminator
+
+    def _own(self, network: Literal["g", "d"]) -> dict[str, Any]:
+        own = {name: getattr(self, f"{name}_{network}") for name in COMMON}
+        return {name: getattr(self, name) if value is None else value for name, value in own.items()}
 
 
 PARAMETERS: tuple[str, ...] = tuple(name for name in Config.model_fields if name != "recipe")

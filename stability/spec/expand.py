@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stability.spec.config import RECIPES, Config
+from stability.spec.config import ADAMS, RECIPES, Config
 
 
 def make_config(values: Mapping[str, Any]) -> Config:
@@ -35,7 +35,7 @@ LABELLED_LOSSES = ("minimax", "non-saturating", "least-squares")
 DOUBTS: dict[str, Callable[[Config], bool]] = {
     "gradient penalty with batchnorm in the discriminator: "
     "the penalty is on each image's own gradient, batchnorm mixes the images of a batch": lambda config: (
-        _is_penalised(config) and config.batchnorm in ("discriminator", "both")
+        _is_penalised(config) and config.discriminator.norm == "batch"
     ),
     "gradient penalty with dropout: its gradient is of another network each time": lambda config: (
         _is_penalised(config) and config.dropout > 0
@@ -48,7 +48,7 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     ),
     "spectral_norm with batchnorm in the discriminator: "
     "batchnorm undoes the bound on the layer before it": lambda config: (
-        config.spectral_norm and config.batchnorm in ("discriminator", "both")
+        config.spectral_norm and config.discriminator.norm == "batch"
     ),
     "wasserstein without weight_clip, penalty or spectral_norm: nothing bounds the discriminator": (
         lambda config: (
@@ -64,12 +64,48 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "label_smoothing has no effect: this loss has no targets": lambda config: (
         config.label_smoothing > 0 and config.loss not in LABELLED_LOSSES
     ),
-    "momentum has no effect on adam, which has beta1": lambda config: (
-        config.momentum > 0 and config.optimizer == "adam"
+    "label_smoothing_fake has no effect: this loss has no targets": lambda config: (
+        config.label_smoothing_fake > 0 and config.loss not in LABELLED_LOSSES
+    ),
+    "label_noise has no effect: this loss has no targets": lambda config: (
+        config.label_noise > 0 and config.loss not in LABELLED_LOSSES
+    ),
+    "label_smoothing_fake: a discriminator whose fakes have a target above 0 "
+    "keeps the generator where data are rare (Salimans 2016, section 3.4)": lambda config: (
+        config.label_smoothing_fake > 0 and config.loss in LABELLED_LOSSES
+    ),
+    "label_noise takes targets beyond 0 and 1, where a cross-entropy has no least value": lambda config: (
+        config.loss in ("minimax", "non-saturating")
+        and config.label_noise > min(config.label_smoothing, config.label_smoothing_fake)
+    ),
+    "warmup_steps is decay_steps or more: the learning rates fall while they still grow": lambda config: (
+        config.decay_steps is not None
+        and config.warmup_steps >= config.decay_steps
+        and any(network.lr_schedule != "constant" for network in config.networks)
+    ),
+    "lr_schedule of one network alone: the ratio of the two learning rates changes": lambda config: (
+        config.generator.lr_schedule != config.discriminator.lr_schedule
+    ),
+    "alpha_d and alpha_g have no effect on this loss": lambda config: (
+        (config.alpha_d, config.alpha_g) != (1.0, 1.0) and not config.loss.startswith("alpha")
+    ),
+    "label_flip of .5 or more: labels say nothing, or the contrary": lambda config: config.label_flip >= 0.5,
+    "gradient penalty with minibatch_std: the penalty is on each image's own gradient, "
+    "minibatch_std mixes the images of a batch": lambda config: (
+        _is_penalised(config) and config.minibatch_std
+    ),
+    "input_range_real is not the range of the fakes: the discriminator can tell them by their scale": (
+        lambda config: config.input_range_real not in (None, config.input_range)
+    ),
+    "momentum has no effect on adam, which has beta1": lambda config: any(
+        network.momentum > 0 and network.optimizer in ADAMS for network in config.networks
+    ),
+    "adamw without weight_decay is adam": lambda config: any(
+        network.optimizer == "adamw" and network.weight_decay == 0 for network in config.networks
     ),
     "sgd's updates have no scale of their own: "
     "set outcomes.saturated_update for it, or saturated only says that separation is high": lambda config: (
-        config.optimizer == "sgd"
+        any(network.optimizer == "sgd" for network in config.networks)
     ),
     "images of 0 to 255 are not normalised: the discriminator's inputs are 100 times too large": (
         lambda config: config.input_range == "bytes"

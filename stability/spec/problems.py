@@ -51,10 +51,13 @@ def nearest(word: Any, allowed: Iterable[Any]) -> str:
     return f"; did you mean {show(matches[0])}?" if matches else ""
 
 
-def unknown(kind: str, word: str, allowed: Iterable[str]) -> str:
-    """`unknown key "sampelr"; did you mean "sampler"? allowed: sampler, points`."""
+def unknown(kind: str, word: str, allowed: Iterable[str], meant: str | None = None) -> str:
+    """`unknown key "sampelr"; did you mean "sampler"? allowed: sampler, points`.
+
+    `meant` is the allowed name that is certainly meant, where one is.
+    """
     names = list(allowed)
-    guess = nearest(word, names) or ";"
+    guess = f"; here it is called {show(meant)};" if meant else nearest(word, names) or ";"
     return f"unknown {kind} {show(word)}{guess} allowed: {', '.join(names)}"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
+    DENSE_ARCHITECTURES,
     IMAGE_ARCHITECTURES,
     POINT_ARCHITECTURES,
     is_own_architecture,
@@ -30,11 +31,14 @@ def relations(spec: StudySpec, *, given: Collection[str]) -> list[Problem]:
     """The problems of a study whose sections have none; `given` are the keys of its design in the file."""
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
+    problems += _rate_problems(spec)
+    problems += _schedule_problems(spec)
     problems += _cross_problems(spec)
     problems += _variant_problems(spec)
     problems += _config_problems(spec, given)
     problems += _architecture_problems(spec)
     problems += _own_name_problems(spec)
+    problems += _network_problems(spec)
     if spec.design.sampler == "tpe" and not problems and not spec.sampled:
         words = "tpe needs something to search: put a parameter under space that is not in cross"
         problems.append(Problem(("design", "sampler"), words))
@@ -113,6 +117,29 @@ def _config_problems(spec: StudySpec, given: Collection[str]) -> list[Problem]:
     return problems
 
 
+def _rate_problems(spec: StudySpec) -> list[Problem]:
+    """Learning rates named in both of the two ways."""
+    given = {name: ("fixed", name) for name, value in spec.fixed.items() if value is not None}
+    given |= {name: ("space", name) for name in spec.space}
+    common = " and ".join(name for name in ("lr", "lr_ratio") if name in given)
+    words = f"cannot stand beside {common}; name lr and lr_ratio, or lr_g and lr_d"
+    return [Problem(given[name], words) for name in ("lr_g", "lr_d") if common and name in given]
+
+
+def _schedule_problems(spec: StudySpec) -> list[Problem]:
+    """Learning rates that fall and nothing that says by when."""
+    lengths = [value for _, value in _named(spec, "decay_steps")]
+    if lengths and None not in lengths:
+        return []
+    words = "needs decay_steps: by then linear and cosine are 0, each time step multiplies by lr_decay"
+    return [
+        Problem(path, f"{kind} {words}")
+        for name in ("lr_schedule", "lr_schedule_g", "lr_schedule_d")
+        for path, kind in _named(spec, name)
+        if kind not in (None, "constant")
+    ]
+
+
 def _cross_problems(spec: StudySpec) -> list[Problem]:
     factors = spec.factors.items()
     lists = [name for name, factor in factors if isinstance(factor, Choice) and name != CONFIGURATION]
@@ -137,6 +164,34 @@ def _architecture_problems(spec: StudySpec) -> list[Problem]:
     ]
 
 
+def _network_problems(spec: StudySpec) -> list[Problem]:
+    """What an architecture of the package has no layers for."""
+    problems = []
+    for _, architecture in _architectures(spec) or [((), "mlp")]:
+        if architecture in DENSE_ARCHITECTURES:
+            words = f"instance needs maps to normalise, which {architecture} has none of"
+            problems += [
+                Problem(path, f"{words}; allowed: none, batch, layer")
+                for name in ("norm_g", "norm_d")
+                for path, norm in _named(spec, name)
+                if norm == "instance"
+            ]
+        if architecture == "conditional":
+            words = "does not fit conditional, whose discriminator would be told new classes of old fakes"
+            problems += [Problem(path, words) for path, share in _named(spec, "replay") if share]
+        if architecture == "unpool":
+            words = (
+                "does not fit unpool, whose generator puts its maps where the discriminator's are; use width"
+            )
+            problems += [
+                Problem(path, words)
+                for name in ("width_g", "width_d")
+                for path, width in _named(spec, name)
+                if width is not None
+            ]
+    return problems
+
+
 def code_problems(spec: StudySpec) -> list[Problem]:
     """The architectures that are the user's own code: a study file may come from somebody else."""
     words = "is code that would be imported and run; if you trust it, add --allow-code"
@@ -146,17 +201,18 @@ def code_problems(spec: StudySpec) -> list[Problem]:
 
 
 def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
-    """Each that the study names, and where."""
-    factor = spec.space.get("architecture", Choice(values=()))
-    listed = factor.values if isinstance(factor, Choice) else ()
-    sampled: list[tuple[Path, str]] = [
-        (("space", "architecture", index), name) for index, name in enumerate(listed)
-    ]
-    return sampled + [
-        ((*path, "architecture"), values["architecture"])
-        for path, values in spec.settings.items()
-        if "architecture" in values
-    ]
+    return _named(spec, "architecture")
+
+
+def _named(spec: StudySpec, name: str) -> list[tuple[Path, Any]]:
+    """Each value of a parameter that the study names, and where; of a range its lower end."""
+    factor, sampled = spec.space.get(name), list[tuple[Path, Any]]()
+    if isinstance(factor, Choice):
+        sampled = [(("space", name, index), value) for index, value in enumerate(factor.values)]
+    if isinstance(factor, Range):
+        sampled = [(("space", name, "low"), factor.low)]
+    given = [((*path, name), values[name]) for path, values in spec.settings.items() if name in values]
+    return sampled + given
 
 
 def _own_name_problems(spec: StudySpec) -> list[Problem]:

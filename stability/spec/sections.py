@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from stability.spec.config import PARAMETERS, RECIPES, Config
 from stability.spec.problems import Path, Problem, must_be, show, unknown
 from stability.spec.study import DATASETS, IMAGE_SIZES, NAME, RESERVED, Choice, ImageSize, Range
+from stability.spec.synonyms import ours
 
 Model = TypeVar("Model", bound=BaseModel)
 Problems = list[Problem]
@@ -173,7 +174,8 @@ def _known_keys(
     """The entries that may stand here, their lists as tuples."""
     for key in data:
         if key not in allowed:
-            problems.append(Problem((*path, key), unknown(kind, key, allowed)))
+            meant = ours(key) if kind == "parameter" else None
+            problems.append(Problem((*path, key), unknown(kind, key, allowed, meant)))
     return {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in data.items()

@@ -67,10 +67,15 @@ def _schema(row_type: type, *, without: str = "") -> pa.Schema:
     return pa.schema([pa.field(name, *ARROW_TYPES[hints[name]]) for name in names])
 
 
+RATES = ("lr_d", "lr_g")
+"""What the networks are trained with, whichever parameters named it: never null, and behind the others."""
+
+
 def _config_schema() -> pa.Schema:
     """A column for every parameter, with the type that its limits are written in."""
     fields = []
-    for name, field in Config.model_json_schema()["properties"].items():
+    properties: dict[str, Any] = Config.model_json_schema()["properties"]
+    for name, field in ((name, field) for name, field in properties.items() if name not in RATES):
         options = [option["type"] for option in field.get("anyOf", [field])]
         fields.append(pa.field(name, JSON_TYPES[options[0]], nullable="null" in options))
     return pa.schema(fields)
@@ -91,8 +96,7 @@ RUNS = pa.schema(
         pa.field("cohort", pa.string(), False),
         *_config_schema(),
         pa.field("base_loss", pa.string(), False),
-        pa.field("lr_d", pa.float64(), False),
-        pa.field("lr_g", pa.float64(), False),
+        *(pa.field(name, pa.float64(), False) for name in RATES),
         pa.field("outcome", pa.string(), False),
         pa.field("step", pa.int64(), False),
         pa.field("reason", pa.string(), False),
@@ -388,8 +392,7 @@ def planned_fields(run: Run, cohort: str) -> dict[str, Any]:
         "cohort": cohort,
         "loss": config.recipe or config.loss,
         "base_loss": config.loss,
-        "lr_d": config.lr_d,
-        "lr_g": config.lr_g,
+        **config.rates,
         "config": json.dumps(parameters),
     }
 

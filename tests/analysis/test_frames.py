@@ -39,7 +39,7 @@ def test_every_finished_run_is_a_row(frames: StudyFrames) -> None:
     )
     run, row = frames.plan.runs[5], frames.runs.iloc[5]
     assert (row["loss"], row["base_loss"]) == ("wgan-gp", "wasserstein")
-    assert (row["lr"], row["lr_d"], row["seed"]) == (run.config.lr, run.config.lr_d, run.seed)
+    assert (row["lr"], row["lr_d"], row["seed"]) == (run.config.lr, run.config.discriminator.lr, run.seed)
     assert frames.runs["outcome"].value_counts().to_dict() == {"stable": 10, "diverged": 2}
 
 

@@ -6,9 +6,10 @@ from cohorts import CPU, CPU64, make_run, some_images, some_labels, some_points,
 from plain_loop import PlainLoop
 
 from stability.errors import StabilityError
-from stability.gan.cohort import Cohort, structure_key
+from stability.gan.cohort import Cohort
 from stability.gan.data import training_subset
 from stability.gan.losses import LOSSES
+from stability.gan.structure import structure_key
 
 LOSS_NAMES = [name for name, loss in LOSSES.items() if not loss.paired]
 """These may share a cohort."""

@@ -174,7 +174,7 @@ def test_a_record_says_what_autograd_says_of_plain_modules(architecture, loss) -
     assert record.layer_names_d == tuple(norms_d)
     assert record.layer_grad_norms_d == pytest.approx(tuple(norms_d.values()), rel=1e-8)
     assert record.grad_norm_d == close(math.hypot(*norms_d.values()))
-    assert record.discriminator_update == close(change(loop.d, before_d, run.config.lr_d))
+    assert record.discriminator_update == close(change(loop.d, before_d, run.config.discriminator.lr))
 
     fake = loop.fake.detach().requires_grad_()
     real_logits, logits = loop.d(loop.real), loop.d(fake)
@@ -190,7 +190,7 @@ def test_a_record_says_what_autograd_says_of_plain_modules(architecture, loss) -
     assert record.layer_names_g == tuple(norms_g)
     assert record.layer_grad_norms_g == pytest.approx(tuple(norms_g.values()), rel=1e-8)
     assert record.grad_norm_g == close(math.hypot(*norms_g.values()))
-    assert record.generator_update == close(change(loop.g, before_g, run.config.lr_g))
+    assert record.generator_update == close(change(loop.g, before_g, run.config.generator.lr))
     assert (record.run, record.step) == (run.run, 1)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -11,15 +12,18 @@ from stability.gan.optimizers import (
     EPS,
     OPTIMIZERS,
     MemberwiseAdam,
+    MemberwiseAdamW,
+    OptimisticAdam,
     OptimizerSettings,
     StackedOptimizer,
     StackedRMSprop,
     StackedSGD,
     WholeStackAdam,
+    WholeStackAdamW,
     stacked_adam,
     stacked_optimizer,
 )
-from stability.spec.config import Optimizer
+from stability.spec.config import ADAMS, Optimizer
 
 SETTINGS = (
     OptimizerSettings(lr=1e-3, beta1=0.5, beta2=0.999, momentum=0.9),
@@ -29,7 +33,23 @@ SETTINGS = (
 SHAPES = ((5, 7), (3, 2, 4, 4), (9,), (1,))
 BOTH = pytest.mark.parametrize("optimizer", [MemberwiseAdam, WholeStackAdam])
 PLAIN = pytest.mark.parametrize("optimizer", [StackedRMSprop, StackedSGD])
-EVERY = pytest.mark.parametrize("optimizer", [MemberwiseAdam, WholeStackAdam, StackedRMSprop, StackedSGD])
+EVERY = pytest.mark.parametrize(
+    "optimizer",
+    [
+        MemberwiseAdam,
+        WholeStackAdam,
+        StackedRMSprop,
+        StackedSGD,
+        MemberwiseAdamW,
+        WholeStackAdamW,
+        OptimisticAdam,
+    ],
+)
+DECAYED = (
+    replace(SETTINGS[0], weight_decay=0.5),
+    SETTINGS[1],
+    replace(SETTINGS[2], weight_decay=2.0, beta2=0.99),  # of one gradient alone the root may be next to 0
+)
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 Build = Callable[[Sequence[Tensor], Sequence[OptimizerSettings]], StackedOptimizer]
 TOLERANCE = {torch.float32: 2e-6, torch.float64: 1e-12}
@@ -61,19 +81,46 @@ Torchs = Callable[[list[Tensor], OptimizerSettings], torch.optim.Optimizer]
 
 
 def plain_adam(weights: list[Tensor], own: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(weights, lr=own.lr, betas=(own.beta1, own.beta2), foreach=False)
+    decay = own.weight_decay
+    return torch.optim.Adam(weights, own.lr, (own.beta1, own.beta2), weight_decay=decay, foreach=False)
 
 
 def fused_adam(weights: list[Tensor], own: OptimizerSettings) -> torch.optim.Optimizer:
     return torch.optim.Adam(weights, lr=own.lr, betas=(own.beta1, own.beta2), eps=1e-8, fused=True)
 
 
+def plain_adamw(weights: list[Tensor], own: OptimizerSettings) -> torch.optim.Optimizer:
+    decay = own.weight_decay
+    return torch.optim.AdamW(weights, own.lr, (own.beta1, own.beta2), weight_decay=decay, foreach=False)
+
+
 def plain_rmsprop(weights: list[Tensor], own: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.RMSprop(weights, lr=own.lr, momentum=own.momentum, foreach=False)
+    decay = own.weight_decay
+    return torch.optim.RMSprop(weights, lr=own.lr, momentum=own.momentum, weight_decay=decay, foreach=False)
 
 
 def plain_sgd(weights: list[Tensor], own: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.SGD(weights, lr=own.lr, momentum=own.momentum, foreach=False)
+    decay = own.weight_decay
+    return torch.optim.SGD(weights, lr=own.lr, momentum=own.momentum, weight_decay=decay, foreach=False)
+
+
+class PlainOptimisticAdam(torch.optim.Adam):
+    """w_t = w - 2 u_t + u_(t - 1), with Adam's update u."""
+
+    @torch.no_grad()
+    def step(self) -> None:
+        weights = self.param_groups[0]["params"]
+        before = [weight.clone() for weight in weights]
+        super().step()
+        for weight, old in zip(weights, before, strict=True):
+            update, state = old - weight, self.state[weight]
+            weight.copy_(old - 2 * update + state.get("update", torch.zeros(())))
+            state["update"] = update
+
+
+def plain_optimistic(weights: list[Tensor], own: OptimizerSettings) -> torch.optim.Optimizer:
+    decay = own.weight_decay
+    return PlainOptimisticAdam(weights, own.lr, (own.beta1, own.beta2), weight_decay=decay, foreach=False)
 
 
 TORCHS: dict[Build, Torchs] = {
@@ -81,13 +128,21 @@ TORCHS: dict[Build, Torchs] = {
     WholeStackAdam: plain_adam,
     StackedRMSprop: plain_rmsprop,
     StackedSGD: plain_sgd,
+    MemberwiseAdamW: plain_adamw,
+    WholeStackAdamW: plain_adamw,
+    OptimisticAdam: plain_optimistic,
 }
 
 
-def separately(make: Torchs, leaves: Sequence[Tensor], steps: int) -> list[list[Tensor]]:
+def separately(
+    make: Torchs,
+    leaves: Sequence[Tensor],
+    steps: int,
+    settings: Sequence[OptimizerSettings] = SETTINGS,
+) -> list[list[Tensor]]:
     """Every member trained by an optimiser of torch's of its own."""
     members = []
-    for k, own in enumerate(SETTINGS):
+    for k, own in enumerate(settings):
         weights = [leaf.detach()[k].clone().requires_grad_() for leaf in leaves]
         optimizer = make(weights, own)
         for step in range(steps):
@@ -119,11 +174,12 @@ def test_memberwise_equals_an_adam_per_member_bit_for_bit(dtype) -> None:
 
 @EVERY
 @DTYPES
-def test_equals_torchs_own_per_member(optimizer: Build, dtype) -> None:
+@pytest.mark.parametrize("settings", [SETTINGS, DECAYED], ids=["plain", "decayed"])
+def test_equals_torchs_own_per_member(optimizer: Build, dtype, settings) -> None:
     leaves = make_leaves(dtype)
     start = [leaf.detach().clone() for leaf in leaves]
-    wanted = separately(TORCHS[optimizer], leaves, 50)
-    step_many(optimizer(leaves, SETTINGS), leaves, range(50))
+    wanted = separately(TORCHS[optimizer], leaves, 50, settings)
+    step_many(optimizer(leaves, settings), leaves, range(50))
     for k, weights in enumerate(wanted):
         for leaf, weight, first in zip(leaves, weights, start, strict=True):
             close = TOLERANCE[dtype]
@@ -323,7 +379,7 @@ def test_a_gpu_agrees_with_the_cpu(kind) -> None:
     leaves = make_leaves()
     placed = [leaf.detach().cuda().requires_grad_() for leaf in leaves]
     there, here = stacked_optimizer(kind, placed, SETTINGS), stacked_optimizer(kind, leaves, SETTINGS)
-    assert isinstance(there, WholeStackAdam) == (kind == "adam")
+    assert isinstance(there, WholeStackAdam) == (kind in ADAMS)
     for step in range(50):
         gradients = gradients_at(step, leaves)
         here.step(gradients)

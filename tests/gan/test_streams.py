@@ -25,6 +25,10 @@ DRAWS: dict[str, Callable[[Streams], Tensor]] = {
     "penalty": lambda streams: streams.uniform((16,)),
     "dropout": lambda streams: streams.mask((16, 20), 0.5),
     "instance-noise": lambda streams: streams.noise((4, 1, 5, 5)),
+    "dropout-generator": lambda streams: streams.mask((16, 20), 0.5, "dropout-generator"),
+    "label-noise": lambda streams: streams.uniform((2, 16), "label-noise"),
+    "label-flip": lambda streams: streams.uniform((16,), "label-flip"),
+    "replay": lambda streams: streams.indices(32, 16, "replay"),
 }
 
 
@@ -114,6 +118,12 @@ def test_uniform_latent_points_fill_the_cube() -> None:
         assert z.mean() == pytest.approx(0, abs=5 * (1 / 3 / 50_000) ** 0.5)
         assert z.var() == pytest.approx(1 / 3, abs=0.01)
     assert picture_noise(64, 10, "uniform").abs().max() <= 1
+
+
+def test_spherical_latent_points_have_one_length() -> None:
+    z = Streams(1).z(2000, 50, "sphere")
+    torch.testing.assert_close(z.norm(dim=1), torch.full((2000,), 50**0.5))
+    assert z.mean(0).abs().max() < 5 / 2000**0.5
 
 
 def test_the_study_file_accepts_exactly_the_latents_there_are() -> None:

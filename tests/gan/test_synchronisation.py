@@ -19,10 +19,10 @@ from stability.gan.cohort import Cohort
 from stability.gan.diagnostics import Trace
 from stability.gan.losses import LOSSES
 from stability.gan.networks import ARCHITECTURES
-from stability.gan.optimizers import OPTIMIZERS, WholeStackAdam
+from stability.gan.optimizers import OPTIMIZERS, WholeStackAdam, WholeStackAdamW
 from stability.gan.penalties import PENALTIES
 from stability.gan.placement import Placement
-from stability.spec.config import POINT_ARCHITECTURES
+from stability.spec.config import ADAMS, POINT_ARCHITECTURES
 
 READS = (
     "_local_scalar_dense",
@@ -92,6 +92,7 @@ def step_without_reads(cohort: Cohort, steps: int = 2) -> None:
     before = cohort.state()
     for _ in range(steps):
         with no_reads():
+            cohort.follow_schedules()
             cohort.update_discriminators()
             cohort.update_generators()
         cohort.step += 1
@@ -105,6 +106,7 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Members together whatever their networks, and Adam over the whole stack."""
     monkeypatch.setattr(Placement, "fused", lambda self, config: config.architecture != "unpool")
     monkeypatch.setitem(OPTIMIZERS, "adam", WholeStackAdam)
+    monkeypatch.setitem(OPTIMIZERS, "adamw", WholeStackAdamW)
 
 
 EVERYTHING = {
@@ -122,12 +124,28 @@ EVERYTHING = {
     "train_size": 30,
     "input_range": "bytes",
     "latent": "uniform",
+    "label_noise": 0.1,
+    "label_flip": 0.1,
+    "minibatch_std": True,
+    "dropout_g": 0.1,
+    "weight_decay": 0.1,
+    "norm_g": "layer",
 }
 STRUCTURES: dict[str, dict[str, Any]] = {
     **{f"penalty-{name}": {"penalty": name, "batchnorm": "none"} for name in PENALTIES},
     **{f"optimizer-{name}": {"optimizer": name, "momentum": 0.5} for name in OPTIMIZERS},
     **{f"loss-{name}": {"loss": name} for name in LOSSES},
     **{f"{name}-{value}": {name: value} for name, value in EVERYTHING.items()},
+    "schedules": {
+        "lr_schedule": "cosine",
+        "decay_steps": 9,
+        "warmup_steps": 2,
+        "instance_noise": 0.1,
+        "instance_noise_steps": 9,
+        "label_smoothing_fake": 0.1,
+        "label_smoothing_steps": 9,
+    },
+    "replay": {"replay": 0.5, "replay_batches": 1},
     "everything": EVERYTHING,
     "everything-penalised": EVERYTHING | {"penalty": "dragan"},
 }
@@ -154,7 +172,7 @@ def test_nor_does_one_of_the_one_parameter_gan() -> None:
 def test_nor_does_one_as_on_a_gpu(structure: str) -> None:
     cohort = build(**STRUCTURES[structure])
     assert cohort.generator.fused
-    assert isinstance(cohort._optimizer_g, WholeStackAdam) == (cohort.config.optimizer == "adam")
+    assert isinstance(cohort._optimizer_g, WholeStackAdam) == (cohort.config.optimizer in ADAMS)
     step_without_reads(cohort)
 
 

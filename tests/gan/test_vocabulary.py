@@ -8,10 +8,11 @@ from cohorts import CPU, CPU64, make_run, some_images, some_labels, some_points,
 from plain_loop import PlainLoop
 from torch import Tensor
 
-from stability.gan.cohort import Cohort, structure_key
+from stability.gan.cohort import Cohort
 from stability.gan.losses import LOSSES
 from stability.gan.networks import ARCHITECTURES
 from stability.gan.penalties import PENALTIES
+from stability.gan.structure import structure_key
 from stability.spec.config import POINT_ARCHITECTURES, Run
 
 BOUNDS: dict[str, dict[str, object]] = {
@@ -26,8 +27,13 @@ def runs_of(architecture: str, **parameters: object) -> list[Run]:
     own = {"latent_dim": 1, "batchnorm": "none"} if architecture == "dirac" else {}
     return [
         make_run(seed, architecture=architecture, loss=loss, lr=3e-4 * (seed + 1), **own, **parameters)
-        for seed, loss in enumerate(LOSSES)
+        for seed, loss in enumerate(losses_of(architecture))
     ]
+
+
+def losses_of(architecture: str) -> list[str]:
+    """All of them in mlp, the first six in the others: a loss sees logits alone."""
+    return list(LOSSES) if architecture == "mlp" else list(LOSSES)[:6]
 
 
 def data_of(architecture: str) -> Tensor:
@@ -91,11 +97,13 @@ def test_every_loss_trains_both_networks_and_as_a_plain_loop(architecture, bound
                 assert moved != stands_still(run, bound, network), run.run
             assert cohort.divergences()[k] is None
             seen.add(run.config.loss)
-    assert seen == set(LOSSES)
+    assert seen == set(losses_of(architecture))
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("architecture", [name for name in ARCHITECTURES if name != "dirac"])
+@pytest.mark.parametrize(
+    ("architecture", "loss"),
+    [(name, loss) for name in ARCHITECTURES if name != "dirac" for loss in losses_of(name)],
+)
 def test_every_loss_trains_in_float32(architecture, loss) -> None:
     images = data_of(architecture)
     run = make_run(3, architecture=architecture, loss=loss)
@@ -110,6 +118,37 @@ def test_every_loss_trains_in_float32(architecture, loss) -> None:
         assert any(not torch.equal(before[name], after[name]) for name in before if name.startswith(network))
 
 
+OWN: dict[str, object] = {
+    "lr_g": 1e-3,
+    "lr_d": 3e-3,
+    "optimizer_g": "adamw",
+    "optimizer_d": "optimistic-adam",
+    "beta1_g": 0.3,
+    "beta2_d": 0.9,
+    "weight_decay_g": 0.01,
+    "weight_decay_d": 0.02,
+    "norm_g": "layer",
+    "dropout_g": 0.2,
+    "activation_g": "elu",
+}
+"""Every network its own."""
+TOLD: dict[str, object] = {
+    "label_smoothing_fake": 0.1,
+    "label_noise": 0.1,
+    "label_flip": 0.1,
+    "minibatch_std": True,
+    "init": "orthogonal",
+    "latent": "sphere",
+    "input_range_real": "unit",
+    "lr_schedule": "cosine",
+    "lr_schedule_d": "step",
+    "decay_steps": 20,
+    "warmup_steps": 2,
+    "instance_noise_steps": 15,
+    "label_smoothing_steps": 15,
+}
+REPLAY: dict[str, object] = {"replay": 0.5, "replay_batches": 2}
+"""Not for conditional networks."""
 EXTRAS: dict[str, dict[str, object]] = {
     "instance-noise": {"instance_noise": 0.3},
     "label-smoothing": {"label_smoothing": 0.1},
@@ -124,6 +163,39 @@ EXTRAS: dict[str, dict[str, object]] = {
     "gelu": {"activation": "gelu"},
     "elu": {"activation": "elu"},
     "relu": {"activation": "relu"},
+    "own-rates": {"lr_g": 2e-4, "lr_d": 3e-3},
+    "own-optimizers": {"optimizer_g": "rmsprop", "momentum_g": 0.4, "optimizer_d": "sgd", "momentum_d": 0.2},
+    "own-betas": {"beta1_g": 0.3, "beta1_d": 0.0, "beta2_g": 0.9, "beta2_d": 0.99},
+    "weight-decay": {"weight_decay": 0.1, "weight_decay_d": 0.0},
+    "adamw": {"optimizer": "adamw", "weight_decay_g": 0.2, "weight_decay_d": 0.05},
+    "decayed-sgd": {"optimizer_d": "sgd", "optimizer_g": "rmsprop", "weight_decay": 0.1},
+    "optimistic": {"optimizer": "optimistic-adam"},
+    "layer-norm": {"norm_g": "layer", "norm_d": "layer"},
+    "instance-norm": {"norm_g": "instance", "norm_d": "instance"},
+    "different-norms": {"norm_g": "layer", "norm_d": "batch"},
+    "generator-dropout": {"dropout_g": 0.3},
+    "own-widths": {"width_g": 16, "width_d": 12},
+    "generator-tanh": {"activation_g": "tanh", "activation": "elu"},
+    "two-sided-smoothing": {"label_smoothing": 0.1, "label_smoothing_fake": 0.2},
+    "label-noise": {"label_noise": 0.3},
+    "label-flip": {"label_flip": 0.4},
+    "replay": {"replay": 0.5, "replay_batches": 2},
+    "minibatch-std": {"minibatch_std": True},
+    "default-init": {"init": "default"},
+    "orthogonal-init": {"init": "orthogonal"},
+    "xavier-init": {"init": "xavier"},
+    "real-range": {"input_range_real": "bytes", "lr": 1e-5},
+    "sphere": {"latent": "sphere"},
+    "linear": {"lr_schedule": "linear", "decay_steps": 6},
+    "cosine": {"lr_schedule": "cosine", "decay_steps": 6},
+    "stepped": {"lr_schedule": "step", "decay_steps": 3, "lr_decay": 0.5},
+    "warm-up": {"warmup_steps": 4},
+    "own-schedules": {"lr_schedule_g": "linear", "decay_steps": 20, "warmup_steps": 2, "optimizer_d": "sgd"},
+    "fading-noise": {"instance_noise": 0.3, "instance_noise_steps": 6},
+    "fading-smoothing": {"label_smoothing": 0.2, "label_smoothing_fake": 0.1, "label_smoothing_steps": 6},
+    "alpha": {"loss": "alpha", "alpha_d": 0.5, "alpha_g": 3.0},
+    "alpha-minimax": {"loss": "alpha-minimax", "alpha_d": 2.0, "alpha_g": 0.5},
+    "kl-accuracy": {"loss": "f-kl", "accuracy_bar": 0.6, "lr": 5e-3},
     "rmsprop": {"optimizer": "rmsprop"},
     "rmsprop-momentum": {"optimizer": "rmsprop", "momentum": 0.5},
     "sgd": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.3},
@@ -146,11 +218,25 @@ EXTRAS: dict[str, dict[str, object]] = {
         "accuracy_bar": 0.7,
         "batchnorm": "both",
         "train_size": 30,
+        **OWN,
+        **TOLD,
     },
 }
 
 
+def everything(architecture: str, extra: str) -> dict[str, object]:
+    """The parameters of an extra; old fakes are replayed with all the rest where there are no classes."""
+    return EXTRAS[extra] | (REPLAY if extra == "all" and architecture != "conditional" else {})
+
+
+FOR_FEATURES = [extra for extra in EXTRAS if extra != "instance-norm"]
 CONVOLUTIONAL_CASES = [
+    *(("dcgan", extra) for extra in ("layer-norm", "instance-norm", "own-widths", "generator-dropout")),
+    *(("dcgan", extra) for extra in ("minibatch-std", "replay", "label-noise", "default-init", "real-range")),
+    ("unpool", "minibatch-std"),
+    ("unpool", "real-range"),
+    ("unpool", "generator-dropout"),
+    ("unpool", "instance-norm"),
     ("dcgan", "dropout"),
     ("dcgan", "packing-penalty"),
     ("dcgan", "all"),
@@ -165,13 +251,13 @@ CONVOLUTIONAL_CASES = [
 
 
 @pytest.mark.parametrize(
-    ("architecture", "extra"), [*(("mlp", extra) for extra in EXTRAS), *CONVOLUTIONAL_CASES]
+    ("architecture", "extra"), [*(("mlp", extra) for extra in FOR_FEATURES), *CONVOLUTIONAL_CASES]
 )
 def test_everything_else_trains_as_a_plain_loop(architecture, extra) -> None:
-    parameters = {"lr": 5e-4, "batchnorm": "generator"} | EXTRAS[extra]
+    parameters = {"lr": 5e-4, "batchnorm": "generator"} | everything(architecture, extra)
     images = some_images()
     runs = [make_run(4, architecture=architecture, **parameters)]
-    runs.append(make_run(5, architecture=architecture, loss="relativistic", **parameters))
+    runs.append(make_run(5, architecture=architecture, **parameters | {"loss": "relativistic"}))
     steps = 10 if architecture == "mlp" else 3
     for cohort in cohorts_of(runs, CPU64, images):
         (loop,) = assert_as_a_plain_loop(cohort, images, steps, 1e-7)
@@ -185,6 +271,29 @@ def test_the_accuracy_bar_holds_some_updates_back_and_not_all() -> None:
     cohort = Cohort(runs, images, CPU64)
     for loop in assert_as_a_plain_loop(cohort, images, 40, 1e-6):
         assert 5 < loop.skipped < 38
+
+
+def test_members_of_different_orders_train_in_one_cohort() -> None:
+    images, orders = some_images(), [(1.0, 1.0), (0.5, 2.0), (1e30, 0.7)]
+    runs = [make_run(k, loss="alpha", alpha_d=d, alpha_g=g) for k, (d, g) in enumerate(orders)]
+    (cohort,) = cohorts_of([*runs, make_run(9, loss="hinge")], CPU64, images)
+    assert_as_a_plain_loop(cohort, images, 6, 1e-7)
+
+
+def test_members_under_different_schedules_train_in_one_cohort() -> None:
+    images = some_images()
+    schedules = [{}, {"lr_schedule": "linear"}, {"warmup_steps": 3}, {"lr_schedule_d": "step"}]
+    runs = [make_run(k, decay_steps=4, **own) for k, own in enumerate(schedules)]
+    (cohort,) = cohorts_of(runs, CPU64, images)
+    assert_as_a_plain_loop(cohort, images, 6, 1e-7)
+
+
+def test_at_a_learning_rate_of_0_nothing_moves_and_an_update_is_0() -> None:
+    run = make_run(1, lr_schedule="linear", decay_steps=2, optimizer="rmsprop")
+    cohort = Cohort([run], some_images(), CPU)
+    records = [record for batch in cohort.train(4, record_every=1) for record in batch]
+    assert [record.generator_update > 0 for record in records] == [True, True, False, False]
+    assert [record.discriminator_update for record in records[2:]] == [0, 0]
 
 
 def test_a_skipped_update_is_recorded_as_no_update() -> None:
@@ -205,7 +314,8 @@ def test_a_skipped_update_is_recorded_as_no_update() -> None:
 def test_a_member_trains_as_it_would_alone_bit_for_bit(architecture, extra) -> None:
     images, labels = data_of(architecture), some_labels()
     runs = [
-        make_run(k, architecture=architecture, **EXTRAS[extra] | {"lr": 1e-3 * (k + 1)}) for k in range(3)
+        make_run(k, architecture=architecture, **everything(architecture, extra) | {"lr": 1e-3 * (k + 1)})
+        for k in range(3)
     ]
     together = Cohort(runs, images, CPU, labels=labels)
     records = [record for batch in together.train(6, record_every=3) for record in batch]
@@ -223,7 +333,7 @@ def test_a_member_trains_as_it_would_alone_bit_for_bit(architecture, extra) -> N
 @pytest.mark.parametrize("architecture", ["mlp", "conditional", "unpool"])
 def test_going_on_from_a_state_is_bit_exact_with_everything_on(architecture) -> None:
     images, labels = some_images(), some_labels()
-    runs = [make_run(k, architecture=architecture, **EXTRAS["all"]) for k in (1, 2, 3)]
+    runs = [make_run(k, architecture=architecture, **everything(architecture, "all")) for k in (1, 2, 3)]
     straight = train(Cohort(runs, images, CPU, labels=labels), 5)
     first = Cohort(runs, images, CPU, labels=labels)
     halfway = train(first, 3)

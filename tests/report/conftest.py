@@ -247,8 +247,8 @@ def run_rows(pairs: list[tuple[Run, str]], reason: str) -> pd.DataFrame:
             "cohort": "c0",
             **run.config.model_dump(),
             **run.levels,
-            "lr_d": run.config.lr_d,
-            "lr_g": run.config.lr_g,
+            "lr_d": run.config.discriminator.lr,
+            "lr_g": run.config.generator.lr,
             "outcome": outcome,
             "step": last_step(outcome),
             "reason": reason

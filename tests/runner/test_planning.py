@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from small_studies import small_spec
 
-from stability.gan.cohort import structure_key
+from stability.gan.structure import structure_key
 from stability.runner.planning import (
     COHORT_SIZES,
     DEFAULT_COHORT_SIZE,

@@ -33,15 +33,26 @@ def test_the_study_wins_over_the_recipe() -> None:
 
 
 def test_recipes_set_parameters_but_no_optimiser() -> None:
-    confounding = {"lr", "lr_ratio", "beta1", "beta2", "optimizer"}
+    rates = {"lr", "lr_ratio", "lr_g", "lr_d"}
+    trained = ("beta1", "beta2", "optimizer", "momentum", "weight_decay")
+    confounding = rates | {name for name in PARAMETERS if name.startswith(trained)}
     for recipe in RECIPES.values():
         assert set(recipe) <= set(PARAMETERS) - confounding
 
 
 def test_the_two_learning_rates_have_the_given_ratio_and_mean() -> None:
     config = make_config({"lr": 3e-4, "lr_ratio": 7.0})
-    assert config.lr_d / config.lr_g == pytest.approx(7)
-    assert (config.lr_d * config.lr_g) ** 0.5 == pytest.approx(3e-4)
+    assert config.discriminator.lr / config.generator.lr == pytest.approx(7)
+    assert (config.discriminator.lr * config.generator.lr) ** 0.5 == pytest.approx(3e-4)
+
+
+def test_each_network_may_have_its_own_learning_rate() -> None:
+    config = make_config({"lr_g": 1e-4, "lr_d": 4e-4})
+    assert (config.generator.lr, config.discriminator.lr) == (1e-4, 4e-4)
+    assert config.rates == {"lr": pytest.approx(2e-4), "lr_ratio": 4.0, "lr_g": 1e-4, "lr_d": 4e-4}
+    alone = make_config({"lr_d": 4e-4})
+    assert (alone.generator.lr, alone.discriminator.lr) == (2e-4, 4e-4)
+    assert make_config({"lr": 3e-4, "lr_ratio": 7.0}).rates["lr"] == 3e-4
 
 
 @pytest.mark.parametrize(
@@ -80,7 +91,25 @@ def test_what_each_recipe_stands_for(recipe: str, values: dict[str, Any]) -> Non
         ({"loss": "wasserstein", "spectral_norm": True}, []),
         ({"loss": "r3gan", "label_smoothing": 0.1}, ["label_smoothing has no effect"]),
         ({"loss": "minimax", "label_smoothing": 0.1}, []),
+        ({"loss": "hinge", "label_noise": 0.1}, ["label_noise has no effect"]),
+        ({"loss": "hinge", "label_smoothing_fake": 0.1}, ["label_smoothing_fake has no effect"]),
+        ({"label_smoothing_fake": 0.1}, ["whose fakes have a target above 0"]),
+        ({"label_noise": 0.2, "label_smoothing": 0.1}, ["beyond 0 and 1"]),
+        ({"loss": "least-squares", "label_noise": 0.2}, []),
+        ({"lr_schedule": "linear", "decay_steps": 9, "warmup_steps": 9}, ["warmup_steps is decay_steps"]),
+        ({"lr_schedule_g": "linear", "decay_steps": 9}, ["of one network alone"]),
+        ({"lr_schedule": "linear", "decay_steps": 9, "warmup_steps": 8}, []),
+        ({"label_flip": 0.5}, ["label_flip of .5 or more"]),
+        ({"penalty": "r1", "minibatch_std": True}, ["with minibatch_std"]),
+        ({"input_range_real": "unit"}, ["input_range_real is not"]),
+        ({"input_range_real": "unit", "input_range": "unit"}, []),
         ({"momentum": 0.5}, ["momentum has no effect"]),
+        ({"momentum_g": 0.5, "optimizer_d": "rmsprop"}, ["momentum has no effect"]),
+        ({"momentum_d": 0.5, "optimizer_d": "rmsprop"}, []),
+        ({"optimizer_d": "sgd"}, ["sgd's updates have no scale"]),
+        ({"optimizer": "adamw", "weight_decay_g": 0.1}, ["adamw without weight_decay"]),
+        ({"penalty": "r1", "norm_d": "batch"}, ["batchnorm in the discriminator"]),
+        ({"penalty": "r1", "batchnorm": "both", "norm_d": "layer"}, []),
         ({"momentum": 0.5, "optimizer": "sgd"}, ["sgd's updates have no scale"]),
         ({"momentum": 0.5, "optimizer": "rmsprop"}, []),
         ({"input_range": "bytes"}, ["not normalised"]),

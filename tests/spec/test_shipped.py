@@ -18,18 +18,21 @@ from stability.spec.config import (
     RECIPES,
     Activation,
     BatchNorm,
+    Init,
     InputRange,
     Latent,
     Loss,
+    Norm,
     Optimizer,
     Penalty,
+    Schedule,
 )
 from stability.spec.study import DATASETS, Compile, Design, Recording, Training
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "stability" / "cli" / "study.yaml"
 README = ROOT / "README.md"
-LITERALS = (Loss, Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange)
+LITERALS = (Loss, Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange, Norm, Init, Schedule)
 CHOICES = (*DATASETS, *ARCHITECTURE_NAMES, *RECIPES, *(name for kind in LITERALS for name in get_args(kind)))
 """Every name that a study file can choose."""
 SECTIONS = {

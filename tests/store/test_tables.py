@@ -176,7 +176,11 @@ def test_runs_name_the_level_and_the_plain_loss(tmp_path: Path) -> None:
     row = read_table(tmp_path / "c" / "runs.parquet", RUNS).to_pylist()[4]
     config = plan.runs[4].config
     assert (row["loss"], row["base_loss"], row["recipe"]) == ("wgan-gp", "wasserstein", "wgan-gp")
-    assert (row["lr_d"], row["lr_g"], row["weight_clip"]) == (config.lr_d, config.lr_g, None)
+    assert (row["lr_d"], row["lr_g"], row["weight_clip"]) == (
+        config.discriminator.lr,
+        config.generator.lr,
+        None,
+    )
     assert Config.model_validate_json(row["config"]) == config
     assert row["seed"] == plan.runs[4].seed >= 2**63
 

@@ -11,17 +11,19 @@ from stability.cli.selftest.bench import Bench
 from stability.cli.selftest.check import Finding, Question, at_most
 from stability.gan.optimizers import (
     MemberwiseAdam,
+    MemberwiseAdamW,
     OptimizerSettings,
     StackedOptimizer,
     StackedRMSprop,
     StackedSGD,
     WholeStackAdam,
+    WholeStackAdamW,
 )
 
 STEPS, WIDTH = 30, 40
 SETTINGS = (
     OptimizerSettings(lr=1e-3, beta1=0.0, beta2=0.9, momentum=0.0),
-    OptimizerSettings(lr=1e-2, beta1=0.5, beta2=0.999, momentum=0.5),
+    OptimizerSettings(lr=1e-2, beta1=0.5, beta2=0.999, momentum=0.5, weight_decay=0.1),
     OptimizerSettings(lr=3e-4, beta1=0.9, beta2=0.99, momentum=0.9),
 )
 
@@ -30,15 +32,23 @@ Torchs = Callable[[Tensor, OptimizerSettings], torch.optim.Optimizer]
 
 
 def _adam(row: Tensor, own: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.Adam([row], lr=own.lr, betas=(own.beta1, own.beta2), foreach=False)
+    betas, decay = (own.beta1, own.beta2), own.weight_decay
+    return torch.optim.Adam([row], lr=own.lr, betas=betas, weight_decay=decay, foreach=False)
+
+
+def _adamw(row: Tensor, own: OptimizerSettings) -> torch.optim.Optimizer:
+    betas, decay = (own.beta1, own.beta2), own.weight_decay
+    return torch.optim.AdamW([row], lr=own.lr, betas=betas, weight_decay=decay, foreach=False)
 
 
 def _rmsprop(row: Tensor, own: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.RMSprop([row], lr=own.lr, momentum=own.momentum, foreach=False)
+    momentum, decay = own.momentum, own.weight_decay
+    return torch.optim.RMSprop([row], lr=own.lr, momentum=momentum, weight_decay=decay, foreach=False)
 
 
 def _sgd(row: Tensor, own: OptimizerSettings) -> torch.optim.Optimizer:
-    return torch.optim.SGD([row], lr=own.lr, momentum=own.momentum, foreach=False)
+    momentum, decay = own.momentum, own.weight_decay
+    return torch.optim.SGD([row], lr=own.lr, momentum=momentum, weight_decay=decay, foreach=False)
 
 
 def _compare(bench: Bench, builds: Sequence[Build], textbook: Torchs) -> Finding:
@@ -65,6 +75,11 @@ def both_adams(bench: Bench) -> Finding:
     return _compare(bench, [MemberwiseAdam, WholeStackAdam], _adam)
 
 
+def both_adamws(bench: Bench) -> Finding:
+    """Both AdamWs."""
+    return _compare(bench, [MemberwiseAdamW, WholeStackAdamW], _adamw)
+
+
 def rmsprop(bench: Bench) -> Finding:
     """RMSprop, with and without momentum."""
     return _compare(bench, [StackedRMSprop], _rmsprop)
@@ -77,6 +92,7 @@ def sgd(bench: Bench) -> Finding:
 
 QUESTIONS = (
     Question("stacked Adams = torch.optim.Adam, 30 steps", both_adams),
+    Question("stacked AdamWs = torch.optim.AdamW, 30 steps", both_adamws),
     Question("stacked RMSprop = torch.optim.RMSprop, 30 steps", rmsprop),
     Question("stacked SGD = torch.optim.SGD, 30 steps", sgd),
 )

@@ -10,26 +10,36 @@ from stability.gan.networks.layers import (
     LEAK,
     NORM_EPS,
     NORMS,
+    NORMS_1D,
+    NORMS_2D,
     FeatureNorm,
     MaskDropout,
+    MinibatchStd,
+    RowNorm,
     Shaped,
     has_batchnorm,
+    mask_shapes,
 )
 from stability.gan.networks.pair import ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
-from stability.gan.networks.weights import INIT_STD, initial_weights
+from stability.gan.networks.weights import INIT_STD, INITS, initial_weights
 
 __all__ = [
     "ACTIVATIONS",
     "ARCHITECTURES",
+    "INITS",
     "INIT_STD",
     "LEAK",
     "NORMS",
+    "NORMS_1D",
+    "NORMS_2D",
     "NORM_EPS",
     "FeatureNorm",
     "ImageShape",
     "MaskDropout",
+    "MinibatchStd",
     "Pair",
+    "RowNorm",
     "Shaped",
     "Switches",
     "Unpool",
@@ -37,5 +47,6 @@ __all__ = [
     "find_pair",
     "has_batchnorm",
     "initial_weights",
+    "mask_shapes",
     "source_digest",
 ]

@@ -1,4 +1,4 @@
-"""The activations of the discriminators' hidden layers.
+"""The activations of the hidden layers.
 
 torch's kernels for ELU and GELU compute the tail of a tensor with scalar code that rounds differently, so
 that a number would depend on its place in the cohort. Of elementary operations they do not.
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from stability.gan.networks.layers import LEAK
+from stability.spec.config import Activation, NetworkSettings
 
 
 class Elu(nn.Module):
@@ -32,6 +33,11 @@ class Gelu(nn.Module):
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """Bend every number."""
         return 0.5 * x * (1 + torch.erf(x * 0.5**0.5))
+
+
+def hidden(network: NetworkSettings, own: Activation) -> nn.Module:
+    """The activation of a network's hidden layers, by default the architecture's own."""
+    return ACTIVATIONS[network.activation or own]()
 
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

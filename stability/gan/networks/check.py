@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from stability.errors import StabilityError
 from stability.gan.networks.architectures import find_pair, one_line
-from stability.gan.networks.layers import NORMS, FeatureNorm, MaskDropout, has_batchnorm
+from stability.gan.networks.layers import NORMS, FeatureNorm, MaskDropout, has_batchnorm, mask_shapes
 from stability.gan.networks.pair import Builder, ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
 from stability.gan.networks.weights import INIT_STD, SCALING, initial_weights
@@ -131,11 +131,11 @@ def check_pair(config: Config, image: ImageShape, *, fused: bool = False) -> Non
         raise StabilityError(f"{config.architecture}: is conditional, and the data have no classes")
     image = image if pair.conditional else image._replace(classes=0)
     generator, discriminator = _build_both(config, image, pair)
-    _check_structure(generator, pair, (Unpool,) if pair.switches else ())
+    _check_structure(generator, pair, (MaskDropout, Unpool) if pair.switches else (MaskDropout,))
     _check_structure(discriminator, pair, (MaskDropout,))
     switches = _switches(discriminator, generator.template) if pair.switches else {}
     fused = not pair.switches and (fused or not pair.convolutional)
-    _check_passes(generator, switches, fused=fused)
+    _check_passes(generator, switches | _masks(generator.template), fused=fused)
     _check_passes(discriminator, _masks(discriminator.template), fused=fused)
     _check_rows(discriminator)
 
@@ -225,11 +225,7 @@ def _ignored_starts(layer: nn.Module, starts: _Starts) -> Iterator[str]:
 
 def _masks(template: nn.Module) -> dict[str, Tensor]:
     """Masks that drop nothing, for `BATCH` rows."""
-    return {
-        f"{path}.mask": torch.ones(BATCH, *layer.shape)
-        for path, layer in template.named_modules()
-        if isinstance(layer, MaskDropout)
-    }
+    return {name: torch.ones(BATCH, *shape) for name, shape in mask_shapes(template).items()}
 
 
 def _rows(network: _Network, seed: int = 0) -> Tensor:
@@ -247,7 +243,8 @@ def _switches(discriminator: _Network, generator: nn.Module) -> dict[str, Tensor
         prefixed = {f"discriminator.{name}": value for name, value in _weights(discriminator).items()}
         switches = functional_call(Switches(discriminator.template), prefixed, (_rows(discriminator),))
     found = {name: tuple(places.shape) for name, places in switches.items()}
-    wanted = {name: (BATCH, *buffer.shape[1:]) for name, buffer in generator.named_buffers()}
+    buffers = {name: buffer for name, buffer in generator.named_buffers() if name not in _masks(generator)}
+    wanted = {name: (BATCH, *buffer.shape[1:]) for name, buffer in buffers.items()}
     if found != wanted:
         raise StabilityError(f"{where}: gives {found} for {BATCH} images; the generator's buffers: {wanted}")
     return dict(switches)

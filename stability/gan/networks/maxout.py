@@ -1,6 +1,6 @@
 """PacGAN's pair for points (Lin 2018): a ReLU generator against a discriminator of maxout units.
 
-`width` and `activation` have no effect. Batchnorm in the discriminator normalises the outputs of the second
+`width` and `activation` have no effect. A norm in the discriminator normalises the outputs of the second
 and third maxout layer; their biases stay, since it cannot undo what differs between the pieces of a unit.
 """
 
@@ -11,15 +11,16 @@ from itertools import pairwise
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stability.gan.networks.activations import hidden
 from stability.gan.networks.layers import (
     IMAGE,
     Linear,
+    MinibatchStd,
     ShapedRows,
     dropout,
     inputs,
+    needs_bias,
     norm_1d,
-    norm_in_discriminator,
-    norm_in_generator,
     squash,
 )
 from stability.gan.networks.pair import ImageShape, Pair
@@ -43,21 +44,23 @@ class Maxout(nn.Module):
 
 
 def _generator(config: Config, image: ImageShape) -> nn.Module:
-    norm = norm_in_generator(config)
+    own = config.generator
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise([inputs(config, image), *GENERATOR_HIDDEN]):
-        layers += [Linear(fan_in, fan_out, bias=not norm), *norm_1d(norm, fan_out), nn.ReLU()]
+        layers += [Linear(fan_in, fan_out, bias=needs_bias(own.norm)), *norm_1d(own.norm, fan_out)]
+        layers += [hidden(own, "relu"), *dropout(own, fan_out)]
     layers += [Linear(GENERATOR_HIDDEN[-1], image.pixels), *squash(image)]
     return ShapedRows(nn.Sequential(*layers), (image.channels, image.size, image.size))
 
 
 def _discriminator(config: Config, image: ImageShape) -> nn.Module:
-    norm = norm_in_discriminator(config)
+    own = config.discriminator
     layers: list[nn.Module] = [nn.Flatten(IMAGE)]
     for depth, (fan_in, units) in enumerate(pairwise([image.pixels, *DISCRIMINATOR_HIDDEN])):
         layers += [Linear(fan_in, PIECES * units), Maxout(PIECES)]
-        layers += [*norm_1d(norm and depth > 0, units), *dropout(config, units)]
-    layers += [Linear(DISCRIMINATOR_HIDDEN[-1], 1)]
+        layers += [*norm_1d(own.norm if depth > 0 else "none", units), *dropout(own, units)]
+    told = [MinibatchStd(maps=False)] if config.minibatch_std else []
+    layers += [*told, Linear(DISCRIMINATOR_HIDDEN[-1] + len(told), 1)]
     return ShapedRows(nn.Sequential(*layers), ())
 
 

@@ -16,15 +16,15 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from stability.errors import StabilityError
-from stability.gan.networks.activations import ACTIVATIONS
+from stability.gan.networks.activations import hidden
 from stability.gan.networks.layers import (
     MaskDropout,
+    MinibatchStd,
     Shaped,
     dropout,
     inputs,
+    needs_bias,
     norm_2d,
-    norm_in_discriminator,
-    norm_in_generator,
 )
 from stability.gan.networks.pair import ImageShape, Pair
 from stability.spec.config import Config
@@ -99,19 +99,22 @@ def _sides(config: Config, image: ImageShape) -> tuple[int, int]:
 
 
 def _generator(config: Config, image: ImageShape) -> nn.Module:
-    norm = norm_in_generator(config)
+    own = config.generator
+    norm, bias = own.norm, needs_bias(own.norm)
     finer, coarser = _sides(config, image)
-    few, many = config.width, 2 * config.width
+    few, many = own.width, 2 * own.width
     to_coarser = [
-        nn.Linear(inputs(config, image), many * coarser**2, bias=not norm),
+        nn.Linear(inputs(config, image), many * coarser**2, bias=bias),
         nn.Unflatten(1, (many, coarser, coarser)),
         *norm_2d(norm, many),
-        nn.ReLU(),
+        hidden(own, "relu"),
+        *dropout(own, many, coarser, coarser),
     ]
     to_finer = [
-        nn.ConvTranspose2d(many, few, KERNEL, 1, PADDING, bias=not norm),
+        nn.ConvTranspose2d(many, few, KERNEL, 1, PADDING, bias=bias),
         *norm_2d(norm, few),
-        nn.ReLU(),
+        hidden(own, "relu"),
+        *dropout(own, few, finer, finer),
     ]
     to_image = [nn.ConvTranspose2d(few, image.channels, KERNEL, 1, PADDING), nn.Tanh()]
     layers: OrderedDict[str, nn.Module] = OrderedDict(
@@ -125,22 +128,23 @@ def _generator(config: Config, image: ImageShape) -> nn.Module:
 
 
 def _discriminator(config: Config, image: ImageShape) -> nn.Module:
-    norm = norm_in_discriminator(config)
-    activation = ACTIVATIONS[config.activation]
+    own = config.discriminator
     finer, coarser = _sides(config, image)
-    few, many = config.width, 2 * config.width
+    few, many = own.width, 2 * own.width
+    told = [MinibatchStd(maps=True)] if config.minibatch_std else []
     layers = [
         nn.Conv2d(image.channels, few, KERNEL, 1, PADDING),
-        activation(),
+        hidden(own, "leaky-relu"),
         nn.MaxPool2d(2),
-        *dropout(config, few, finer, finer),
-        nn.Conv2d(few, many, KERNEL, 1, PADDING, bias=not norm),
-        *norm_2d(norm, many),
-        activation(),
+        *dropout(own, few, finer, finer),
+        nn.Conv2d(few, many, KERNEL, 1, PADDING, bias=needs_bias(own.norm)),
+        *norm_2d(own.norm, many),
+        hidden(own, "leaky-relu"),
         nn.MaxPool2d(2),
-        *dropout(config, many, coarser, coarser),
+        *dropout(own, many, coarser, coarser),
+        *told,
         nn.Flatten(),
-        nn.Linear(many * coarser**2, 1),
+        nn.Linear((many + len(told)) * coarser**2, 1),
     ]
     return PoolingDiscriminator(nn.Sequential(*layers), ())
 

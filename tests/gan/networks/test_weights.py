@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 from small_networks import LAYERED, MNIST, WEIGHTED, leaves, make_config, networks
 from torch import Tensor, nn
 
-from stability.gan.networks import ARCHITECTURES, INIT_STD, NORMS, FeatureNorm, initial_weights
+from stability.gan.networks import ARCHITECTURES, INIT_STD, INITS, NORMS, FeatureNorm, initial_weights
+from stability.spec.config import Init
 
 MLP_GENERATOR = [
     *("body.0.weight", "body.1.weight", "body.1.bias", "body.3.weight", "body.4.weight", "body.4.bias"),
@@ -57,6 +59,37 @@ def test_weights_are_drawn_in_order_from_one_generator() -> None:
     assert list(found) == list(wanted)
     for name, value in wanted.items():
         assert torch.equal(found[name], value), name
+
+
+@pytest.mark.parametrize("init", INITS)
+def test_the_other_starts_are_torchs_own(init) -> None:
+    network = nn.Sequential(
+        nn.Conv2d(2, 3, 4), nn.ConvTranspose2d(3, 2, 4), nn.GroupNorm(1, 2), nn.Linear(5, 6)
+    )
+    found = initial_weights(network, generator=torch.Generator().manual_seed(9), init=init)
+    draws = torch.Generator().manual_seed(9)
+    for k in (0, 1, 3):
+        weight = torch.empty_like(network[k].weight)
+        if init == "default":
+            nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=draws)
+            bound = 1 / math.sqrt(nn.init._calculate_fan_in_and_fan_out(weight)[0])
+            bias = torch.rand(len(found[f"{k}.bias"]), generator=draws) * 2 * bound - bound
+        else:
+            starts = {"xavier": nn.init.xavier_uniform_, "orthogonal": nn.init.orthogonal_}
+            starts.get(init, lambda w, generator: w.copy_(torch.randn(w.shape, generator=generator) * 0.02))(
+                weight, generator=draws
+            )
+            bias = torch.zeros(len(found[f"{k}.bias"]))
+        assert torch.equal(found[f"{k}.weight"], weight)
+        assert torch.equal(found[f"{k}.bias"], bias)
+        if k == 1 and init == "dcgan":
+            torch.randn(2, generator=draws)
+    assert init == "dcgan" or torch.equal(found["2.weight"], torch.ones(2))
+    assert not found["2.bias"].any()
+
+
+def test_the_study_file_accepts_exactly_the_starts_there_are() -> None:
+    assert set(get_args(Init)) == set(INITS)
 
 
 class Halves(nn.Linear):
