@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import typer
+from rich.filesize import decimal
 
 from stability.analysis.factors import level_text
 from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
@@ -17,6 +18,7 @@ from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
+from stability.runner.kept import kept_state_bytes
 from stability.runner.layout import new_layout
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.planning import make_plan
@@ -70,6 +72,8 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
     sizes = sizes_of(spec, len({run.point for run in plan.runs}))
     if not search and sizes.unit == "point":  # of one setting the page gives no interval
         summary["can_tell"] = outlook(sizes)
+    if spec.recording.keep_state and plan.runs:
+        summary["kept_state_bytes"] = kept_state_bytes(plan, dataset, Placement(device))
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
@@ -99,6 +103,8 @@ def _advice(spec: StudySpec) -> list[str]:
         advice.append(f"sobol fills space evenly at powers of two; {points} points is not one")
     if spec.design.sampler == "tpe":
         advice.append("tpe searches: its runs are shown, but no rate is estimated from them")
+        if spec.recording.keep_state:
+            advice.append("recording.keep_state is of no use to tpe: its steps cannot grow")
     betas = {name for name in spec.space if name.startswith(("beta1", "beta2"))}
     if betas and not set(_values(spec, "optimizer")) <= set(ADAMS):
         advice.append("beta1 and beta2 are Adam's: to rmsprop and sgd it makes no difference what was drawn")
@@ -176,6 +182,9 @@ def as_text(summary: dict[str, Any]) -> str:
     work = f"{_count(summary['processes'], 'process', 'es')} with {_count(summary['threads'], 'thread')}"
     lines.append(f"  {'device':<11}{summary['device']}, {work}{' each' * (summary['processes'] > 1)}")
     lines += _can_tell(summary["can_tell"]) if "can_tell" in summary else []
+    if "kept_state_bytes" in summary:
+        size = decimal(summary["kept_state_bytes"])
+        lines.append(f"  {'keep_state':<11}{size} on disk, from which the study can be lengthened")
     lines.append("thresholds (any of them can be set under outcomes)")
     lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
     lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]

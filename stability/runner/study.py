@@ -23,6 +23,7 @@ from stability.runner.devices import environment_changes, prepare
 from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
+from stability.runner.lengthen import check_states, take_up_shorter
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
 from stability.runner.optuna_db import STUDY_DB, is_current, rebuild_study_db
@@ -111,13 +112,17 @@ class StudyRunner:
             evaluator = materials.evaluator(self.spec, self.reporter.note)
             self._record_changes(store, materials)
             self._extend(store)
+            take_up_shorter(store)
             share_checkpoints(store)
             return self._train_all(store, evaluator, layout, log)
 
     def _old_layout(self, store: Store) -> Layout:
-        finished = store.finished()
-        waiting = sum(len(cohort.runs) for cohort in store.plan.cohorts if cohort.id not in finished)
-        return old_layout(store.plan, self.resources, member_steps=waiting * store.plan.horizon)
+        """By all that is to come, also of what the study file adds."""
+        changes = check_extension(self._kept(store), self.spec, self.folder)
+        plan = extended_plan(store.plan, self.spec) if changes else store.plan
+        finished = store.finished() if plan.horizon == store.plan.horizon else set()
+        waiting = sum(len(cohort.runs) for cohort in plan.cohorts if cohort.id not in finished)
+        return old_layout(plan, self.resources, member_steps=waiting * plan.horizon)
 
     def _materials(self, layout: Layout) -> Materials:
         prepare(layout.threads, tf32=self.spec.training.tf32)
@@ -156,6 +161,8 @@ class StudyRunner:
         if not changes:
             return
         plan = extended_plan(store.plan, self.spec)
+        if plan.horizon != store.plan.horizon:
+            check_states(store)
         environment = store.environment
         kept = [*environment.get("extended", ()), as_fields(changes)]
         store.extend(plan, study_yaml=dump_study(self.spec), environment=environment | {"extended": kept})

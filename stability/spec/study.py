@@ -106,6 +106,8 @@ class Recording(_Section):
     """Images that the last visit takes one more FID on, and what else is counted on many samples."""
     keep_weights: bool = False
     """Keep every run's final weights, and its latent views."""
+    keep_state: bool = False
+    """Keep what every run needs to go on, so that `training.steps` may grow later."""
 
 
 class StudySpec(_Section):

@@ -23,6 +23,8 @@ from stability.store.latent_views import read_latent_view
 from stability.store.lock import last_owner
 from stability.store.plan import PlannedCohort
 from stability.store.seals import DIGESTS, is_whole, sha256
+from stability.store.shorter import cut_short
+from stability.store.states import STATE
 from stability.store.store import (
     CHECKPOINTS,
     ENVIRONMENT,
@@ -93,7 +95,13 @@ def examine_files(store: Store) -> Examination:
     ]
     if not _has_writer(store.folder):  # who does these things last of all, and may be about to
         faults += [*_pending(store.folder), *_idle_checkpoints(store)]
-    notes = [*_elsewhere(store.folder)]
+    notes = [
+        *_elsewhere(store.folder),
+        *(
+            f"{COHORTS}/{cohort}: of a shorter horizon; `run` goes on from there"
+            for cohort in cut_short(store)
+        ),
+    ]
     for cohort in store.plan.cohorts:
         if (store.folder / COHORTS / cohort.id).is_dir():
             found, sealed = _cohort(store, cohort)
@@ -259,6 +267,8 @@ def _cohort(store: Store, cohort: PlannedCohort) -> tuple[list[Fault], bool]:
 
 
 def _loss(file: str, cohort: PlannedCohort) -> str:
+    if STATE.fullmatch(file):
+        return f"what its {len(cohort.runs)} runs would go on from"
     if "/" not in file:
         return f"what is told of its {len(cohort.runs)} runs"
     kind, _, name = file.partition("/")
@@ -321,12 +331,13 @@ def _file_wrong(path: Path, file: str, cohort: PlannedCohort, digests: dict[str,
     """What is wrong with a file of a single run; one with a digest has been looked at by that."""
     kind, _, name = file.partition("/")
     read = READERS.get(kind)
-    if read is None or name.rpartition(".")[0] not in cohort.runs:
+    belongs = STATE.fullmatch(file) or (read is not None and name.rpartition(".")[0] in cohort.runs)
+    if not belongs:
         return "does not belong here"
     if digests is not None:
         return None if file in digests else "does not belong here"
     try:
-        return read(path)
+        return (read or _read_weights)(path)
     except StabilityError as error:
         return _reason(error, path.parents[1])
     except OSError as error:

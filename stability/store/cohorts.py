@@ -17,6 +17,7 @@ from stability.store.files import folder_at_once, write_flushed
 from stability.store.filmstrips import FilmStrip, encode_filmstrip, read_filmstrip
 from stability.store.latent_views import LatentView, encode_latent_view
 from stability.store.seals import DIGESTS, encode_digests, sha256
+from stability.store.states import CohortState, encode_state, state_name
 from stability.store.tables import (
     RunRow,
     encode_table,
@@ -51,6 +52,8 @@ class CohortData:
     """By run; none unless weights are kept."""
     machine: Machine | None = None
     """Where they were trained; None where an older release did it."""
+    state: CohortState | None = None
+    """None unless asked for."""
 
 
 def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> None:
@@ -102,12 +105,14 @@ def _files(tables: Mapping[str, pa.Table], data: CohortData) -> Iterator[tuple[P
         yield Path(WEIGHTS, f"{run}.safetensors"), encode_checkpoint(weights, {"run": run})
     for run, view in data.latent_views.items():
         yield Path(LATENT, f"{run}.png"), encode_latent_view(view)
+    if data.state is not None:
+        yield Path(state_name(data.state.horizon)), encode_state(data.state)
 
 
 def read_cohort_folder(path: Path, tables: Mapping[str, pa.Table]) -> CohortData:
     """Read a cohort back; its tables are given by name, for newer ones may be pending elsewhere.
 
-    Weights and latent views are left where they are: `Store` reads them run by run.
+    State, weights and latent views are left where they are: `Store` reads them by themselves.
 
     Raises `StabilityError`: a filmstrip is damaged.
     """

@@ -144,6 +144,16 @@ def folder_at_once(path: Path) -> Iterator[Path]:
         sync(path.parent)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder, all at once as far as its name is concerned."""
+    temporary = temporary_name(path)
+    with told(path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        path.rename(temporary)
+        sync(path.parent)
+        shutil.rmtree(temporary)
+
+
 def sweep(folder: Path) -> None:
     """Remove what a killed writer left under temporary names; only the holder of the lock may."""
     for leftover in folder.glob(f".*{TEMPORARY}*"):

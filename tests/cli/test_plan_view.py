@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from rich.filesize import decimal
 from small_studies import small_spec
 
 from stability.analysis.power import Sizes, outlook
@@ -52,6 +53,13 @@ def test_the_estimate_adds_up() -> None:
     assert last.startswith("about ")
     assert "training" in last
     assert "evaluation" in last
+
+
+def test_what_kept_states_take_is_told() -> None:
+    assert "kept_state_bytes" not in summary()
+    found, twice = (summary("recording.keep_state=true", f"design.seeds={n}") for n in (1, 2))
+    assert twice["kept_state_bytes"] == 2 * found["kept_state_bytes"] > 10_000
+    assert f"  keep_state {decimal(found['kept_state_bytes'])} on disk, from which" in as_text(found)
 
 
 def test_doubtful_combinations_are_counted() -> None:
