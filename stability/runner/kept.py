@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from stability.gan.cohort import Cohort, structure_key
+from stability.gan.cohort import Cohort
 from stability.gan.data import Dataset
 from stability.gan.placement import Placement
+from stability.gan.structure import structure_key
 from stability.store import Plan
 
 
