@@ -115,7 +115,6 @@ class Cohort:
         self._members = runs * 2 if fused and len(runs) == 1 else runs
         self._draws = Draws(self._members, self.placement)
         configs = [run.config for run in self._members]
-        self._losses = MemberLosses([config.loss for config in configs], self.placement.device)
         self._told = Labels(
             self._draws,
             smoothing=self._used("label_smoothing"),
@@ -125,6 +124,14 @@ class Cohort:
         )
         self._schedules = Schedules(configs)
         numbers = self.placement.numbers
+        self._losses = MemberLosses(
+            [config.loss for config in configs],
+            self.placement.device,
+            orders=(
+                numbers([1 - 1 / config.alpha_d for config in configs]),
+                numbers([1 - 1 / config.alpha_g for config in configs]),
+            ),
+        )
         self._lr_d = numbers([config.discriminator.lr for config in configs])
         self._lr_g = numbers([config.generator.lr for config in configs])
         self._penalty_weight = numbers([config.penalty_weight for config in configs])

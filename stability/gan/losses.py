@@ -1,10 +1,14 @@
 """The losses, as per-example values of the real and fake logits; their batch means are what is minimised.
 
 Formulas in real logit r and fake logit f, softplus s. Every function takes and returns `[..., batch]`.
+
+f-GANs (Nowozin 2016): with the divergence's output activation g and conjugate f*, the discriminator minimises
+-g(r) + f*(g(f)), the generator -f*(g(f)) (table 2).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,12 +22,15 @@ from stability.gan.targets import PLAIN, Targets
 
 Logits = Float[Tensor, "*members batch"]
 MemberLogits = Float[Tensor, "members batch"]
-LossFunction = Callable[[Tensor, Tensor], Tensor]
+LossFunction = Callable[..., Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What discriminator and generator minimise, both as functions of (real_logits, fake_logits)."""
+    """What discriminator and generator minimise, both as functions of (real_logits, fake_logits).
+
+    Where the loss has an order, that is their third argument, `[..., 1]`.
+    """
 
     discriminator: LossFunction
     generator: LossFunction
@@ -37,6 +44,8 @@ class Loss:
     """What a target of e for fake examples adds, of (fake_logits, e)."""
     paired: bool = False
     """Whether the generator's loss reads the real logits, too."""
+    has_order: bool = False
+    """Whether both sides have an order of their own, c = 1 - 1 / alpha."""
 
 
 def minimax_d(real_logits: Logits, fake_logits: Logits) -> Logits:
@@ -89,6 +98,78 @@ def relativistic_g(real_logits: Logits, fake_logits: Logits) -> Logits:
     return softplus(real_logits - fake_logits)
 
 
+def of_order(surprise: Logits, order: Tensor | float) -> Logits:
+    """(1 - e^(-c s)) / c of s = -log p and c = 1 - 1 / alpha, that is (1 - p^c) / c; s where c = 0."""
+    c = torch.as_tensor(order, dtype=surprise.dtype, device=surprise.device)
+    plain = c == 0
+    return torch.where(plain, surprise, -torch.expm1(-c * surprise) / c.masked_fill(plain, 1))
+
+
+def alpha_d(real_logits: Logits, fake_logits: Logits, order: Tensor | float = 0.0) -> Logits:
+    """The alpha-loss of "real" and "fake" (Sypherd 2022; Kurri 2021); with alpha = 1 minimax'."""
+    return of_order(softplus(-real_logits), order) + of_order(softplus(fake_logits), order)
+
+
+def alpha_g(real_logits: Logits, fake_logits: Logits, order: Tensor | float = 0.0) -> Logits:
+    """The alpha-loss of calling fakes real (Welfert 2023, arXiv 2310.18291, the non-saturating game)."""
+    return of_order(softplus(-fake_logits), order)
+
+
+def alpha_minimax_g(real_logits: Logits, fake_logits: Logits, order: Tensor | float = 0.0) -> Logits:
+    """Less the alpha-loss of calling fakes fake (Welfert 2023, arXiv 2302.14320)."""
+    return -of_order(softplus(fake_logits), order)
+
+
+def kl_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-r + e^(f - 1): minus a bound on KL(data, model), tight at r = 1 + log of the densities' ratio."""
+    return (fake_logits - 1).exp() - real_logits
+
+
+def kl_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-e^(f - 1)."""
+    return -(fake_logits - 1).exp()
+
+
+def reverse_kl_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """e^(-r) - 1 + f: of KL(model, data), tight at the log of the densities' ratio."""
+    return (-real_logits).exp() - 1 + fake_logits
+
+
+def reverse_kl_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """1 - f."""
+    return 1 - fake_logits
+
+
+def pearson_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-r + f^2 / 4 + f: of Pearson's chi^2, tight at twice the densities' ratio less 1."""
+    return fake_logits.square() / 4 + fake_logits - real_logits
+
+
+def pearson_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """-f^2 / 4 - f."""
+    return -fake_logits.square() / 4 - fake_logits
+
+
+def hellinger_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """e^(-r) + e^f - 2: of the squared Hellinger distance, tight at half the log of the densities' ratio."""
+    return (-real_logits).exp() + fake_logits.exp() - 2
+
+
+def hellinger_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """1 - e^f."""
+    return 1 - fake_logits.exp()
+
+
+def jensen_shannon_d(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """s(-r) + s(f) - 2 log 2: minimax' but for the constant."""
+    return softplus(-real_logits) + softplus(fake_logits) - 2 * math.log(2)
+
+
+def jensen_shannon_g(real_logits: Logits, fake_logits: Logits) -> Logits:
+    """Log 2 - s(f)."""
+    return math.log(2) - softplus(fake_logits)
+
+
 def smoothed_cross_entropy(real_logits: Logits, smoothing: Tensor) -> Logits:
     """Add e r, since (1 - e) s(-r) + e s(r) = s(-r) + e r (Salimans 2016, section 3.4)."""
     return smoothing * real_logits
@@ -131,6 +212,13 @@ LOSSES: dict[str, Loss] = {
     "hinge": Loss(hinge_d, critic_g, boundary=0.0),
     "wasserstein": Loss(wasserstein_d, critic_g),
     "relativistic": Loss(relativistic_d, relativistic_g, paired=True),
+    "alpha": Loss(alpha_d, alpha_g, sigmoid=True, boundary=0.0, has_order=True),
+    "alpha-minimax": Loss(alpha_d, alpha_minimax_g, sigmoid=True, boundary=0.0, has_order=True),
+    "f-kl": Loss(kl_d, kl_g, boundary=1.0),
+    "f-reverse-kl": Loss(reverse_kl_d, reverse_kl_g, boundary=0.0),
+    "f-pearson": Loss(pearson_d, pearson_g, boundary=0.0),
+    "f-hellinger": Loss(hellinger_d, hellinger_g, boundary=0.0),
+    "f-jensen-shannon": Loss(jensen_shannon_d, jensen_shannon_g, sigmoid=True, boundary=0.0),
 }
 
 
@@ -145,13 +233,16 @@ def accuracy(loss: Loss, real_logits: MemberLogits, fake_logits: MemberLogits) -
 class MemberLosses:
     """Each member of a cohort under its own loss: the table's functions on the rows that use them."""
 
-    def __init__(self, names: Sequence[str], device: torch.device) -> None:
-        """Sort the members by loss."""
+    def __init__(
+        self, names: Sequence[str], device: torch.device, *, orders: tuple[Tensor, Tensor] | None = None
+    ) -> None:
+        """Sort the members by loss; `orders` are the discriminators' and the generators', `[K]`, if used."""
         by_loss = {name: [k for k, own in enumerate(names) if own == name] for name in dict.fromkeys(names)}
         grouped = [k for rows in by_loss.values() for k in rows]
         self.sigmoid = [LOSSES[name].sigmoid for name in names]
         self.paired = any(LOSSES[name].paired for name in names)
         self._rows = {name: torch.tensor(rows, device=device) for name, rows in by_loss.items()}
+        self._orders = orders
         self._order = torch.tensor([grouped.index(k) for k in range(len(names))], device=device)
 
     def discriminators(
@@ -163,7 +254,7 @@ class MemberLosses:
 
         def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
             loss, rows = LOSSES[name], self._rows[name]
-            values = loss.discriminator(real, fake)
+            values = loss.discriminator(real, fake, *self._own_order(name, 0))
             if below is not None and loss.smoothing is not None:
                 values = values + loss.smoothing(real, below[rows])
             if above is not None and loss.smoothing_fake is not None:
@@ -174,9 +265,11 @@ class MemberLosses:
 
     def generators(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> MemberLogits:
         """What the generators minimise, per example."""
-        return self._apply(
-            lambda name, real, fake: LOSSES[name].generator(real, fake), real_logits, fake_logits
-        )
+
+        def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
+            return LOSSES[name].generator(real, fake, *self._own_order(name, 1))
+
+        return self._apply(side, real_logits, fake_logits)
 
     def accuracies(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:
         """Each discriminator's accuracy on the batch."""
@@ -184,6 +277,12 @@ class MemberLosses:
             accuracy(LOSSES[name], real_logits[rows], fake_logits[rows]) for name, rows in self._rows.items()
         ]
         return torch.cat(values)[self._order]
+
+    def _own_order(self, name: str, side: int) -> tuple[Tensor, ...]:
+        """The third argument of a loss that has one: of the discriminators (0) or of the generators (1)."""
+        if self._orders is None or not LOSSES[name].has_order:
+            return ()
+        return (self._orders[side][self._rows[name], None],)
 
     def _apply(
         self, side: Callable[[str, Tensor, Tensor], Tensor], real_logits: Tensor, fake_logits: Tensor

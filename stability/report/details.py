@@ -59,9 +59,25 @@ EQUILIBRIA: dict[str, Equilibrium] = {
     "hinge": Equilibrium(2.0, 0.0),
     "wasserstein": Equilibrium(0.0, None),
     "relativistic": Equilibrium(log(2), log(2)),
+    "alpha": Equilibrium(2 * log(2), log(2), 0.5),
+    "alpha-minimax": Equilibrium(2 * log(2), -log(2), 0.5),
+    "f-kl": Equilibrium(0.0, -1.0),
+    "f-reverse-kl": Equilibrium(0.0, 1.0),
+    "f-pearson": Equilibrium(0.0, 0.0),
+    "f-hellinger": Equilibrium(0.0, 0.0),
+    "f-jensen-shannon": Equilibrium(0.0, 0.0, 0.5),
 }
 """By plain loss: its value where both logits are equal and the discriminator's loss is lowest. Under hinge
-the level may be anything from -1 to 1, and 0 is the middle."""
+the level may be anything from -1 to 1, and 0 is the middle. Of the alpha-losses at their order of 1."""
+MOVED_BY = {
+    "label_smoothing": 0.0,
+    "label_smoothing_fake": 0.0,
+    "label_noise": 0.0,
+    "label_flip": 0.0,
+    "alpha_d": 1.0,
+    "alpha_g": 1.0,
+}
+"""What takes a loss's equilibrium elsewhere, and its value that does not."""
 
 
 def run_details(
@@ -188,11 +204,11 @@ def _event(event: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _equilibrium(row: Mapping[Any, Any]) -> dict[str, float | None] | None:
-    """The loss's own equilibrium; None where there is none or label smoothing has moved it."""
+    """The loss's own equilibrium; None where there is none or the labels or an order have moved it."""
     loss = str(row["loss"])
     plain = RECIPES[loss]["loss"] if loss in RECIPES else loss
     found = EQUILIBRIA.get(str(plain))
-    if found is None or float(row.get("label_smoothing", 0.0)) > 0:
+    if found is None or any(float(row.get(name, usual)) != usual for name, usual in MOVED_BY.items()):
         return None
     return {"loss_d": found.loss_d, "loss_g": found.loss_g, "probability": found.probability}
 

@@ -30,7 +30,21 @@ OWN_ARCHITECTURE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.
 """A pair of networks of the user's own, `package.module:pair`; naming one imports code."""
 MAX_OWN_NAME = 120
 
-Loss = Literal["minimax", "non-saturating", "least-squares", "hinge", "wasserstein", "relativistic"]
+Loss = Literal[
+    "minimax",
+    "non-saturating",
+    "least-squares",
+    "hinge",
+    "wasserstein",
+    "relativistic",
+    "alpha",
+    "alpha-minimax",
+    "f-kl",
+    "f-reverse-kl",
+    "f-pearson",
+    "f-hellinger",
+    "f-jensen-shannon",
+]
 Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
 BatchNorm = Literal["none", "generator", "discriminator", "both"]
 Norm = Literal["none", "batch", "layer", "instance"]
@@ -101,6 +115,10 @@ class Config(BaseModel):
 
     architecture: Architecture = "mlp"
     loss: Loss = "non-saturating"
+    alpha_d: Positive = 1.0
+    """The order of the discriminator's loss, of alpha and alpha-minimax alone: 1 is the cross-entropy."""
+    alpha_g: Positive = 1.0
+    """The order of the generator's."""
     recipe: str | None = None
     """The recipe that `loss` was named by, if it was."""
     lr: Positive = 2e-4

@@ -86,6 +86,9 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "lr_schedule of one network alone: the ratio of the two learning rates changes": lambda config: (
         config.generator.lr_schedule != config.discriminator.lr_schedule
     ),
+    "alpha_d and alpha_g have no effect on this loss": lambda config: (
+        (config.alpha_d, config.alpha_g) != (1.0, 1.0) and not config.loss.startswith("alpha")
+    ),
     "label_flip of .5 or more: labels say nothing, or the contrary": lambda config: config.label_flip >= 0.5,
     "gradient penalty with minibatch_std: the penalty is on each image's own gradient, "
     "minibatch_std mixes the images of a batch": lambda config: (

@@ -44,6 +44,8 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "lr_decay": ("lr gamma", "decay rate", "decay factor"),
     "warmup_steps": ("warmup", "warm up", "lr warmup"),
     "instance_noise_steps": ("noise decay", "noise steps", "noise anneal"),
+    "alpha_d": ("d alpha", "alpha discriminator"),
+    "alpha_g": ("g alpha", "alpha generator"),
     "label_noise": ("noisy labels", "noisy targets", "target noise"),
     "label_flip": ("flip labels", "flipped labels", "label flipping", "flip prob"),
     "replay": ("experience replay", "image pool", "history buffer"),

@@ -41,6 +41,7 @@ class PlainLoop:
         self.subset = training_subset(len(images), config.train_size) if config.train_size else None
         self.singular = self.first_singular_vectors(run.seed) if config.spectral_norm else {}
         self.skipped = 0
+        self.left = {"noise": 1.0, "smoothing": 1.0}
         self.kept: list[Tensor] = []
 
     def train(self, steps: int) -> None:
@@ -98,7 +99,7 @@ class PlainLoop:
             self.draw_masks(len(fake))
             real_logits, fake_logits = None, self.judge(fake)
         self.opt_g.zero_grad()
-        generator_loss(config.loss, real_logits, fake_logits).backward()
+        self.generator_loss(real_logits, fake_logits).backward()
         self.opt_g.step()
         for name, parameter in self.g.named_parameters():
             decay = config.ema_decay
@@ -172,7 +173,18 @@ class PlainLoop:
         if config.label_flip:
             trades = self.streams.uniform((n,), "label-flip") < config.label_flip
             real, fake = torch.where(trades, fake, real), torch.where(trades, real, fake)
+        if config.loss.startswith("alpha"):
+            return alpha_loss(torch.sigmoid(real), config.alpha_d) + alpha_loss(
+                1 - torch.sigmoid(fake), config.alpha_d
+            )
         return discriminator_loss(config.loss, real, fake, *targets)
+
+    def generator_loss(self, real: Tensor | None, fake: Tensor) -> Tensor:
+        if self.config.loss == "alpha":
+            return alpha_loss(torch.sigmoid(fake), self.config.alpha_g)
+        if self.config.loss == "alpha-minimax":
+            return -alpha_loss(1 - torch.sigmoid(fake), self.config.alpha_g)
+        return generator_loss(self.config.loss, real, fake)
 
     # --- the discriminator ------------------------------------------------------------------------------
 
@@ -292,7 +304,7 @@ def optimizer(config: object, side: str, network: nn.Module, lr: float) -> torch
 def accuracy(loss: str, real: Tensor, fake: Tensor) -> float:
     if loss in ("wasserstein", "relativistic"):
         return (real > fake).double().mean().item()
-    middle = 0.5 if loss == "least-squares" else 0.0
+    middle = {"least-squares": 0.5, "f-kl": 1.0}.get(loss, 0.0)
     return ((real > middle).double().mean() + (fake < middle).double().mean()).item() / 2
 
 
@@ -301,6 +313,9 @@ def discriminator_loss(name: str, real: Tensor, fake: Tensor, target: Tensor, fa
     bce = nn.functional.binary_cross_entropy_with_logits
     if name in ("minimax", "non-saturating"):
         return bce(real, target) + bce(fake, fake_target)
+    if name.startswith("f-"):
+        of_real, of_fake = f_divergence(name, real, fake)
+        return of_fake - of_real
     return {
         "least-squares": ((real - target) ** 2).mean() / 2 + ((fake - fake_target) ** 2).mean() / 2,
         "hinge": torch.relu(1 - real).mean() + torch.relu(1 + fake).mean(),
@@ -309,9 +324,33 @@ def discriminator_loss(name: str, real: Tensor, fake: Tensor, target: Tensor, fa
     }[name]
 
 
+def alpha_loss(probability: Tensor, alpha: float) -> Tensor:
+    """alpha / (alpha - 1) (1 - p^((alpha - 1) / alpha)), -log p at alpha = 1."""
+    if alpha == 1:
+        return -torch.log(probability).mean()
+    return alpha / (alpha - 1) * (1 - probability ** ((alpha - 1) / alpha)).mean()
+
+
+def f_divergence(name: str, real: Tensor | None, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """E g(r) and E f*(g(f)), with g and f* as Nowozin's table 2 has them."""
+    g, conjugate = {
+        "f-kl": (lambda v: v, lambda t: torch.exp(t - 1)),
+        "f-reverse-kl": (lambda v: -torch.exp(-v), lambda t: -1 - torch.log(-t)),
+        "f-pearson": (lambda v: v, lambda t: t**2 / 4 + t),
+        "f-hellinger": (lambda v: 1 - torch.exp(-v), lambda t: t / (1 - t)),
+        "f-jensen-shannon": (
+            lambda v: math.log(2) - torch.log(1 + torch.exp(-v)),
+            lambda t: -torch.log(2 - torch.exp(t)),
+        ),
+    }[name]
+    return torch.zeros(()) if real is None else g(real).mean(), conjugate(g(fake)).mean()
+
+
 def generator_loss(name: str, real: Tensor | None, fake: Tensor) -> Tensor:
     if name == "relativistic":
         return -torch.log(torch.sigmoid(fake - real)).mean()
+    if name.startswith("f-"):
+        return -f_divergence(name, None, fake)[1]
     return {
         "minimax": torch.log1p(-torch.sigmoid(fake)).mean(),
         "non-saturating": -torch.log(torch.sigmoid(fake)).mean(),

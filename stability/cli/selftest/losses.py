@@ -23,13 +23,22 @@ LOSS_VALUES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "hinge": (1.75, -0.25),
         "wasserstein": (-0.25, -0.25),
         "relativistic": (0.57593942, 0.82593942),
+        "alpha": (1.30001640, 0.57593942),
+        "alpha-minimax": (1.30001640, -0.82593942),
+        "f-kl": (-0.02763345, -0.47236655),
+        "f-reverse-kl": (-0.14346934, 0.75),
+        "f-pearson": (-0.234375, -0.265625),
+        "f-hellinger": (-0.10944392, -0.28402542),
+        "f-jensen-shannon": (-0.08627796, -0.13279224),
     }
 )
 """... and what discriminator and generator minimise there."""
 POINTS = ((0.5, 0.25), (-1.5, 2.0), (3.0, -0.75), (-2.25, -1.25), (1.25, -4.0), (0.0, 0.0))
 """Real and fake logits on both sides of every kink, and none on one."""
 TOLERANCE = 2e-6
-"""Of float32 numbers up to 10, whose last digit is worth 1e-6."""
+"""Of float32 numbers up to 10, whose last digit is worth 1e-6 ..."""
+ORDER_TOLERANCE = 2e-5
+"""... and up to 100."""
 
 Slopes = Callable[[float, float], tuple[float, float, float]]
 """(real logit, fake logit) -> value, its derivative in the real logit, and in the fake one."""
@@ -69,6 +78,28 @@ FORMULAS: Mapping[str, tuple[Slopes, Slopes]] = MappingProxyType(
         "relativistic": (
             lambda r, f: (softplus(f - r), -sigmoid(f - r), sigmoid(f - r)),
             lambda r, f: (softplus(r - f), sigmoid(r - f), -sigmoid(r - f)),
+        ),
+        "alpha": (_cross_entropy, lambda r, f: (softplus(-f), 0.0, -sigmoid(-f))),
+        "alpha-minimax": (_cross_entropy, lambda r, f: (-softplus(f), 0.0, -sigmoid(f))),
+        "f-kl": (
+            lambda r, f: (math.exp(f - 1) - r, -1.0, math.exp(f - 1)),
+            lambda r, f: (-math.exp(f - 1), 0.0, -math.exp(f - 1)),
+        ),
+        "f-reverse-kl": (
+            lambda r, f: (math.exp(-r) - 1 + f, -math.exp(-r), 1.0),
+            lambda r, f: (1 - f, 0.0, -1.0),
+        ),
+        "f-pearson": (
+            lambda r, f: (f**2 / 4 + f - r, -1.0, f / 2 + 1),
+            lambda r, f: (-(f**2) / 4 - f, 0.0, -f / 2 - 1),
+        ),
+        "f-hellinger": (
+            lambda r, f: (math.exp(-r) + math.exp(f) - 2, -math.exp(-r), math.exp(f)),
+            lambda r, f: (1 - math.exp(f), 0.0, -math.exp(f)),
+        ),
+        "f-jensen-shannon": (
+            lambda r, f: (softplus(-r) + softplus(f) - math.log(4), -sigmoid(-r), sigmoid(f)),
+            lambda r, f: (math.log(2) - softplus(f), 0.0, -sigmoid(f)),
         ),
     }
 )
@@ -120,19 +151,31 @@ def slopes(name: str, side: int, bench: Bench) -> Finding:
     return at_most(largest(differences), TOLERANCE)
 
 
+def orders(bench: Bench) -> Finding:
+    """The alpha-losses at orders of 1/2 and 2: alpha / (alpha - 1) (1 - p^(1 - 1 / alpha))."""
+    differences = []
+    for alpha in (0.5, 2.0):
+        for r, f in POINTS:
+            by_hand = [alpha / (alpha - 1) * (1 - sigmoid(x) ** (1 - 1 / alpha)) for x in (r, -f, f)]
+            real, fake = (torch.tensor([logit], device=bench.device) for logit in (r, f))
+            found = [getattr(LOSSES["alpha"], side)(real, fake, 1 - 1 / alpha) for side in SIDES]
+            differences += [float(found[0]) - by_hand[0] - by_hand[1], float(found[1]) - by_hand[2]]
+    return at_most(largest([abs(difference) for difference in differences]), ORDER_TOLERANCE)
+
+
 def smoothing(name: str, bench: Bench) -> Finding:
     """What label smoothing adds to a discriminator's loss; nothing where a loss has no target to smooth."""
     amount, loss = 0.1, LOSSES[name]
     sides = ((loss.smoothing, SMOOTHED), (loss.smoothing_fake, RAISED))
     differences = []
     for (added, table), logits in zip(sides, zip(*POINTS, strict=True), strict=True):
-        if name not in table or added is None:
-            wanted, found = ("none" if missing else "some" for missing in (name not in table, added is None))
-            return Finding(wanted, found, wanted == found)
-        ours = added(torch.tensor(logits, device=bench.device), torch.tensor(amount, device=bench.device))
-        by_hand = [table[name](logit, amount) for logit in logits]
-        differences += [abs(a - b) for a, b in zip(ours.tolist(), by_hand, strict=True)]
-    return at_most(largest(differences), TOLERANCE)
+        if (added is None) != (name not in table):
+            return Finding("some" if name in table else "none", "none" if added is None else "some", False)
+        if added is not None:
+            ours = added(torch.tensor(logits, device=bench.device), torch.tensor(amount, device=bench.device))
+            by_hand = [table[name](logit, amount) for logit in logits]
+            differences += [abs(a - b) for a, b in zip(ours.tolist(), by_hand, strict=True)]
+    return at_most(largest(differences), TOLERANCE) if differences else Finding("none", "none", True)
 
 
 QUESTIONS = (
@@ -142,5 +185,6 @@ QUESTIONS = (
         for name in FORMULAS
         for side in range(len(SIDES))
     ),
+    Question("alpha: orders of 1/2 and 2", orders),
     *(Question(f"{name}: label smoothing", partial(smoothing, name)) for name in FORMULAS),
 )

@@ -16,7 +16,7 @@ from stability.cli import selftest
 from stability.cli.selftest.bench import Bench
 from stability.gan import dirac, optimizers, penalties
 from stability.gan.cohort import Cohort
-from stability.gan.losses import LOSSES
+from stability.gan.losses import LOSSES, alpha_d
 from stability.gan.optimizers import MemberwiseAdam, StackedRMSprop, StackedSGD, WholeStackAdam
 from stability.gan.penalties import PENALTIES
 from stability.gan.spectral import SpectralNorm
@@ -32,12 +32,12 @@ def wrong_side(name: str, side: str) -> Plant:
 
     def plant(patch: Patch) -> None:
         right = getattr(LOSSES[name], side)
-        patch.setitem(LOSSES, name, replace(LOSSES[name], **{side: lambda r, f: 1.02 * right(r, f)}))
+        patch.setitem(LOSSES, name, replace(LOSSES[name], **{side: lambda *args: 1.02 * right(*args)}))
 
     return plant
 
 
-def side_of(name: str, side: str, function: Callable[[Tensor, Tensor], Tensor]) -> Plant:
+def side_of(name: str, side: str, function: Callable[..., Tensor]) -> Plant:
     return lambda patch: patch.setitem(LOSSES, name, replace(LOSSES[name], **{side: function}))
 
 
@@ -188,6 +188,16 @@ LOSS_ERRORS: dict[str, tuple[Plant, tuple[str, ...]]] = {
         f"{name}: label smoothing {factor:g} times": (smoothed(name, factor), (f"{name}: label smoothing",))
         for name, factor in (("minimax", 0.5), ("non-saturating", -1.0), ("least-squares", 2.0))
     },
+    "minimax: fakes' targets 1 - e": (
+        lambda patch: patch.setitem(
+            LOSSES, "minimax", replace(LOSSES["minimax"], smoothing_fake=lambda f, e: (e - 1) * f)
+        ),
+        ("minimax: label smoothing",),
+    ),
+    "alpha: an order of alpha": (
+        side_of("alpha", "discriminator", lambda r, f, order=0.0: alpha_d(r, f, 2 * order)),
+        ("alpha: orders of 1/2 and 2",),
+    ),
     "hinge: label smoothing at all": (
         lambda patch: patch.setitem(LOSSES, "hinge", replace(LOSSES["hinge"], smoothing=lambda r, e: e * r)),
         ("hinge: label smoothing",),
