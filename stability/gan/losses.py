@@ -100,7 +100,7 @@ def relativistic_g(real_logits: Logits, fake_logits: Logits) -> Logits:
 
 def of_order(surprise: Logits, order: Tensor | float) -> Logits:
     """(1 - e^(-c s)) / c of s = -log p and c = 1 - 1 / alpha, that is (1 - p^c) / c; s where c = 0."""
-    c = torch.as_tensor(order).to(surprise)
+    c = torch.as_tensor(order, dtype=surprise.dtype, device=surprise.device)
     plain = c == 0
     return torch.where(plain, surprise, -torch.expm1(-c * surprise) / c.masked_fill(plain, 1))
 
