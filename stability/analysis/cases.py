@@ -94,6 +94,7 @@ def _states(
         diversity=diversity,
         separation=unknown,
         fid_excess=unknown,
+        distance=unknown,
         generator_update=unknown,
         discriminator_update=unknown,
         loss=unknown,

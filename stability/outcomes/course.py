@@ -14,6 +14,8 @@ from stability.records import Divergence, Evaluation, History, Record
 Floats = Float[np.ndarray, "visits"]
 Ints = Int[np.ndarray, "visits"]
 
+POINTS = "points"
+"""Whose features the evaluations of points have."""
 RECORDED = ("loss_d", "loss_g", "generator_update", "discriminator_update")
 """The numbers of a record that are finite as long as training is."""
 
@@ -32,6 +34,8 @@ class Visits:
     diversity: Floats
     separation: Floats
     fid_excess: Floats
+    distance: Floats
+    """To the nearest training images, relative to held-out ones: `Evaluation.memorisation`."""
     generator_update: Floats
     discriminator_update: Floats
     loss: Floats
@@ -60,6 +64,8 @@ class Course:
     divergence: Divergence | None
     records: tuple[Record, ...]
     visits: Visits
+    of_points: bool = False
+    """Whether the samples are points, not images."""
 
 
 def course_of(history: History) -> Course:
@@ -68,7 +74,8 @@ def course_of(history: History) -> Course:
     end = math.inf if divergence is None else divergence.step
     records = tuple(sorted((r for r in history.records if r.step < end), key=lambda r: r.step))
     evaluations = sorted((e for e in history.evaluations if e.step < end), key=lambda e: e.step)
-    return Course(history.run, divergence, records, _visits(evaluations, records))
+    of_points = any(evaluation.features == POINTS for evaluation in evaluations)
+    return Course(history.run, divergence, records, _visits(evaluations, records), of_points)
 
 
 def first_divergence(history: History) -> Divergence | None:
@@ -121,6 +128,7 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         diversity=floats(lambda e: e.diversity),
         separation=floats(lambda e: e.separation),
         fid_excess=floats(lambda e: e.fid_excess),
+        distance=floats(lambda e: e.memorisation),
         generator_update=_medians([record.generator_update for record in records], ends),
         discriminator_update=_medians([record.discriminator_update for record in records], ends),
         loss=_medians([max(abs(record.loss_d), abs(record.loss_g)) for record in records], ends),
