@@ -98,5 +98,6 @@ def _states(
         generator_update=unknown,
         discriminator_update=unknown,
         loss=unknown,
+        peak_loss=unknown,
     )
     return states(measured_visits(visits, bars), bars)

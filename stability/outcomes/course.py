@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -40,6 +41,8 @@ class Visits:
     discriminator_update: Floats
     loss: Floats
     """The larger of |loss_d| and |loss_g|."""
+    peak_loss: Floats
+    """The same at its largest since the visit before."""
 
     def __len__(self) -> int:
         return len(self.step)
@@ -119,6 +122,7 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         return np.array([read(evaluation) for evaluation in evaluations], dtype=np.int64)
 
     step = ints(lambda e: e.step)
+    losses = [max(abs(record.loss_d), abs(record.loss_g)) for record in records]
     ends = np.searchsorted(np.array([record.step for record in records], dtype=np.int64), step, side="right")
     return Visits(
         step=step,
@@ -131,16 +135,21 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         distance=floats(lambda e: e.memorisation),
         generator_update=_medians([record.generator_update for record in records], ends),
         discriminator_update=_medians([record.discriminator_update for record in records], ends),
-        loss=_medians([max(abs(record.loss_d), abs(record.loss_g)) for record in records], ends),
+        loss=_medians(losses, ends),
+        peak_loss=_by_visit(losses, ends, np.max),
     )
 
 
 def _medians(values: Sequence[float], ends: Ints) -> Floats:
-    """Median of values[previous end:end] for each end; NaN where there is no value."""
-    medians = np.full(len(ends), np.nan)
+    return _by_visit(values, ends, np.median)
+
+
+def _by_visit(values: Sequence[float], ends: Ints, summary: Callable[..., Any]) -> Floats:
+    """Summary of values[previous end:end] for each end; NaN where there is no value."""
+    summaries = np.full(len(ends), np.nan)
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     with np.errstate(over="ignore"):
         for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
             if start < end:
-                medians[i] = np.median(values[start:end])
-    return medians
+                summaries[i] = summary(values[start:end])
+    return summaries

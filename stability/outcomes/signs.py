@@ -107,12 +107,19 @@ def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
 
 
 def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits the loss has grown out of all proportion and the samples show it."""
+    """Tell at which visits a loss has grown out of all proportion and the samples show it, then or ever since.
+
+    Ever since a loss leapt so far the samples show it while they are twice as far from real ones as before.
+    """
     known = visits.loss[np.isfinite(visits.loss)]
     if not len(known):
         return np.zeros(len(visits), dtype=bool)
-    grown: Mask = visits.loss > thresholds.explosion * max(1.0, float(known[0]))
-    mask: Mask = grown & ~(visits.fid_excess <= thresholds.nearly_excess)
+    bar = thresholds.explosion * max(1.0, float(known[0]))
+    leapt = visits.peak_loss > bar
+    before = np.where(np.cumsum(leapt), np.nan, visits.fid_excess)
+    best = np.nanmin(before) if np.isfinite(before).any() else np.nan
+    still = np.cumsum(leapt).astype(bool) & (visits.fid_excess > 2 * best)
+    mask: Mask = ((visits.loss > bar) | still) & ~(visits.fid_excess <= thresholds.nearly_excess)
     return mask
 
 
