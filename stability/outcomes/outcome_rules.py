@@ -20,6 +20,7 @@ from stability.outcomes.signs import (
     last_stretch,
     lately,
     measured,
+    mostly,
     one_image,
     saturated,
     some_modes,
@@ -57,12 +58,12 @@ def collapsed_wholly(course: Course, thresholds: Thresholds) -> str | None:
 def exploded_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
     """The losses have grown out of all proportion and the samples with them."""
     visits = course.visits
-    since = last_stretch(steady(exploded(visits, thresholds)), thresholds.persist)
-    if since is None:
+    mask = exploded(visits, thresholds)
+    if not mostly(mask, thresholds):
         return None
     first = visits.loss[np.isfinite(visits.loss)][0]
-    step = visits.step[since.start]
-    return f"exploded: losses of {visits.loss[-1]:.2g} after {first:.2g}, since step {step}"
+    peak = float(np.nanmax(visits.peak_loss))
+    return f"exploded: losses up to {peak:.2g} after {first:.2g}, {describe(visits, thresholds)}"
 
 
 def saturated_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
@@ -125,8 +126,7 @@ def dominated(course: Course, thresholds: Thresholds) -> str | None:
 def partly_collapsed(course: Course, thresholds: Thresholds) -> str | None:
     """Recognisable samples, but only of some of the modes, lost or never had."""
     visits = course.visits
-    last = some_modes(course, thresholds)[-thresholds.persist :]
-    if not 2 * int(last.sum()) > len(last):
+    if not mostly(some_modes(course, thresholds), thresholds):
         return None
     return f"only some modes: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
 

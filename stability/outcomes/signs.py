@@ -89,6 +89,12 @@ def lately(values: Floats, thresholds: Thresholds) -> float:
     return float(np.median(finite)) if 2 * len(finite) > len(last) else math.nan
 
 
+def mostly(mask: Mask, thresholds: Thresholds) -> bool:
+    """Tell whether something holds at most of the last `persist` visits."""
+    last = mask[-thresholds.persist :]
+    return 2 * int(last.sum()) > len(last)
+
+
 def steady(mask: Mask) -> Mask:
     """Fill each single gap: what holds at the visits before and after held in between."""
     filled = mask.copy()
@@ -107,9 +113,9 @@ def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
 
 
 def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits a loss has grown out of all proportion and the samples show it, then or ever since.
+    """Tell at which visits a loss has grown out of all proportion and the samples show it.
 
-    Ever since a loss leapt so far the samples show it while they are twice as far from real ones as before.
+    Once a loss has leapt so far, they show it as long as they are twice as far from real ones as before.
     """
     known = visits.loss[np.isfinite(visits.loss)]
     if not len(known):
