@@ -1,9 +1,13 @@
-# make quickstart: install, run the quickstart study, write its report.   make test: install, run every test.
+# make quickstart: install, run the quickstart study, write its report.
+# make test: install, run the tests; test-fast leaves out the slow ones, test-all also runs the full-size simulations.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=worksteal
 
-.PHONY: quickstart test test-fast lint bench clean
+LOWEST := .venv-lowest
+
+.PHONY: quickstart test test-fast test-all test-lowest lint bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stability needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -22,10 +26,23 @@ quickstart: $(VENV)/.installed
 	$(BIN)/stability report results/quickstart
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow and not full"
+
+test-all: $(VENV)/.installed-test
+	$(PYTEST) -m ""
+
+# The lowest versions that pyproject.toml allows, in an environment of their own. torch, whose wheels are 5 GB, is lent
+# by the test environment; `make test-lowest TORCH="torch==2.9.0 torchvision==0.24.0"` installs its lowest as well.
+test-lowest: $(VENV)/.installed-test
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct \
+		$(if $(TORCH),,--override tests/lowest/torch.txt) . $(TORCH)
+	$(if $(TORCH),,$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' > $(LOWEST)/lib/torch.pth)
+	$(if $(TORCH),,mv $(LOWEST)/lib/torch.pth $(LOWEST)/lib/python*/site-packages/)
+	cd $(LOWEST) && bin/python ../tests/lowest/check.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -37,4 +54,4 @@ bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

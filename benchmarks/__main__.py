@@ -15,12 +15,14 @@ from benchmarks.cohorts import cohorts_section
 from benchmarks.evaluations import evaluation_section
 from benchmarks.limits import Limits, limits_section, measure_limits
 from benchmarks.naive import write_mnist
+from benchmarks.products import products_section
 from benchmarks.reports import reports_section
 from benchmarks.settings import Settings, machine
 from benchmarks.shares import Shares, largest, measure_shares, shares_section
 from benchmarks.steps import step_cases, steps_section
 from benchmarks.studies import study_section
 from benchmarks.table import Section, Shortfall, markdown_table
+from benchmarks.waiting import waiting_section
 from stability.runner.devices import choose_device
 
 RESULTS = Path("benchmarks/RESULTS.md")
@@ -51,11 +53,13 @@ class Bench:
 
 SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "limits": lambda bench: limits_section(bench.limits, bench.settings),
+    "products": lambda bench: products_section(bench.settings),
     "steps": lambda bench: steps_section(bench.settings, bench.limits, bench.root),
     "study": lambda bench: study_section(bench.settings, bench.root, bench.scratch),
     "evaluation": lambda bench: evaluation_section(bench.settings, bench.root, bench.scratch),
     "report": lambda bench: reports_section(bench.settings, bench.scratch),
     "cohorts": lambda bench: cohorts_section(bench.settings),
+    "waiting": lambda bench: waiting_section(bench.settings),
     "profile": lambda bench: shares_section(bench.shares),
 }
 

@@ -7,11 +7,12 @@ the other's threads or memory around it.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import re
 import resource
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -104,6 +105,18 @@ def crew(size: int, threads: int | None = None) -> Iterator[Crew]:
         yield made
     finally:
         made.close()
+
+
+@contextmanager
+def variables_set(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables of the processes that are started in the block."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which distance from real images moves least with the number of samples: `python -m benchmarks.sample_sizes`.
+"""Which distance from real images moves least with the number of samples: `-m benchmarks.sample_sizes`.
 
 A good, a middling and a bad generator are trained, and training images that are slightly blurred stand for a
 nearly perfect one. Each distance is taken on several disjoint sets of samples of every size; a measure that
@@ -67,7 +67,7 @@ def generators(dataset: Dataset) -> Iterator[tuple[str, Float[Tensor, "n c h w"]
 
 
 def kid(features: Features, real: Features) -> float:
-    """Unbiased squared maximum mean discrepancy, kernel (x y / d + 1)^3 (Binkowski et al. 2018, section 4)."""
+    """Unbiased squared maximum mean discrepancy, kernel (x y / d + 1)^3 (Binkowski 2018, section 4)."""
 
     def kernel(a: Features, b: Features) -> Tensor:
         return (a.double() @ b.double().T / a.shape[1] + 1) ** 3

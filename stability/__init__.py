@@ -19,6 +19,14 @@ __version__ = "0.1.0"
 # its place in a cohort. This mode forbids it; it must be set before torch computes anything.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
 
+# While OpenMP's threads wait for one another they spin. GNU's library, which torch has on Linux, does so for
+# milliseconds: beside another busy process that is time taken from the thread that is waited for. It reads
+# these variables once, as torch is loaded. So many turns are fractions of a millisecond, more than Python
+# needs between two operations; `python -m benchmarks --only waiting` measures them.
+SPIN_COUNT = "10000"
+if os.environ.keys().isdisjoint({"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}):
+    os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
+
 
 def load(path: str | Path) -> StudyFrames:
     """Read a results folder as DataFrames: runs, records, evaluations and events; needs no torch.

@@ -104,9 +104,9 @@ class Evaluation:
     """Share of the samples that the classifier puts into each class, at any confidence; for points, share of
     those whose nearest centre each is."""
     modes: int
-    """Classes with at least a fifth of an even share (.02 with ten classes) of the recognisable samples: at a
-    classifier's confidence >= .9 and near real ones, as precision counts them. None where fewer than 5% of the
-    samples are recognisable."""
+    """Classes with at least a fifth of an even share (.02 with ten classes) of the recognisable samples.
+    Recognisable: near real ones, as precision counts them, and the classifier is sure of it (>= .9).
+    None where fewer than 5% of the samples are."""
     n_modes: int
     effective_modes: float
     """exp(entropy of class_shares)."""
@@ -173,6 +173,15 @@ class RunResult:
     divergence: Divergence | None
     stopped: bool
     """Stopped by `training.stop_on` before the horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a run was trained, or its training ended."""
+
+    host: str
+    processor: str
+    """The model of what did the arithmetic, a processor or a GPU; empty where the system tells none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from stability.analysis.lifetables import Floats, LifeTable, influence, survival
-from stability.analysis.rates import COLUMNS, ONE_POINT, TELLING_POINTS, wilson
+from stability.analysis.rates import COLUMNS, ONE_POINT, TELLING_POINTS, wilson, wilson_breadth
 from stability.analysis.survival import UNSEEN, last_seen, was_halted
 from stability.records import Outcome
 
@@ -97,9 +96,8 @@ def _intervals(
     n_points = len(table.at_risk)
     slopes = influence(table) * (1 - estimate)
     variance = (slopes**2).sum(axis=0) * n_points / max(1, n_points - 1)
-    quantile = float(student_t.ppf((1 + confidence) / 2, n_points - 1)) if n_points > 1 else np.nan
     rows = [
-        _interval(table, place, (float(estimate[place]), float(variance[place])), quantile)
+        _interval(table, place, (float(estimate[place]), float(variance[place])), confidence)
         for place in range(len(estimate))
     ]
     low, high, reasons = (list(column) for column in zip(*rows, strict=True))
@@ -107,15 +105,17 @@ def _intervals(
 
 
 def _interval(
-    table: LifeTable, place: int, found: tuple[float, float], quantile: float
+    table: LifeTable, place: int, found: tuple[float, float], confidence: float
 ) -> tuple[float, float, str]:
     share, variance = found
     if np.isnan(share):
         return np.nan, np.nan, UNSEEN
-    if np.isnan(quantile):
+    n_points = len(table.at_risk)
+    if n_points < 2:
         return np.nan, np.nan, ONE_POINT
-    bounds = wilson(share, _independent_runs(table, place, share, variance), quantile)
-    return *bounds, ""
+    worth = _independent_runs(table, place, share, variance)
+    low, high = wilson(share, wilson_breadth(worth, n_points, confidence))
+    return float(low), float(high), ""
 
 
 def _independent_runs(table: LifeTable, place: int, share: float, variance: float) -> float:

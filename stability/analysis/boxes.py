@@ -20,6 +20,7 @@ from stability.analysis.factors import level_text, levels, numeric, with_text_le
 from stability.analysis.peeling import Box, Sample, widest_box
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
 from stability.spec import Choice, Range, StudySpec
+from stability.spec.study import VARIANT
 
 ALL_RUNS = "all runs"
 """The level where no factor is compared."""
@@ -225,11 +226,17 @@ def _safest(split: pd.DataFrame, names: list[str], rules: BoxRules) -> pd.DataFr
 
 
 def _as_yaml(spec: StudySpec, factor: str | None, level: str, edges: list[dict[str, Any]]) -> str:
-    """All of `space`, indented to stand below that word: the box, the level, and the rest as it was."""
+    """All of `space`, indented to stand below that word: the box, the level, and the rest as it was.
+
+    What a variant sets is a list of one value, said to stand under `fixed` where it does.
+    """
     ends = {edge["parameter"]: (edge["low"], edge["high"]) for edge in edges}
+    named = spec.variants.get(level, {}) if factor == VARIANT else {}
+    domains = spec.space | {name: Choice(values=(value,)) for name, value in named.items()}
     return "".join(
-        f"  {name}: {_domain(domain, ends.get(name), level if name == factor else None)}\n"
-        for name, domain in spec.space.items()
+        f"  {name}: {_domain(domain, ends.get(name), level if name == factor else None)}"
+        f"{'  # in place of the value under fixed' if name in spec.fixed else ''}\n"
+        for name, domain in domains.items()
     )
 
 

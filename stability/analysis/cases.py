@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stability.analysis.verdict import FAILURES
 from stability.outcomes.course import Visits
-from stability.outcomes.signs import State, states
+from stability.outcomes.signs import State, measured_visits, states
 from stability.records import EventKind
 from stability.spec import Thresholds
 
@@ -98,4 +98,4 @@ def _states(
         discriminator_update=unknown,
         loss=unknown,
     )
-    return states(visits, bars)
+    return states(measured_visits(visits, bars), bars)

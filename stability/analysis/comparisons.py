@@ -1,12 +1,14 @@
 """Which levels of a factor differ in how often something happens: pair by pair, and all at once.
 
+Or many to one: each level against a baseline, and then the family is these comparisons alone.
+
 Frame in, frame out; imports no torch and no optuna.
 
 The unit is the point. Where every point trains every level, a level's runs at a point (its seeds and the
 levels of other crossed factors) are averaged and compared within points: tests on pooled runs take them for
-independent and reject true nulls several times too often. Intervals hold for the whole family of pairs
-(Bonferroni), p-values are Holm's. Levels that stand at different points are compared by the points' shares,
-averaged over the same values of the crossed factors.
+independent and reject true nulls several times too often. Intervals hold for the whole family of pairs of
+one event (Bonferroni), p-values are Holm's. Levels that stand at different points are compared by the
+points' shares, averaged over the same values of the crossed factors.
 """
 
 from __future__ import annotations
@@ -61,6 +63,15 @@ _TURNED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """The pairs whose intervals and p-values hold together."""
+
+    baseline: str | None = None
+    """The level that all others are compared with; None for all pairs."""
+    confidence: float = 0.95
+
+
 @dataclass(frozen=True)
 class Comparison:
     """One event compared between all levels of a factor."""
@@ -72,6 +83,8 @@ class Comparison:
     """Of all intervals together."""
     levels: tuple[str, ...]
     """As text, in their order of appearance; pairs are named in this order."""
+    baseline: str | None
+    """The level that all others are compared with, as the second of each pair; None for all pairs."""
     n_points: int
     """Points with any run at all."""
     pairs: pd.DataFrame
@@ -86,11 +99,19 @@ class Comparison:
 
     @property
     def ranked(self) -> pd.DataFrame:
-        """The pairs turned so that no estimate is negative, the largest first, inestimable ones last."""
+        """The pairs turned so that no estimate is negative, the largest first, inestimable ones last.
+
+        Against a baseline none is turned.
+        """
+        if self.baseline is not None:
+            return self.pairs.sort_values("estimate", ascending=False, kind="stable").reset_index(drop=True)
         turned = self.pairs.rename(columns=_TURNED)
         turned = turned.assign(**{name: -turned[name] for name in ("estimate", "ci_low", "ci_high")})
         upright = self.pairs.where(~(self.pairs["estimate"] < 0), turned)
         return upright.sort_values("estimate", ascending=False, kind="stable").reset_index(drop=True)
+
+
+ALL_PAIRS = Family()
 
 
 def compare_levels(
@@ -101,9 +122,9 @@ def compare_levels(
     crossed: bool,
     rng: np.random.Generator,
     varied: Sequence[str] = (),
-    confidence: float = 0.95,
+    family: Family = ALL_PAIRS,
 ) -> Comparison:
-    """Compare every two levels of a factor by the share of their runs that have an event.
+    """Compare the pairs of a factor's levels in a family by the share of their runs that have an event.
 
     `event` is an outcome or the name of a boolean column, `crossed` whether every point trains every level.
     `varied` names the parameters that differ between runs by design: those with several values at a point
@@ -119,28 +140,38 @@ def compare_levels(
     cells = frame.groupby(["point", *several, "level"], dropna=False)["share"]
     means, sizes = cells.mean().unstack("level"), cells.size().unstack("level")
     constant = [name for name in frame.columns[1:-2] if name not in several]
+    pairs = _pairs_of(levels, family.baseline)
     return Comparison(
         factor=factor,
         event=event,
         crossed=crossed,
-        confidence=confidence,
+        confidence=family.confidence,
         levels=levels,
+        baseline=family.baseline,
         n_points=int(frame["point"].nunique()),
-        pairs=_pairs(means, sizes, levels, _compare_crossed if crossed else _compare_apart, rng, confidence),
+        pairs=_pairs(
+            means, sizes, pairs, _compare_crossed if crossed else _compare_apart, rng, family.confidence
+        ),
         overall=_overall(means, sizes, crossed=crossed),
-        disagreements=_disagreements(means, levels if crossed else (), frame, constant),
+        disagreements=_disagreements(means, pairs if crossed else [], frame, constant),
     )
+
+
+def _pairs_of(levels: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
+    """All pairs, or those of each level with the baseline; none while no run of the baseline has finished."""
+    if baseline is None:
+        return list(combinations(levels, 2))
+    return [(level, baseline) for level in levels if level != baseline and baseline in levels]
 
 
 def _pairs(
     means: pd.DataFrame,
     sizes: pd.DataFrame,
-    levels: Sequence[str],
+    found: Sequence[tuple[str, str]],
     compare: Callable[[pd.DataFrame, pd.DataFrame, np.random.Generator, float], dict[str, Any]],
     rng: np.random.Generator,
     confidence: float,
 ) -> pd.DataFrame:
-    found = list(combinations(levels, 2))
     each = 1 - (1 - confidence) / max(1, len(found))
     rows = [compare(means[list(pair)], sizes[list(pair)], rng, each) for pair in found]
     pairs = pd.DataFrame(rows, columns=[name for name in PAIR_COLUMNS if name != "p_holm"])
@@ -231,12 +262,15 @@ def _overall(means: pd.DataFrame, sizes: pd.DataFrame, *, crossed: bool) -> Over
 
 
 def _disagreements(
-    means: pd.DataFrame, levels: Sequence[str], frame: pd.DataFrame, constant: Sequence[str]
+    means: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    frame: pd.DataFrame,
+    constant: Sequence[str],
 ) -> pd.DataFrame:
     known = frame.drop_duplicates("point").set_index("point")[list(constant)]
     columns = ["point", "first", "second", "share_first", "share_second"]
     parts = [pd.DataFrame(columns=columns)]
-    for first, second in combinations(levels, 2):
+    for first, second in pairs:
         points = _at_points(means[[first, second]]).set_axis(["share_first", "share_second"], axis=1)
         apart = points[points["share_first"] != points["share_second"]]
         parts.append(apart.reset_index().assign(first=first, second=second)[columns])

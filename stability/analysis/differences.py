@@ -12,6 +12,8 @@ interval counts as a miss:
 - .5 against .45, every run that is good under the second so under the first as well: bounds recovered from
   the two levels' own and their correlation over points cover 85 to 92%, at 24 points 74 to 89%. So they are
   recovered from how far one level is ahead at points and how far the other is: 98.7 to 99.9%.
+- 4 to 16 points with 1 or 3 seeds, .05 to .95 against 0 to .2 (1,500 studies a case, correlations of 0 and
+  .5 between seeds): the wider of both covers at least 94.3% (99.6%).
 - Levels at points of their own, .05 against 0: Welch's t covers 80 to 95% at 32 points each and 45 to 94%
   at 12 and 50, the wider of both at least 99.9%. At 12 and 50 points with .05 each its p-value is at most .05
   in 12 to 17%, so where few points stand out the larger of it and the shuffle's counts.
@@ -27,7 +29,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc, stdtr, stdtrit
 from scipy.stats import permutation_test
 
-from stability.analysis.rates import ONE_POINT, effective_runs
+from stability.analysis.rates import ONE_POINT, effective_runs, wilson, wilson_breadth
 
 Floats = NDArray[np.float64]
 
@@ -197,14 +199,11 @@ def _widened(
 
 
 def _wilson(shares: Floats, runs: int, confidence: float) -> tuple[float, float]:
-    """How far Wilson's interval of a mean share reaches below and above it, as `rates.rate` has it."""
-    counts: NDArray[Any] = shares * runs
-    n = effective_runs(counts, np.full(len(shares), runs))
-    mean, square = float(shares.mean()), float(stdtrit(len(shares) - 1, (1 + confidence) / 2)) ** 2
-    shift = square / n * (0.5 - mean)
-    half = (square / n * (mean * (1 - mean) + square / n / 4)) ** 0.5
-    scale = 1 + square / n
-    return max(0.0, (half - shift) / scale), max(0.0, (half + shift) / scale)
+    """How far the interval of a mean share reaches below and above it, as `rates.rate` has it."""
+    worth = effective_runs(shares * runs, np.full(len(shares), runs))
+    mean = float(shares.mean())
+    low, high = wilson(mean, wilson_breadth(worth, len(shares), confidence))
+    return mean - float(low), float(high) - mean
 
 
 def _correlation(first: Floats, second: Floats) -> float:

@@ -16,10 +16,10 @@ import pandas as pd
 from stability.analysis.autopsy import Autopsies, autopsies
 from stability.analysis.boxes import SafeBoxes, safe_boxes
 from stability.analysis.budget import best_of
-from stability.analysis.comparisons import Comparison, compare_levels
+from stability.analysis.comparisons import Comparison, Family, compare_levels
 from stability.analysis.costs import costs_by
 from stability.analysis.early_stops import EarlyStops, early_stops
-from stability.analysis.factors import crossed_factors
+from stability.analysis.factors import baseline, crossed_factors
 from stability.analysis.frames import StudyFrames
 from stability.analysis.importance import Importance, importance
 from stability.analysis.incidence import Incidence, incidence
@@ -27,6 +27,7 @@ from stability.analysis.landmarks import FROM_RECORDS
 from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
 from stability.analysis.recorded import StoredRecords
 from stability.analysis.regions import StabilityMap, stability_map
+from stability.analysis.same_runs import same_runs
 from stability.analysis.sensitivity import HistoriesOf, Sensitivity, sensitivity, stored_histories
 from stability.analysis.study import ALL, Study
 from stability.analysis.subboxes import subbox_rates
@@ -35,6 +36,7 @@ from stability.analysis.variance import Variance, variance_shares
 from stability.analysis.verdict import Verdict, verdict
 from stability.analysis.warning import EarlyWarning, early_warning
 from stability.records import EventKind
+from stability.spec.study import CONFIGURATION
 
 SEED = 20
 """Of everything that draws: the same study gives the same numbers."""
@@ -51,6 +53,8 @@ class Findings:
 
     comparisons: tuple[Comparison, ...]
     """For each of COMPARED; empty where nothing is compared."""
+    same_runs: pd.DataFrame
+    """How often two levels of the main factor trained the very same run."""
     costs: pd.DataFrame
     subboxes: pd.DataFrame
     survival: Survival
@@ -102,11 +106,10 @@ def estimate(study: Study) -> Estimates:
     if runs.empty:  # its levels have nothing in common yet, so none is ranked
         return Estimates(study, factors[0], verdict(study.runs, None), counts, rates)
     findings = _findings(study, factors[0])
-    stable = next(iter(findings.comparisons), None)
     return Estimates(
         study=study,
         factor=factors[0],
-        verdict=verdict(runs, study.main_factor, stable),
+        verdict=verdict(runs, study.main_factor, _of_all_pairs(study, findings)),
         counts=counts,
         rates=rates,
         findings=findings,
@@ -123,9 +126,12 @@ def _findings(study: Study, factor: str) -> Findings:
     events, visits, shared = frames.events, frames.evaluations, study.comparable(factor)
     return Findings(
         comparisons=_comparisons(study) if study.main_factor else (),
+        same_runs=same_runs(
+            shared, frames.source, factor, crossed_factors(spec), horizon=frames.plan.horizon
+        ),
         costs=costs_by(shared, events, factor),
         subboxes=subbox_rates(shared, spec, factor),
-        survival=time_to_event(shared, events, visits, factor),
+        survival=time_to_event(shared, events, visits, factor, baseline=baseline(spec, factor)),
         incidence=incidence(shared, events, visits, factor),
         regions=stability_map(runs, spec, study.map_axes, rng=_rng(0)),
         boxes=safe_boxes(shared, spec, study.main_factor, rng=_rng(1)),
@@ -170,12 +176,25 @@ def _histories_of(frames: StudyFrames) -> HistoriesOf:
 
 
 def _comparisons(study: Study) -> tuple[Comparison, ...]:
+    """Of the main factor; of configurations none, since each is a single point."""
+    factor = study.factors[0]
+    if factor == CONFIGURATION:
+        return ()
+    return tuple(_compare(study, event, baseline(study.frames.spec, factor)) for event in COMPARED)
+
+
+def _compare(study: Study, event: str, against: str | None) -> Comparison:
     factor = study.factors[0]
     crossed = factor in crossed_factors(study.frames.spec)
-    return tuple(
-        compare_levels(study.runs, factor, event, crossed=crossed, rng=_rng(6), varied=study.varied)
-        for event in COMPARED
+    return compare_levels(
+        study.runs, factor, event, crossed=crossed, rng=_rng(6), varied=study.varied, family=Family(against)
     )
+
+
+def _of_all_pairs(study: Study, findings: Findings) -> Comparison | None:
+    """That of `stable` which ranks the levels: a baseline's comparisons say nothing of the others' order."""
+    stable = next(iter(findings.comparisons), None)
+    return stable if stable is None or stable.baseline is None else _compare(study, stable.event, None)
 
 
 def _rng(part: int) -> np.random.Generator:

@@ -3,32 +3,47 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Container
+from typing import Any, Literal
 
 import pandas as pd
 
 from stability.spec import Choice, Range, StudySpec
+from stability.spec.study import CONFIGURATION, VARIANT
 
 
-def categorical(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
-    """The parameters with a list of at least two levels: the loss first, then crossed ones, then others."""
+def categorical(spec: StudySpec, columns: Container[str]) -> tuple[str, ...]:
+    """The factors with a list of at least two levels: named ones first, then the loss, crossed ones, others.
+
+    Only those that are among the columns (of a frame of runs, or the study's own names).
+    Without parameters that a variant sets: its runs are not at the level that was drawn.
+    """
     lists = [
         name
-        for name, domain in spec.space.items()
-        if isinstance(domain, Choice) and len(domain.values) > 1 and name in runs
+        for name, domain in spec.factors.items()
+        if isinstance(domain, Choice) and len(domain.values) > 1 and name in columns
     ]
-    crossed = crossed_factors(spec)
-    return tuple(sorted(lists, key=lambda name: (name != "loss", name not in crossed)))
+    first, crossed = (VARIANT, CONFIGURATION, "loss"), crossed_factors(spec)
+    kept = [name for name in lists if name not in spec.overridden]
+    return tuple(
+        sorted(kept, key=lambda name: (first.index(name) if name in first else 3, name not in crossed))
+    )
 
 
 def numeric(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
-    """The parameters that were drawn from a range, in the study file's order."""
-    return tuple(name for name, domain in spec.space.items() if isinstance(domain, Range) and name in runs)
+    """The parameters that were drawn from a range, in the study file's order; none that a variant sets."""
+    drawn = [name for name, domain in spec.space.items() if isinstance(domain, Range) and name in runs]
+    return tuple(name for name in drawn if name not in spec.overridden)
 
 
 def crossed_factors(spec: StudySpec) -> tuple[str, ...]:
     """The factors of which every point trains all levels; the loss by default, where it is a list."""
     return spec.crossed
+
+
+def unit_of(spec: StudySpec, points: int) -> Literal["point", "seed"]:
+    """What intervals and tests count as independent: points, or the seeds of the one setting there is."""
+    return "point" if spec.sampled and points > 1 else "seed"
 
 
 def is_log(spec: StudySpec, name: str) -> bool:
@@ -55,5 +70,10 @@ def with_text_levels(runs: pd.DataFrame, factors: tuple[str, ...]) -> pd.DataFra
 
 def levels(spec: StudySpec, factor: str) -> tuple[str, ...]:
     """A factor's levels as text, in the study file's order."""
-    domain = spec.space[factor]
+    domain = spec.factors[factor]
     return tuple(level_text(level) for level in domain.values) if isinstance(domain, Choice) else ()
+
+
+def baseline(spec: StudySpec, factor: str) -> str | None:
+    """The level that a factor's others are compared with; None where each is compared with each."""
+    return next(iter(spec.variants), None) if factor == VARIANT else None

@@ -17,6 +17,7 @@ from stability.analysis.recorded import RecordSource, StoredRecords, records_bef
 from stability.records import EventKind, Outcome
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
+from stability.spec.study import CONFIGURATION, VARIANT
 from stability.store import Plan, Store
 from stability.store.store import TableName
 from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RUNS
@@ -65,7 +66,8 @@ class StudyFrames:
     """As it was when read: it may list runs that are not finished."""
     runs: pd.DataFrame
     """One row per run: its place in the design, its configuration, outcome, events and last visit.
-    `loss` is the level that the study named (a recipe by its own name), `base_loss` the plain loss."""
+    `loss` is the level that the study named (a recipe by its own name), `base_loss` the plain loss; `variant`
+    and `configuration` are there where the study file names some."""
     source: RecordSource
     """Where the records are: on the disk until asked for, or a frame."""
     evaluations: pd.DataFrame
@@ -121,12 +123,19 @@ def load(path: str | Path) -> StudyFrames:
         name=spec.name,
         spec=spec,
         plan=store.plan,
-        runs=with_last_visit(with_event_flags(runs, events), evaluations),
+        runs=with_last_visit(with_event_flags(with_names(runs, store.plan), events), evaluations),
         source=StoredRecords(store, cohorts),
         evaluations=evaluations,
         events=events,
         folder=folder,
     )
+
+
+def with_names(runs: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Add the columns `variant` and `configuration`, as far as the plan's runs have such names."""
+    levels = {run.run: run.levels for run in plan.runs}
+    names = [name for name in (CONFIGURATION, VARIANT) if any(name in own for own in levels.values())]
+    return runs.assign(**{name: [levels[run][name] for run in runs["run"]] for name in names})
 
 
 def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:

@@ -120,13 +120,14 @@ def healthy_at(
     """Whether each run trained past a step and nothing bad could be seen in it by then.
 
     What comes after the step changes nothing: a collapse after having been good is seen at its onset, a
-    saturation at its visit number `persist`, a divergence at once. The collapse of a run that never was good
+    saturation at the visit after its number `persist` (whether one odd visit is part of it only the next one
+    tells), a divergence at once. The collapse of a run that never was good
     is seen at the run's last visit alone, so it makes no run unhealthy before.
     """
     begun = events[events["onset"] <= step]
-    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["never_good"]
+    lost = (begun["kind"] == EventKind.COLLAPSE.value) & ~begun["never_good"].astype(bool)
     saturated = begun[begun["kind"] == EventKind.SATURATION.value]
-    back = saturated["run"].map(_visit_back(evaluations, saturated, step, persist))
+    back = saturated["run"].map(_visit_back(evaluations, saturated, step, persist + 1))
     lasted = saturated["onset"].astype(float) <= back.astype(float)
     hurt = pd.concat([begun.loc[lost, "run"], saturated.loc[lasted, "run"]])
     diverged = runs["divergence_step"].astype("Float64").le(step).fillna(value=False).astype(bool)

@@ -7,11 +7,14 @@ useless predictor below one half.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import binomtest
 from scipy.stats import t as student_t
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from stability.analysis.landmarks import FOLDS, Flags, Floats, Ints
@@ -20,6 +23,10 @@ from stability.analysis.rates import COLUMNS
 FALSE_STOPS = 0.05
 """The share of the runs that end well which an early stop may stop."""
 TOO_FEW = "not estimable: too few pairs of runs can be compared"
+NO_FIT = "not estimable: the fit of a model of the risk did not converge"
+MOST_ITERATIONS = 1000
+FLAT = 1e-3
+"""The largest slope, per run, of what is minimised at a place that counts as the minimum."""
 
 
 def out_of_fold(features: Floats, failed: Flags, folds: Ints, known: Flags | None = None) -> Floats:
@@ -33,15 +40,23 @@ def out_of_fold(features: Floats, failed: Flags, folds: Ints, known: Flags | Non
 
 
 def fitted_risks(features: Floats, failed: Flags, train: Flags) -> Floats:
-    """The risk of every run, a logit, from a model that was fitted to the runs of `train`."""
+    """The risk of every run, a logit, from a model that was fitted to the runs of `train`.
+
+    NaN where the fit did not converge, which its slope tells: rounding may end a Newton step at the minimum.
+    """
     if len(np.unique(failed[train])) < 2:
         return np.zeros(len(failed))
     scaled = _scaled(features, train)
     if scaled.shape[1] == 0:
         return np.zeros(len(failed))
-    model = LogisticRegression(C=1.0, solver="newton-cholesky").fit(scaled[train], failed[train])
+    model = LogisticRegression(C=1.0, solver="newton-cholesky", max_iter=MOST_ITERATIONS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(scaled[train], failed[train])
     risks: Floats = model.decision_function(scaled)
-    return risks
+    missed = expit(risks[train]) - failed[train]
+    slopes = np.append(scaled[train].T @ missed + model.coef_[0], missed.sum()) / len(missed)
+    return risks if np.abs(slopes).max() <= FLAT else np.full(len(failed), np.nan)
 
 
 def auc(risks: Floats, failed: Flags, points: Ints, folds: Ints) -> pd.DataFrame:
@@ -50,6 +65,8 @@ def auc(risks: Floats, failed: Flags, points: Ints, folds: Ints) -> pd.DataFrame
     Runs at the same point are never compared: they share their parameters. The interval is a jackknife over
     points on the logit scale, with Student's quantile at the rarer kind of points; wider about one half.
     """
+    if np.isnan(risks).any():
+        return missing(points, NO_FIT)
     estimate, left_out = _left_out(risks, failed, points, folds)
     n_points, fewest = len(left_out), _fewest_points(failed, points)
     if np.isnan(estimate) or np.isnan(left_out).any():
@@ -64,6 +81,8 @@ def auc(risks: Floats, failed: Flags, points: Ints, folds: Ints) -> pd.DataFrame
 
 def auc_gain(one: Floats, other: Floats, failed: Flags, points: Ints, folds: Ints) -> pd.DataFrame:
     """AUC of one set of risks less that of another, as one row; jackknifed over points in pairs."""
+    if np.isnan([one, other]).any():
+        return missing(points, NO_FIT)
     (first, without_first), (second, without_second) = (
         _left_out(risks, failed, points, folds) for risks in (one, other)
     )

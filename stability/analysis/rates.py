@@ -3,6 +3,13 @@
 The unit of inference is the point: its seeds and crossed levels are not independent runs, so an
 interval is Wilson's at an effective number of runs. Adaptive runs (chosen in the light of earlier
 results) never enter a rate; diverged runs always stay in the denominator. Imports no torch and no optuna.
+
+Measured by `studies/rate_coverage.py`: 10,000 simulated studies a case, 1 to 10 runs a point, shares of .02
+to .5, correlations of 0 to .95 between the runs of a point, whose probabilities are beta. At 12 points and
+more 95% intervals cover in 92.0 to 99.1%, in the median case of each size in 94.8 to 97.5%. At 8 points and
+fewer it is 93.6 to 99.8% in the median case and 84.5 to 90.8% at the worst share, as for Wilson's of single
+runs, which has but a few intervals there. Where most points always have the event and a few never, the few
+can be missed: 16 points of 10 runs, 91% of them at .985 and the others at 0, cover in 76%.
 """
 
 from __future__ import annotations
@@ -12,17 +19,25 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
-from scipy.stats import t as student_t
+from scipy.special import ndtri, stdtrit
 
 from stability.records import Outcome
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Counts = Ints | Floats
+"""Shares times runs are whole only as far as they were rounded."""
 
 OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
 
 EVENTS: tuple[str, ...] = (
     "collapse_ever",
+    "collapse_never_good",
     "collapse_at_horizon",
     "saturation_ever",
+    "domination_ever",
+    "oscillation_ever",
+    "explosion_ever",
     "discriminator_fooled",
     "loss_spike",
     "mode_dropping",
@@ -37,6 +52,9 @@ ONE_POINT = "no interval: a single point says nothing about other points"
 TELLING_POINTS = 0.5
 """How many points with the event, or without it, the widest design effect weighs as much as."""
 
+NORMAL_FROM = 8
+"""Points from which on the effective number of runs is known well enough for the normal quantile."""
+
 COLUMNS = ("estimate", "ci_low", "ci_high", "n_points", "n_runs", "reason")
 
 
@@ -45,8 +63,7 @@ def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95
 
     `event` is an outcome (`"stable"`), the name of a boolean column, or booleans aligned with `runs`.
     The row holds `estimate, ci_low, ci_high` in [0, 1], `n_points`, `n_runs` (both without adaptive
-    runs), and `reason`: empty, or why something is NaN. With several runs at a point: Wilson's interval at
-    n_runs / design effect, with Student's quantile at n_points - 1; at one run a point: Wilson's.
+    runs), and `reason`: empty, or why something is NaN. The interval is `interval`'s.
     Raises ValueError where the event is missing for a run, KeyError where it is no column.
     """
     happened = indicator(runs, event)
@@ -59,13 +76,10 @@ def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95
         reason = NO_RUNS if runs.empty else ADAPTIVE
         return _row(np.nan, (np.nan, np.nan), 0, 0, reason)
     estimate = float(counts.sum() / n_runs)
-    if sizes.max() == 1:
-        interval = binomtest(int(counts.sum()), n_runs).proportion_ci(confidence, method="wilson")
-        return _row(estimate, (float(interval.low), float(interval.high)), len(sizes), n_runs, "")
-    if len(sizes) == 1:
+    if len(sizes) == 1 and n_runs > 1:
         return _row(estimate, (np.nan, np.nan), 1, n_runs, ONE_POINT)
-    bounds = wilson(estimate, effective_runs(counts, sizes), _quantile(confidence, len(sizes)))
-    return _row(estimate, bounds, len(sizes), n_runs, "")
+    low, high = interval(counts, sizes, confidence)
+    return _row(estimate, (float(low), float(high)), len(sizes), n_runs, "")
 
 
 def rates_by(
@@ -91,37 +105,62 @@ def counts_by(runs: pd.DataFrame, factor: str) -> pd.DataFrame:
     return counts.rename("runs").reset_index()
 
 
-def effective_runs(counts: NDArray[np.int64], sizes: NDArray[np.int64]) -> float:
+def interval(counts: Counts, sizes: Ints, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Both ends of the interval of a share: Wilson's, at as many runs as the clustered ones are worth.
+
+    `counts` and `sizes` are the runs with the event and all runs of each point, shape [..., points]: many
+    studies at once, or one.
+    """
+    breadth = wilson_breadth(effective_runs(counts, sizes), sizes.shape[-1], confidence)
+    return wilson(counts.sum(axis=-1) / sizes.sum(axis=-1), breadth)
+
+
+def effective_runs(counts: Counts, sizes: Ints) -> Floats:
     """How many independent runs a clustered sample is worth: runs / design effect.
 
-    `counts` and `sizes` are the runs with the event and all runs of each point. The design effect is the
+    Takes what `interval` takes. The design effect is the
     ratio of the between-point variance of the mean to the binomial one, clipped to [1, the value where
     all runs of a point agree], which is the number of seeds when all points have as many. Where no or
     every run has the event it cannot be estimated, and a point counts as one run. Where few points have the
     event (or few are without) the estimate is mostly noise, and is drawn towards that value: k such points
-    weigh k against a half. Measured over 64 points with three seeds, shares of .02 to .97 and correlations of
-    0 to .95 between the seeds: 94 to 97.4% of 95% intervals cover, against 70 to 96% without it.
+    weigh k against a half.
     """
-    n_points, n_runs = len(sizes), int(sizes.sum())
-    share = counts.sum() / n_runs
-    if share in (0.0, 1.0):
-        return float(n_points)
-    residuals = counts - share * sizes
-    clustered = n_points / (n_points - 1) * float((residuals**2).sum()) / n_runs**2
+    n_points, n_runs = sizes.shape[-1], sizes.sum(axis=-1)
+    share = counts.sum(axis=-1) / n_runs
+    residuals = counts - share[..., None] * sizes
+    clustered = n_points / max(1, n_points - 1) * (residuals**2).sum(axis=-1) / n_runs**2
     independent = share * (1 - share) / n_runs
-    most = float((sizes**2).sum()) / n_runs
-    telling = min(int((counts > 0).sum()), int((counts < sizes).sum()))
+    most = (sizes**2).sum(axis=-1) / n_runs
+    telling = np.minimum((counts > 0).sum(axis=-1), (counts < sizes).sum(axis=-1))
     weight = telling / (telling + TELLING_POINTS)
-    return n_runs / (weight * float(np.clip(clustered / independent, 1.0, most)) + (1 - weight) * most)
+    known = independent > 0
+    seen = np.clip(clustered / np.where(known, independent, 1.0), 1.0, most)
+    found: Floats = np.where(known, n_runs / (weight * seen + (1 - weight) * most), float(n_points))
+    return found
 
 
-def wilson(estimate: float, n: float, quantile: float) -> tuple[float, float]:
-    """Wilson's score interval at a number of runs that need not be whole."""
-    scale = 1 + quantile**2 / n
-    centre = (estimate + quantile**2 / (2 * n)) / scale
-    half = quantile / scale * np.sqrt(estimate * (1 - estimate) / n + quantile**2 / (4 * n**2))
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return float(min(low, estimate)), float(max(high, estimate))  # an end at 0 or 1 is missed by rounding
+def wilson_breadth(effective: Floats | float, n_points: int, confidence: float) -> Floats:
+    """What the width of Wilson's interval hangs on: the squared quantile over the effective runs.
+
+    From few points the effective number of runs is hardly known, so there the quantile is Student's, but the
+    interval is no wider than that of one run a point.
+    """
+    worth = np.asarray(effective, dtype=np.float64)
+    normal = float(ndtri((1 + confidence) / 2)) ** 2
+    if n_points >= NORMAL_FROM:
+        return normal / worth
+    student = float(stdtrit(max(1, n_points - 1), (1 + confidence) / 2)) ** 2
+    found: Floats = np.minimum(student / worth, normal / np.minimum(worth, n_points))
+    return found
+
+
+def wilson(estimate: Floats | float, breadth: Floats | float) -> tuple[Floats, Floats]:
+    """Wilson's score interval about shares, of a squared quantile over a number of runs."""
+    share = np.asarray(estimate, dtype=np.float64)
+    centre, scale = share + breadth / 2, 1 + breadth
+    half = np.sqrt(breadth * (share * (1 - share) + breadth / 4))
+    low, high = np.maximum(0.0, (centre - half) / scale), np.minimum(1.0, (centre + half) / scale)
+    return np.minimum(low, share), np.maximum(high, share)  # an end at 0 or 1 is missed by rounding
 
 
 def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
@@ -133,10 +172,6 @@ def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     if column.isna().any():
         raise ValueError(f"{column.name}: {int(column.isna().sum())} runs have no value")
     return column.astype(bool).astype(int)
-
-
-def _quantile(confidence: float, n_points: int) -> float:
-    return float(student_t.ppf((1 + confidence) / 2, n_points - 1))
 
 
 def _row(

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from stability.analysis.factors import numeric
 from stability.analysis.rates import COLUMNS, rates_by
 from stability.spec import Range, StudySpec
 
@@ -44,8 +45,9 @@ def subbox_rates(
     """
     names = tuple(events)
     parts = [_part(runs, WHOLE, (math.nan, math.nan), factor, names, confidence)]
-    for name, domain in spec.space.items():
-        if isinstance(domain, Range) and name in runs:
+    for name in numeric(spec, runs):
+        domain = spec.space[name]
+        if isinstance(domain, Range):
             for low, high in boxes(runs, name, domain):
                 inside = runs[_inside(runs[name], low, high, domain)]
                 parts.append(_part(inside, name, (low, high), factor, names, confidence))

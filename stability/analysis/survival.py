@@ -33,7 +33,7 @@ from stability.analysis.lifetables import (
     restricted_mean,
     survival,
 )
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, wilson_breadth
 from stability.records import EventKind, Outcome
 
 _CURVE = ("step", "at_risk", "events", "stopped", "censored")
@@ -108,8 +108,11 @@ def time_to_event(
     *,
     kind: str = "collapse",
     confidence: float = 0.95,
+    baseline: str | None = None,
 ) -> Survival:
     """Estimate the time to a run's first event of a kind at each level of a factor.
+
+    The differences are of all pairs of levels, or of each level and a baseline.
 
     Every run is at risk from its first step. One that ends without the event leaves at its last visit: at
     the horizon, or diverged (its last visit before that). All estimates take these to be as prone to the
@@ -121,7 +124,11 @@ def time_to_event(
     fixed = runs[~runs["adaptive"].astype(bool)]
     onsets = first_onsets(fixed, events, kind)
     levels = _levels(fixed, onsets, visits, factor)
-    pairs = list(combinations(levels, 2))
+    pairs = [
+        (one, other) if baseline != one.level else (other, one)
+        for one, other in combinations(levels, 2)
+        if baseline in (None, one.level, other.level)
+    ]
     reason = "" if levels else NO_RUNS if runs.empty else ADAPTIVE
     means = [_mean_row(level, confidence) for level in levels]
     family = max(1, len(pairs))
@@ -264,7 +271,7 @@ def _mean_bounds(level: _Level, confidence: float) -> tuple[float, float]:
     quantile = _quantile(confidence, level.n_points)
     kept = float(restricted_mean(level.curve, level.table.visits)) / horizon
     if kept >= 1:
-        return horizon * level.n_points / (level.n_points + quantile**2), horizon
+        return horizon / (1 + float(wilson_breadth(level.n_points, level.n_points, confidence))), horizon
     error = float(np.sqrt(_between_points(_mean_influence(level), level.n_points))) / horizon
     centre, half = logit(kept), quantile * error / (kept * (1 - kept))
     return horizon * float(expit(centre - half)), horizon * float(expit(centre + half))

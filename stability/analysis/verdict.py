@@ -46,7 +46,7 @@ class Verdict:
     failures: pd.DataFrame
     """The rates of all failures (`event` and the columns of `rate`), highest first, unseen left out."""
     learning: pd.DataFrame
-    """One row: the rate of runs that were still improving at the horizon."""
+    """One row: the rate of runs that were still learning at the horizon."""
 
     @property
     def estimable(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stability.analysis.comparisons import compare_levels
+from stability.analysis.comparisons import Family, compare_levels
 from stability.analysis.differences import holm
 from stability.analysis.factors import crossed_factors, level_text, numeric, with_text_levels
 from stability.analysis.factors import levels as listed_levels
@@ -211,13 +211,13 @@ _KEYS = ("study", "level", "event")
 def _differences(parts: dict[str, Both], *, paired: bool, varied: tuple[str, ...]) -> pd.DataFrame:
     """One row an event and level; a confidence, and p-values, that hold for all rows at once."""
     rng = np.random.default_rng(SEED)
-    confidence = 1 - 0.05 / (len(parts) * len(COMPARED))
+    family = Family(confidence=1 - 0.05 / (len(parts) * len(COMPARED)))
     rows = []
     for event in COMPARED:
         for level, both in parts.items():
             runs = _stacked(*both, paired=paired)
             found = compare_levels(
-                runs, "study", event, crossed=paired, rng=rng, varied=varied, confidence=confidence
+                runs, "study", event, crossed=paired, rng=rng, varied=varied, family=family
             )
             rows.append(found.pairs.assign(level=level, event=event))
     frame = pd.concat(rows, ignore_index=True)

@@ -32,6 +32,7 @@ from stability.analysis.landmarks import (
 )
 from stability.analysis.out_of_fold import (
     FALSE_STOPS,
+    NO_FIT,
     auc,
     auc_gain,
     estimate_row,
@@ -44,6 +45,7 @@ from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, rate
 from stability.spec import StudySpec
 
 QUANTITIES = ("compute_saved", "false_stops", "caught", "learning_stops")
+TOO_FEW_WELL = "not estimable: too few runs end well to keep to the limit"
 MOST_RUNS = 2000
 """Of more runs a random part is used, whole points at a time."""
 TABLES: Mapping[str, Sequence[str]] = {
@@ -114,11 +116,12 @@ def early_warning(
     )
 
 
-def stops(landmark: Landmark) -> tuple[Flags, bool]:
+def stops(landmark: Landmark) -> tuple[Flags, str]:
     """Which runs the early-stop rule would stop, each judged by its fold's model and bar.
 
     A fold's bar is chosen on the other folds, on runs scored by models that saw neither their fold nor it.
-    Also tells whether any bar could be set: fewer than 19 runs that end well are too few for 5%.
+    Also tells why there is no rule, empty where there is one: fewer than 19 runs that end well are too few
+    for 5%, or a fit did not converge.
     """
     features, failed = landmark.features[BOTH], landmark.failed
     known, folds = landmark.known, landmark.folds
@@ -130,7 +133,9 @@ def stops(landmark: Landmark) -> tuple[Flags, bool]:
     bars = {fold: stop_bar(np.concatenate(risks)) for fold, risks in well.items()}
     risks = out_of_fold(features, failed, folds, known)
     bar = np.array([bars[int(fold)] for fold in folds])
-    return risks > bar, bool(np.isfinite(list(bars.values())).any())
+    if np.isnan(np.concatenate([risks, *(own for parts in well.values() for own in parts)])).any():
+        return np.zeros(len(risks), dtype=bool), NO_FIT
+    return risks > bar, "" if np.isfinite(list(bars.values())).any() else TOO_FEW_WELL
 
 
 def _reason(runs: pd.DataFrame, landmarks: pd.DataFrame) -> str:
@@ -166,9 +171,9 @@ def _rule(landmark: Landmark, used: pd.DataFrame) -> pd.DataFrame:
     """What the early-stop rule would save, and at what price."""
     healthy, known, failed = landmark.runs, landmark.known, landmark.failed
     reason = landmark.reason
-    stopped, is_set = (np.zeros(len(healthy), dtype=bool), False) if reason else stops(landmark)
-    if not is_set:
-        row = missing(landmark.points, reason or "not estimable: too few runs end well to keep to the limit")
+    stopped, why = (np.zeros(len(healthy), dtype=bool), reason) if reason else stops(landmark)
+    if why:
+        row = missing(landmark.points, why)
         return pd.concat([row.assign(quantity=name) for name in QUANTITIES])
     flags = pd.Series(stopped, index=healthy.index, name="stopped")
     kinds = {"false_stops": known & ~failed, "caught": known & failed, "learning_stops": ~known}

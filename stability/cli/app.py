@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Which GAN hyperparameters train stably, how sure are we, and what goes wrong elsewhere.",
 )
@@ -138,9 +137,10 @@ def validate(
     as_json: AsJson = False,
 ) -> None:
     """Check a study file and print the plan: runs, cohorts, thresholds, and how long it will take here."""
+    spec, where = _load(study, set_, allow_code=allow_code)  # before imports that take seconds
+
     from stability.cli import plan_view
 
-    spec, where = _load(study, set_, allow_code=allow_code)
     resources = _resources(device, data_root, download, classifier, threads, allow_code, workers)
     summary = plan_view.summarise(spec, resources, timing=not no_timing, where=where)
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
@@ -170,12 +170,13 @@ def run(
     from stability.cli.interrupt import leaving_at_once
 
     with leaving_at_once():  # imports take seconds
+        spec, where = _load(study, set_, allow_code=allow_code)  # first, so that a bad one is told at once
+
         from rich.console import Console
 
         from stability.cli.display import Display
         from stability.runner.study import StudyRunner
 
-        spec, where = _load(study, set_, allow_code=allow_code)
         original = out or Path("results") / spec.name
         folder = fork or original
         runner = StudyRunner(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import typer
+from rich.filesize import decimal
 
+from stability.analysis.factors import level_text
+from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
 from stability.gan.placement import Placement
+from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
+from stability.runner.kept import kept_state_bytes
 from stability.runner.layout import new_layout
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.planning import make_plan
@@ -39,9 +45,11 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "dataset": f"{dataset.name}, {len(dataset.train):,} training {examples}",
         "metrics": f"features of {materials.describer.name}",
         "sampler": spec.design.sampler,
-        "points": spec.design.points,
+        "points": spec.n_points,
         "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
-        "crossed": {name: _factor(spec.space[name]) for name in spec.crossed},
+        "crossed": {name: _factor(spec.factors[name]) for name in spec.crossed},
+        "variants": {name: _listed(values) for name, values in spec.variants.items()},
+        "configs": {name: _listed(values) for name, values in spec.configs.items()},
         "seeds": spec.design.seeds,
         "runs": "planned round by round" if search else len(plan.runs),
         "cohorts": "planned round by round" if search else len(plan.cohorts),
@@ -50,11 +58,21 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "stop_on": list(spec.training.stop_on),
         "thresholds": spec.outcomes.model_dump(),
         "doubtful": dict(doubtful),
-        "advice": [*_advice(spec), *_advice_on_modes(spec, len(dataset.classes)), *_advice_on_stops(spec)],
+        "advice": [
+            *_advice(spec),
+            *_advice_on_modes(spec, len(dataset.classes)),
+            *_advice_on_stops(spec),
+            *horizon_notes(spec),
+        ],
         "device": plan.device,
         "threads": plan.threads,
         "processes": layout.workers,
     }
+    sizes = sizes_of(spec, len({run.point for run in plan.runs}))
+    if not search and sizes.unit == "point":  # of one setting the page gives no interval
+        summary["can_tell"] = outlook(sizes)
+    if spec.recording.keep_state and plan.runs:
+        summary["kept_state_bytes"] = kept_state_bytes(plan, dataset, Placement(device))
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
@@ -73,12 +91,19 @@ def _factor(factor: Any) -> str:
     return ", ".join(map(str, factor.values))
 
 
+def _listed(values: Mapping[str, Any]) -> str:
+    """What a variant or a configuration sets."""
+    return ", ".join(f"{name} {level_text(value)}" for name, value in values.items()) or "nothing"
+
+
 def _advice(spec: StudySpec) -> list[str]:
     points, advice = spec.design.points, []
     if spec.design.sampler == "sobol" and points & (points - 1):
         advice.append(f"sobol fills space evenly at powers of two; {points} points is not one")
     if spec.design.sampler == "tpe":
         advice.append("tpe searches: its runs are shown, but no rate is estimated from them")
+        if spec.recording.keep_state:
+            advice.append("recording.keep_state is of no use to tpe: its steps cannot grow")
     optimizers = {"optimizer": spec.fixed.get("optimizer"), **spec.space}["optimizer"]
     if {"beta1", "beta2"} & set(spec.space) and optimizers not in (None, "adam"):
         advice.append("beta1 and beta2 are Adam's: to rmsprop and sgd it makes no difference what was drawn")
@@ -113,18 +138,45 @@ def _count(number: int, word: str, plural: str = "s") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
 
 
+def _can_tell(found: dict[str, Any]) -> list[str]:
+    """What the design can tell: its power, and the width of one rate's interval."""
+    unit, lines = found["unit"], []
+    for told in found["told"]:
+        (first, second), needed = told["shares"], told[f"{unit}s_needed"]
+        takes = (
+            f"80% takes about {needed:,} {unit}s" if needed else f"more {unit}s than can be trained for 80%"
+        )
+        lines.append(
+            f"  tells      {second:g} from {first:g} in {told['power']:.0%} of such studies; {takes}"
+        )
+    if lines:
+        alike = f"runs of a point correlate by {SAME_LEVEL:g}, of two levels by {OTHER_LEVEL:g} (probit)"
+        assumed = alike if unit == "point" else "seeds are independent"
+        lines.append(
+            f"             any of {_count(found['pairs'], 'pair')} of {found['factor']}, Holm; "
+            f"assumed: {assumed}"
+        )
+    half = ", ".join(f"{share} +- {width:.2f}" for share, width in found["half_width"].items())
+    over = "" if unit == "point" else ", over seeds of one setting"
+    return [*lines, f"  one rate   {half} (95% interval{over})"]
+
+
 def as_text(summary: dict[str, Any]) -> str:
     """The same in lines."""
     lines = [f"{summary['study']}: a valid study"]
     for name in ("dataset", "metrics", "sampler", "points"):
         lines.append(f"  {name:<11}{summary[name]}")
-    for kind in ("sampled", "crossed"):
+    for kind in ("sampled", "crossed", "variants", "configs"):
         lines += [f"  {kind:<11}{name}: {values}" for name, values in summary[kind].items()]
     for name in ("seeds", "runs", "cohorts", "horizon", "visits"):
         lines.append(f"  {name:<11}{summary[name]}")
     lines.append(f"  {'stop_on':<11}{', '.join(summary['stop_on']) or 'nothing'}")
     work = f"{_count(summary['processes'], 'process', 'es')} with {_count(summary['threads'], 'thread')}"
     lines.append(f"  {'device':<11}{summary['device']}, {work}{' each' * (summary['processes'] > 1)}")
+    lines += _can_tell(summary["can_tell"]) if "can_tell" in summary else []
+    if "kept_state_bytes" in summary:
+        size = decimal(summary["kept_state_bytes"])
+        lines.append(f"  {'keep_state':<11}{size} on disk, from which the study can be lengthened")
     lines.append("thresholds (any of them can be set under outcomes)")
     lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
     lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]

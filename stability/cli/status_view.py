@@ -24,6 +24,10 @@ def as_text(state: dict[str, Any]) -> str:
         f"outcomes  {outcome_counts(counts)}",
         f"device    {state['device']}, {state['threads']} threads",
     ]
+    for one in state["machines"]:
+        if one["host"] is not None:
+            count = "1 cohort" if one["cohorts"] == 1 else f"{one['cohorts']} cohorts"
+            lines.append(f"trained   {count} on {one['host']}, {one['processor'] or 'unknown processor'}")
     for one in state["split"]:
         into = " and ".join(one["into"])
         lines.append(f"split     {one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}")

@@ -14,11 +14,11 @@ from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
 
 from stability.design.seeds import Purpose, sampler_seed
 from stability.design.space import from_unit, grid_points, quiet_optuna
-from stability.spec.study import StudySpec
+from stability.spec.study import CONFIGURATION, StudySpec
 
 
 def draw_points(spec: StudySpec) -> list[dict[str, Any]]:
-    """The values of the sampled parameters, point by point; crossed factors are no part of them.
+    """The values of the sampled parameters, or the configuration's name, point by point; nothing crossed.
 
     Raises `KeyError` for a sampler that searches (`tpe`), whose points follow from results.
     """
@@ -55,8 +55,14 @@ def _unit_points(
     ]
 
 
+def _given(spec: StudySpec) -> list[dict[str, Any]]:
+    """The study file's own configurations, by their names: its points, drawn from nothing."""
+    return [{CONFIGURATION: name} for name in spec.configs]
+
+
 DRAWS: dict[str, Callable[[StudySpec], list[dict[str, Any]]]] = {
     "sobol": _sobol,
     "random": _random,
     "grid": grid_points,
+    "given": _given,
 }

@@ -10,7 +10,7 @@ from typing import Any
 from stability.design.seeds import run_seed
 from stability.spec.config import Run
 from stability.spec.expand import make_config
-from stability.spec.study import Choice, StudySpec
+from stability.spec.study import CONFIGURATION, Choice, StudySpec
 
 
 def plan_runs(
@@ -28,20 +28,21 @@ def plan_runs(
 
 def crossed_levels(spec: StudySpec) -> list[dict[str, Any]]:
     """Every combination of the crossed factors' levels, one without keys where nothing is crossed."""
-    factors = {name: spec.space[name] for name in spec.crossed}
+    factors = {name: spec.factors[name] for name in spec.crossed}
     values = [factor.values for factor in factors.values() if isinstance(factor, Choice)]
     return [dict(zip(factors, combination, strict=True)) for combination in itertools.product(*values)]
 
 
 def _run(spec: StudySpec, point: int, levels: dict[str, Any], replicate: int, *, adaptive: bool) -> Run:
-    trial = "-".join([f"p{point:03d}", *(_slug(levels[name]) for name in spec.crossed)])
+    named = [levels[name] for name in (CONFIGURATION, *spec.crossed) if name in levels]
+    trial = "-".join([f"p{point:03d}", *map(_slug, named)])
     return Run(
         run=f"{trial}-s{replicate}",
         point=point,
         trial=trial,
         replicate=replicate,
         seed=run_seed(spec.design.seed, point, replicate),
-        config=make_config({**spec.fixed, **levels}),
+        config=make_config(spec.values_at(levels)),
         levels=levels,
         adaptive=adaptive,
     )

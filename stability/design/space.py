@@ -38,8 +38,9 @@ def grid_points(spec: StudySpec) -> list[dict[str, Any]]:
 
 
 def native_distributions(spec: StudySpec, *, with_crossed: bool = True) -> dict[str, BaseDistribution]:
-    """Optuna's distribution of every parameter in space, in order of name."""
-    factors = {name: spec.space[name] for name in sorted(spec.space)} if with_crossed else spec.sampled
+    """Optuna's distribution of every parameter in space and of names, in order of name."""
+    every = spec.factors
+    factors = {name: every[name] for name in sorted(every)} if with_crossed else spec.sampled
     return {name: _native(factor) for name, factor in factors.items()}
 
 

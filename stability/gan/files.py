@@ -6,6 +6,7 @@ May not import store, which keeps what is measured.
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 
@@ -15,7 +16,7 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.tmp-{socket.gethostname()[:32]}-{os.getpid()}")
     try:
         temporary.write_bytes(content)
         temporary.replace(path)

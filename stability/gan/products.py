@@ -1,35 +1,54 @@
 """Matrix products at the speed of the machine, for single matrices and for stacks of them.
 
-torch multiplies float32 matrices on x86 CPUs by MKL, which on some of them is half as fast as oneDNN, the
-library behind its convolutions: there every product that is large enough goes to oneDNN, one matrix of a
-stack after the other. What is chosen depends on device, type and shape alone, never on the stack's length.
+torch multiplies float32 matrices on x86 CPUs by MKL. oneDNN, the library behind its convolutions, is up to
+twice as fast on some processors and half as fast on others. Where it is faster, every product that is large
+enough goes to it, one matrix of a stack after the other. What is chosen depends on the processor, and then on
+device, type and shape alone: never on the stack's length, nor on a clock.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from stability.gan.processor import processor_vendor
+
+Library = Literal["onednn", "matmul"]
+
+FASTEST: dict[tuple[str, str], Library] = {
+    ("AuthenticAMD", "AVX512"): "onednn",
+    ("AuthenticAMD", "AVX2"): "matmul",
+    ("GenuineIntel", "AVX512"): "matmul",
+    ("GenuineIntel", "AVX2"): "matmul",
+}
+"""The faster library at the shapes of a study, by a processor's vendor and what torch says that it can; any
+other has torch's own product. `python -m benchmarks --only products` measures them."""
 LEAST_PRODUCT = 2**21
 """Multiplications in one product from which oneDNN is faster than a batched call of MKL."""
-ONEDNN: bool = hasattr(torch.ops.mkldnn, "_linear_pointwise") and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
 
 
 def product(a: Float[Tensor, "*stack m k"], b: Float[Tensor, "*stack k n"]) -> Float[Tensor, "*stack m n"]:
     """`a @ b`, of two matrices or of two equally long stacks; may be differentiated twice, and under vmap."""
     if _for_onednn(a, b) and not torch.compiler.is_compiling():
-        out: Tensor = _Product.apply(a, b)
-        return out
+        return product_by_onednn(a, b)
     return a @ b
+
+
+def product_by_onednn(
+    a: Float[Tensor, "*stack m k"], b: Float[Tensor, "*stack k n"]
+) -> Float[Tensor, "*stack m n"]:
+    """`a @ b` of float32 on a CPU by oneDNN, whatever the processor and the size."""
+    out: Tensor = _Product.apply(a, b)
+    return out
 
 
 def _for_onednn(a: Tensor, b: Tensor) -> bool:
     large = a.shape[-2] * a.shape[-1] * b.shape[-1] >= LEAST_PRODUCT
-    return ONEDNN and large and a.device.type == "cpu" and a.dtype == torch.float32
+    return LIBRARY == "onednn" and large and a.device.type == "cpu" and a.dtype == torch.float32
 
 
 class _Product(torch.autograd.Function):
@@ -73,3 +92,24 @@ def _laid_out_as(like: Tensor, a: Tensor, b: Tensor) -> Tensor:
 def _by_onednn(a: Float[Tensor, "m k"], b: Float[Tensor, "k n"]) -> Float[Tensor, "m n"]:
     out: Tensor = torch.ops.mkldnn._linear_pointwise(a, b.t(), None, "none", [], "")
     return out
+
+
+def chosen_library(vendor: str, capability: str) -> Library:
+    """Which library multiplies on a processor: the faster one, if it does what is asked of it here."""
+    library = FASTEST.get((vendor, capability), "matmul")
+    return library if library == "matmul" or onednn_works() else "matmul"
+
+
+def onednn_works() -> bool:
+    """Whether oneDNN multiplies: torch's operator for it is private, so another release may have another."""
+    a = torch.arange(12, dtype=torch.float32, device="cpu").reshape(3, 4)
+    b = torch.arange(20, dtype=torch.float32, device="cpu").reshape(4, 5)
+    try:
+        found = _by_onednn(a, b)
+    except (AttributeError, RuntimeError, TypeError):  # no such operator, not built in, other arguments
+        return False
+    return torch.equal(found, a @ b)  # whole numbers, without any rounding
+
+
+LIBRARY: Library = chosen_library(processor_vendor(), torch.backends.cpu.get_cpu_capability())
+"""What multiplies the large products here; part of what a study's numbers depend on."""

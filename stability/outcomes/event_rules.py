@@ -76,8 +76,9 @@ def collapse(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
     for stretch in lost:
         yield _sighting(visits, stretch, f"was good, then {describe_modes(visits, stretch.start)}")
     final = collapse_at_the_end(course, thresholds)
-    if final is not None and not (lost and lost[-1].stop == len(visits)):
-        yield _sighting(visits, final, f"{describe_modes(visits, final.start)} from here on")
+    start = max(final.start if final else len(visits), lost[-1].stop if lost else 0)
+    if start < len(visits):
+        yield _sighting(visits, Stretch(start, len(visits)), f"{describe_modes(visits, start)} from here on")
 
 
 def saturation(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:

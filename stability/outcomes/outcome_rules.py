@@ -12,6 +12,7 @@ import numpy as np
 
 from stability.outcomes.course import Course, Visits
 from stability.outcomes.signs import (
+    Mask,
     State,
     Stretch,
     at_least,
@@ -25,6 +26,7 @@ from stability.outcomes.signs import (
     some_modes,
     states,
     steady,
+    stretches,
     swings,
 )
 from stability.outcomes.wording import describe, describe_past, describe_saturation, last_visits
@@ -81,7 +83,7 @@ def nearly_stable(course: Course, thresholds: Thresholds) -> str | None:
 def oscillating(course: Course, thresholds: Thresholds) -> str | None:
     """The two networks take turns in winning."""
     turned = swings(course, thresholds)
-    if len(turned) < thresholds.swings:
+    if len(turned) < thresholds.swings or not len(course.visits):
         return None
     return (
         f"separation swings {len(turned)} times between {thresholds.swing_high:g} and "
@@ -156,10 +158,16 @@ def collapse_at_the_end(course: Course, thresholds: Thresholds) -> Stretch | Non
     outcome, _ = decide(course, thresholds)
     visits = course.visits
     if outcome is Outcome.COLLAPSED:
-        return last_stretch(steady(one_image(visits, thresholds))) or Stretch(len(visits) - 1, len(visits))
+        return _since(one_image(visits, thresholds), thresholds)
     if outcome is Outcome.PARTIAL_COLLAPSE:
-        return last_stretch(steady(some_modes(visits, thresholds))) or Stretch(len(visits) - 1, len(visits))
+        return _since(some_modes(visits, thresholds), thresholds)
     return None
+
+
+def _since(mask: Mask, thresholds: Thresholds) -> Stretch:
+    """From where on a state holds in which the last visits are by their median, an odd last one included."""
+    lately_so = [s.start for s in stretches(steady(mask)) if s.stop > len(mask) - thresholds.persist]
+    return Stretch(lately_so[0] if lately_so else len(mask) - 1, len(mask))
 
 
 def _reached(course: Course, thresholds: Thresholds, excess: float, modes: float) -> str | None:

@@ -64,18 +64,22 @@ def counts_modes(visits: Visits, thresholds: Thresholds) -> bool:
 
 def measured(course: Course, thresholds: Thresholds) -> Course:
     """Give measures that labels do not rest on a perfect generator's values, so that they decide nothing."""
-    visits = course.visits
+    return replace(course, visits=measured_visits(course.visits, thresholds))
+
+
+def measured_visits(visits: Visits, thresholds: Thresholds) -> Visits:
+    """The same of visits alone."""
     ones, zeros = np.ones(len(visits)), np.zeros(len(visits))
     perfect: dict[str, Floats | Ints] = {}
     if not counts_modes(visits, thresholds):
-        perfect["modes"] = visits.n_modes
+        perfect["modes"] = perfect["n_modes"] = np.ones(len(visits), dtype=np.int64)
     if "precision" not in thresholds.measures:
         perfect["precision"] = ones
     if "diversity" not in thresholds.measures:
         perfect["diversity"] = ones
     if "fid" not in thresholds.measures:
         perfect["fid_excess"] = zeros
-    return replace(course, visits=replace(visits, **perfect))
+    return replace(visits, **perfect)
 
 
 def lately(values: Floats, thresholds: Thresholds) -> float:

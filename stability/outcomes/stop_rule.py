@@ -6,6 +6,7 @@ What was measured of it is a packaged file, `data/stop_rule.json`. Imports only 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -39,13 +40,23 @@ STOP_THRESHOLDS = (
     "lost_precision",
     "lost_modes",
     "lost_diversity",
-    "saturated_separation",
-    "saturated_update",
+    "stable_excess",
+    "stable_modes",
+    "nearly_excess",
+    "nearly_modes",
     "collapsed_diversity",
     "partial_precision",
-    "nearly_modes",
+    "saturated_separation",
+    "saturated_update",
+    "swing_high",
+    "swing_low",
+    "swings",
+    "new_ground",
+    "learning_horizon",
+    "explosion",
 )
-"""The thresholds that decide whether and when a run is stopped."""
+"""The thresholds that decide whether and when a run is stopped: those of the outcomes that can stop one, and
+of the outcomes that are tried before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,9 @@ def stop_rule_note(spec: StudySpec) -> str | None:
     return (
         f"stop_on {rule}: false stops, as measured in the study {measured['study']} "
         f"({measured['n_runs']:,} runs, {measured['steps']:,} steps, a visit every "
-        f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed when "
-        f"trained on, {found['stable_stops']:,} of them stable{f'; measured with {other}' if other else ''}. "
+        f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed (wholly "
+        f"or in part) when trained on, {found['stable_stops']:,} of them stable"
+        f"{f'; measured with {other}' if other else ''}. "
         "Stopping censors recovery: whether a stopped run would have recovered is never seen"
     )
 
@@ -116,9 +128,11 @@ def measurements() -> Mapping[str, Any]:
 
 def _prefixes(course: Course, horizon: int) -> Iterator[Course]:
     """The course as it was known at each visit before the horizon: nothing had diverged at any of them."""
+    steps = [record.step for record in course.records]
     for place, step in enumerate(course.visits.step.tolist()):
         if step < horizon:
-            yield replace(course, divergence=None, visits=course.visits.first(place + 1))
+            records = course.records[: bisect_right(steps, step)]
+            yield replace(course, divergence=None, records=records, visits=course.visits.first(place + 1))
 
 
 def _differences(thresholds: Thresholds, measured: Mapping[str, float]) -> str:

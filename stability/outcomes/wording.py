@@ -18,7 +18,7 @@ def describe(visits: Visits, thresholds: Thresholds) -> str:
         "diversity": f"diversity {lately(visits.diversity, thresholds):.2g}",
     }
     if "modes" in thresholds.measures and not counts_modes(visits, thresholds):
-        said["modes"] = "modes not counted (one class)"
+        said["modes"] = "modes not counted (one class or none)"
     return ", ".join(said[name] for name in said if name in thresholds.measures)
 
 
@@ -48,8 +48,9 @@ def describe_saturation(visits: Visits, at: int, thresholds: Thresholds) -> str:
 
 
 def describe_modes(visits: Visits, at: int) -> str:
-    """Give modes and diversity: "2 of 10 modes and diversity 0.21"."""
-    return f"{visits.modes[at]} of {visits.n_modes[at]} modes and diversity {visits.diversity[at]:.2g}"
+    """Give modes, where they are counted, and diversity: "2 of 10 modes and diversity 0.21"."""
+    modes = f"{visits.modes[at]} of {visits.n_modes[at]} modes and " if visits.n_modes[at] > 1 else ""
+    return f"{modes}diversity {visits.diversity[at]:.2g}"
 
 
 def last_visits(n: int) -> str:

@@ -156,8 +156,8 @@ def _happenings(row: pd.Series, events: pd.DataFrame, onsets: Sequence[Onset]) -
 
 
 def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
-    spec = study.frames.spec
-    names = [*study.varied, *(name for name in spec.fixed if name in row.index and name not in study.varied)]
+    named = study.frames.spec.named
+    names = [*study.varied, *(name for name in named if name in row.index and name not in study.varied)]
     settings = [(name, number(_plain(row[name]))) for name in names]
     rates = [(name, number(_plain(row[name]))) for name in ("lr_d", "lr_g")]
     return (*settings, *rates, ("seed", f"{row['seed']}"))
@@ -183,7 +183,7 @@ def _metrics(row: pd.Series) -> tuple[tuple[str, str], ...]:
 def _alt(row: pd.Series, evaluations: pd.DataFrame, onsets: Sequence[Onset]) -> str:
     text = (
         f"Curves of run {row['run']} ({row['outcome']}): separation, losses, gradient norms, updates, "
-        "modes covered and FID ratio over the training step."
+        "modes covered and FID excess over the training step."
     )
     if len(evaluations):
         first, last = evaluations.iloc[0], evaluations.iloc[-1]

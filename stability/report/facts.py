@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stability.analysis.factors import level_text
 from stability.analysis.study import Study
@@ -13,6 +15,7 @@ SAMPLERS = {
     "sobol": "Sobol (scrambled), fixed before the first run",
     "random": "random, fixed before the first run",
     "grid": "grid, fixed before the first run",
+    "given": "none: configurations given by hand",
     "tpe": "TPE, a search that learns from its results",
 }
 
@@ -69,7 +72,16 @@ def cautions(study: Study) -> list[str]:
             )
         return sentences
     sentences += _left_out(study)
-    sentences.append("Every rate is an average over the space below: another range gives another rate.")
+    sentences.append(
+        "The configurations were given by hand: a rate over several of them is of these alone and estimates "
+        "no space."
+        if spec.configs
+        else "Every rate is an average over the space below: another range gives another rate."
+    )
+    if told := sorted(spec.overridden):
+        sentences.append(
+            f"Some variant sets {listed(told)} itself, so nothing is told of what else was drawn of it."
+        )
     if spec.design.sampler == "grid":
         sentences.append(
             "Points lie on a grid; intervals read them as if they had been drawn from the space."
@@ -112,7 +124,7 @@ class PriorRow:
 
 
 def prior(study: Study) -> list[PriorRow]:
-    """The space that was sampled, then what was fixed."""
+    """The space that was sampled, then what was fixed, then what was set by name."""
     spec = study.frames.spec
     verb = "searched" if spec.design.sampler == "tpe" else "drawn"
     rows = []
@@ -124,7 +136,15 @@ def prior(study: Study) -> list[PriorRow]:
         elif isinstance(domain, Choice):
             how = "crossed" if name in spec.crossed else verb
             rows.append(PriorRow(name, ", ".join(level_text(value) for value in domain.values), how))
-    return rows + [PriorRow(name, number(value), "fixed") for name, value in spec.fixed.items()]
+    rows += [PriorRow(name, number(value), "fixed") for name, value in spec.fixed.items()]
+    first = next(iter(spec.variants), None)
+    named = {(name, "baseline" if name == first else "variant"): own for name, own in spec.variants.items()}
+    named |= {(name, "configuration"): own for name, own in spec.configs.items()}
+    return rows + [PriorRow(name, _settings(own), how) for (name, how), own in named.items()]
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {number(value)}" for name, value in values.items()) or "as fixed and drawn"
 
 
 @dataclass(frozen=True, slots=True)

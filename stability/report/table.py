@@ -75,7 +75,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
     runs, names = study.runs, [str(name) for name in study.runs]
     known = [name for name in names if runs[name].notna().any()]
     extra = [name for name in known if name in SPECIAL or name.startswith(PACGAN_PREFIXES)]
-    fixed = [name for name in study.frames.spec.fixed if name in names and name not in study.varied]
+    fixed = [name for name in study.frames.spec.named if name in names and name not in study.varied]
     columns = [
         _column(study, "run", "key"),
         _column(study, "outcome", "key", axis=True, order=study.outcomes),

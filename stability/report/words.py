@@ -107,7 +107,7 @@ def headline(verdict: Verdict) -> list[str]:
     if not verdict.estimable:
         return []
     sentences = _overall(verdict) if verdict.factor is None else _comparison(verdict)
-    return [*sentences, *_failure(verdict), *_unfinished(verdict)]
+    return [*sentences, *_failure(verdict), *_learning(verdict)]
 
 
 def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
@@ -211,11 +211,11 @@ def _failure(verdict: Verdict) -> list[str]:
     return [f"The most frequent failures: {names} of {plural(int(rows[0]['n_runs']), 'run')}."]
 
 
-def _unfinished(verdict: Verdict) -> list[str]:
+def _learning(verdict: Verdict) -> list[str]:
     row = verdict.learning.iloc[0]
     if not row.estimate > 0:
         return []
-    return [f"Still improving at the horizon: {_of_runs(row)}; a longer one would move these shares."]
+    return [f"Still learning at the horizon: {_of_runs(row)}; a longer one would move these shares."]
 
 
 def _of_runs(row: Any) -> str:

@@ -174,8 +174,11 @@ def _study_db_faults(store: Store, spec: StudySpec) -> Iterator[Fault]:
             yield Fault(STUDY_DB, "is missing", NOTHING, "writes it from the cohorts", Remedy.REBUILD)
         return
     wrong = study_db_fault(store.folder)
-    if wrong is not None:
-        yield Fault(STUDY_DB, wrong, NOTHING, "writes it anew from the cohorts", Remedy.REBUILD)
+    if wrong == BEHIND:
+        yield Fault(STUDY_DB, wrong, NOTHING, "brings it up to the cohorts; notes in it stay", Remedy.REBUILD)
+    elif wrong is not None:
+        repair = "moves it aside and writes it anew from the cohorts"
+        yield Fault(STUDY_DB, wrong, "notes that a dashboard keeps in it", repair, Remedy.REBUILD)
 
 
 # --- repairing --------------------------------------------------------------------------------------------

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
+import socket
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +17,9 @@ from stability import __version__
 from stability.errors import StabilityError
 from stability.gan.data import Dataset
 from stability.gan.describers import Describer
+from stability.gan.processor import processor_name
+from stability.gan.products import LIBRARY
+from stability.records import Machine
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")
 
@@ -24,6 +27,9 @@ VARIABLES = re.compile(
     r"(MKL_(?!CBWR$|NUM_THREADS$)|ATEN_CPU_CAPABILITY$|DNNL_|ONEDNN_|NVIDIA_TF32_OVERRIDE$|CUBLAS_WORKSPACE_CONFIG$)"
 )
 """Environment variables by which the libraries choose their code; `MKL_CBWR` is told by itself."""
+
+ONLY_CHOICES = {"products": "onednn"}
+"""By key of an environment: what was built in before there was a choice to write down."""
 
 DEVICE = re.compile(r"cpu|mps|cuda(:[0-9]{1,4})?")
 
@@ -64,11 +70,17 @@ def prepare(threads: int, *, tf32: bool = False) -> None:
     torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # type: ignore[attr-defined]  # "high" is CPUs', too
 
 
+def this_machine(device: torch.device) -> Machine:
+    """The host, and what does the arithmetic on a device of it."""
+    return Machine(socket.gethostname(), _gpu_name(device) or processor_name())
+
+
 def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By dotted name: what `describe_environment` said then and says now, where the two differ.
 
-    What an older version did not write down is not compared.
+    What an older version did not write down is not compared, unless it had no choice.
     """
+    then = {**ONLY_CHOICES, **then} if "processor" in then else then
     both = then.keys() & now.keys()
     was, current = (_flat({name: side[name] for name in side if name in both}) for side in (then, now))
     names = [*current, *(name for name in was if name not in current)]
@@ -87,12 +99,13 @@ def describe_environment(device: torch.device, dataset: Dataset, describer: Desc
         "platform": platform.platform(),
         "processor": torch.backends.cpu.get_cpu_capability(),
         "processor_name": processor_name(),
+        "products": LIBRARY,
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "mkl_cbwr": os.environ.get("MKL_CBWR", ""),
         "variables": {name: os.environ[name] for name in sorted(os.environ) if VARIABLES.match(name)},
         "arithmetic": _arithmetic(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "device": _gpu_name(device) or device.type,
         "libraries": {name: version(name) for name in LIBRARIES},
         "builds": {
             "torch": torch.__version__,
@@ -104,14 +117,9 @@ def describe_environment(device: torch.device, dataset: Dataset, describer: Desc
     }
 
 
-def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's model, by which MKL chooses its code; empty where the system does not say."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
+def _gpu_name(device: torch.device) -> str:
+    """Empty where it is no CUDA device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else ""
 
 
 def _arithmetic() -> dict[str, Any]:

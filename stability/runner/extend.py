@@ -1,12 +1,14 @@
 """A study file edited after its study was begun: what it adds is trained, what it changes is refused.
 
-What may be added leaves every planned run as it is: more points, more seeds, more levels of a crossed factor.
+What may be added leaves every planned run as it is: more points, more seeds, more levels of a crossed factor,
+more variants beside the same baseline, more configurations after the others.
+Where every run's last state is kept, the horizon may grow, too: all runs go on to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from stability.store import Plan
 SHOWN = 8
 """Changed fields that a refusal names, at most."""
 ABSENT = "nothing"
+HORIZON = "training.steps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,12 @@ def check_extension(kept: StudySpec, asked: StudySpec, folder: Path) -> tuple[Ch
     """
     changes = changed_fields(kept, asked)
     refused = [change for change in changes if not _is_addition(change, kept, asked)]
+    if longer := next((change for change in refused if _is_longer(change, kept)), None):
+        raise StabilityError(
+            f"{folder}: its runs kept no state to go on from ({longer.in_words()}); change it back, or begin "
+            "the longer study in a folder of its own with --fork FOLDER, and with recording.keep_state: true "
+            "if it may grow again"
+        )
     if refused and all(change.field.startswith("outcomes.") for change in refused):
         raise StabilityError(
             f"{folder}: was labelled with other thresholds ({_listed(refused)}); "
@@ -89,7 +98,8 @@ def extended_plan(plan: Plan, asked: StudySpec) -> Plan:
             )
     if strangers := set(planned) - {run.run for run in runs}:
         raise StabilityError(f"{sorted(strangers)[0]}: is planned, but is no run of the longer study")
-    return extended(plan, asked, [run for run in runs if run.run not in planned])
+    longer = replace(plan, horizon=asked.training.steps)
+    return extended(longer, asked, [run for run in runs if run.run not in planned])
 
 
 def as_fields(changes: tuple[Change, ...]) -> dict[str, dict[str, Any]]:
@@ -100,8 +110,13 @@ def as_fields(changes: tuple[Change, ...]) -> dict[str, dict[str, Any]]:
 def _is_addition(change: Change, kept: StudySpec, asked: StudySpec) -> bool:
     sampler = kept.design.sampler
     rule = ADDITIONS.get(change.field)
+    if _is_longer(change, kept) and not kept.recording.keep_state:
+        return False
     if rule is not None:
         return sampler in rule[0] and rule[1](change.was, change.now)
+    section, *name = change.field.split(".")
+    if name and section in NAMED:
+        return name[0] not in NAMED[section](kept)  # the list of names has a rule of its own
     parameter = change.field.removeprefix("space.")
     is_crossed = parameter in kept.crossed and parameter in asked.crossed
     if not is_crossed or not (isinstance(change.was, tuple) and isinstance(change.now, tuple)):
@@ -109,16 +124,37 @@ def _is_addition(change: Change, kept: StudySpec, asked: StudySpec) -> bool:
     return sampler != "tpe" and set(change.was) <= set(change.now)
 
 
+def _is_longer(change: Change, kept: StudySpec) -> bool:
+    """Whether it asks for more steps, and states would be enough to go on."""
+    return change.field == HORIZON and kept.design.sampler != "tpe" and _grows(change.was, change.now)
+
+
 def _grows(was: int, now: int) -> bool:
     return now > was
 
 
+def _keeps_baseline(was: tuple[str, ...] | None, now: tuple[str, ...] | None) -> bool:
+    return was is not None and now is not None and was[:1] == now[:1] and set(was) <= set(now)
+
+
+def _goes_on(was: tuple[str, ...] | None, now: tuple[str, ...] | None) -> bool:
+    return bool(was) and now is not None and was == now[: len(was or ())]
+
+
 ADDITIONS: dict[str, tuple[tuple[str, ...], Callable[[Any, Any], bool]]] = {
-    "design.points": (("sobol", "random", "tpe"), _grows),
-    "design.seeds": (("sobol", "random", "grid"), _grows),
+    "design.points": (("sobol", "random", "given", "tpe"), _grows),
+    "design.seeds": (("sobol", "random", "grid", "given"), _grows),
+    "variants": (("sobol", "random", "grid", "given"), _keeps_baseline),
+    "configs": (("given",), _goes_on),
+    HORIZON: (("sobol", "random", "grid", "given"), _grows),
 }
 """By field: with which samplers it may change, and how. A grid's points follow from its levels; a search's
-next points from all seeds and levels of those before."""
+next points from all seeds and levels of those before, and from how those ended."""
+NAMED: dict[str, Callable[[StudySpec], Mapping[str, Any]]] = {
+    "variants": lambda spec: spec.variants,
+    "configs": lambda spec: spec.configs,
+}
+"""Sections whose names are levels; their fields are each name's parameters, and the list of names."""
 
 
 def _fields(spec: StudySpec) -> dict[str, Any]:
@@ -129,7 +165,9 @@ def _fields(spec: StudySpec) -> dict[str, Any]:
         name: factor.values if isinstance(factor, Choice) else factor.model_dump(exclude={"integer"})
         for name, factor in spec.space.items()
     }
-    return _flat({name: data[name] for name in StudySpec.model_fields})
+    named = {section: dict(names(spec)) for section, names in NAMED.items()}
+    fields = _flat({name: (data | named)[name] for name in StudySpec.model_fields})
+    return fields | {section: tuple(names) for section, names in named.items() if names}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

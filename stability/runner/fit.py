@@ -12,6 +12,7 @@ from stability.gan.networks import ImageShape, check_pair
 from stability.gan.placement import Placement
 from stability.spec import Choice, Range, StudySpec, make_config
 from stability.spec.config import Config, is_own_architecture
+from stability.spec.study import CONFIGURATION, VARIANT
 
 STRUCTURAL = (
     "activation",
@@ -63,17 +64,17 @@ def own_architectures(spec: StudySpec) -> tuple[str, ...]:
 
 
 def _values(spec: StudySpec, parameter: str) -> tuple[Any, ...]:
-    """What a parameter that is fixed or a choice can be."""
+    """What a parameter can be where it has a list, or single values."""
     factor = spec.space.get(parameter)
-    if isinstance(factor, Choice):
-        return factor.values
-    return (spec.fixed[parameter],) if parameter in spec.fixed else ()
+    listed = factor.values if isinstance(factor, Choice) else ()
+    named = (values[parameter] for values in spec.settings.values() if parameter in values)
+    return tuple(dict.fromkeys([*listed, *named]))
 
 
 def _largest(spec: StudySpec, parameter: str) -> Iterator[int]:
     factor = spec.space.get(parameter)
-    sizes = (int(factor.high),) if isinstance(factor, Range) else _values(spec, parameter)
-    return (size for size in sizes if size is not None)
+    drawn = (int(factor.high),) if isinstance(factor, Range) else ()
+    return (size for size in (*drawn, *_values(spec, parameter)) if size is not None)
 
 
 def _own_structures(spec: StudySpec) -> list[Config]:
@@ -82,12 +83,15 @@ def _own_structures(spec: StudySpec) -> list[Config]:
     Of numbers the smallest and the largest: what a builder makes of them may differ (dropout of 0, or more),
     and a long list would take as long to try as to train.
     """
-    factors = {name: spec.space[name] for name in sorted(spec.space) if name in STRUCTURAL}
-    return [
-        make_config({**spec.fixed, **dict(zip(factors, values, strict=True)), "architecture": own})
-        for own in own_architectures(spec)
+    names = ("architecture", CONFIGURATION, VARIANT, *STRUCTURAL)
+    factors = {name: factor for name, factor in sorted(spec.factors.items()) if name in names}
+    configs = (
+        make_config(spec.values_at(dict(zip(factors, values, strict=True))))
         for values in itertools.product(*map(_extremes, factors.values()))
-    ]
+    )
+    own = (config for config in configs if is_own_architecture(config.architecture))
+    read = ("architecture", *STRUCTURAL)
+    return list({tuple(getattr(config, name) for name in read): config for config in own}.values())
 
 
 def _extremes(factor: Range | Choice) -> tuple[Any, ...]:

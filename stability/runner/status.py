@@ -11,6 +11,7 @@ from stability.records import Outcome, RunResult
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
+from stability.store.tables import read_machine
 
 SPLIT = "split"
 """Of the environment: the cohorts that were split since they took too much memory, and why."""
@@ -56,6 +57,7 @@ def study_status(folder: Path) -> dict[str, Any]:
         "device": store.plan.device,
         "threads": store.plan.threads,
         "split": splits(store),
+        "machines": _machines(store),
     }
 
 
@@ -73,6 +75,15 @@ def splits(store: Store) -> list[dict[str, Any]]:
     except StabilityError:
         return []
     return splits
+
+
+def _machines(store: Store) -> list[dict[str, Any]]:
+    """Where the finished cohorts were trained, and how many on each; null where an older release did it."""
+    counts = Counter(read_machine(store.table(cohort, "runs")) for cohort in finished_cohorts(store))
+    return [
+        {"host": machine and machine.host, "processor": machine and machine.processor, "cohorts": count}
+        for machine, count in counts.items()
+    ]
 
 
 def _outcomes(store: Store) -> dict[str, str]:

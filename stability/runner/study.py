@@ -23,11 +23,13 @@ from stability.runner.devices import environment_changes, prepare
 from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
+from stability.runner.lengthen import check_states, take_up_shorter
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
 from stability.runner.optuna_db import STUDY_DB, is_current, rebuild_study_db
 from stability.runner.planning import make_plan, with_next_round
 from stability.runner.reporter import Reporter
+from stability.runner.run_log import RunLog
 from stability.runner.splitting import share_checkpoints
 from stability.runner.status import finished_cohorts, is_complete, stored_results
 from stability.runner.workers import Setup, Workers
@@ -63,7 +65,7 @@ class StudyRunner:
         if not Store.holds_study(self.folder):
             return False
         store = Store.open(self.folder)
-        return self._kept(store) == self.spec and is_complete(store, self.spec)
+        return not changed_fields(self._kept(store), self.spec) and is_complete(store, self.spec)
 
     def run(self) -> bool:
         """Train everything that is not finished; return whether the study is complete.
@@ -71,27 +73,36 @@ class StudyRunner:
         False means that `should_stop` said so; a checkpoint has been written, and the same call goes on.
         Raises StabilityError for bad input, missing data, or a folder that another study or writer holds.
         """
+        said = self.reporter
+        try:
+            with RunLog(said) as log:
+                self.reporter = log
+                return self._run(log)
+        finally:
+            self.reporter = said
+
+    def _run(self, log: RunLog) -> bool:
         if Store.holds_study(self.folder):
-            return self._begun()
+            return self._begun(log)
         Store.check_creatable(self.folder, dump_study(self.spec))
         forked, layout = self._forked(), new_layout(self.spec, self.resources)
         materials = self._materials(layout)
         evaluator = materials.evaluator(self.spec, self.reporter.note)
         if Store.holds_study(self.folder):  # by another process that began at the same time
-            return self._begun()
+            return self._begun(log)
         with self._created(materials, layout, forked) as store:
-            return self._train_all(store, evaluator, layout)
+            return self._train_all(store, evaluator, layout, log)
 
-    def _begun(self) -> bool:
+    def _begun(self, log: RunLog) -> bool:
         store = Store.open(self.folder)
         changes = check_extension(self._kept(store), self.spec, self.folder)
         if not changes and is_complete(store, self.spec):
             self.reporter.planned(store.plan, stored_results(store))
             self._complete_study_db(store)
             return True
-        return self._go_on(store)
+        return self._go_on(store, log)
 
-    def _go_on(self, store: Store) -> bool:
+    def _go_on(self, store: Store, log: RunLog) -> bool:
         """The lock comes first, so that a folder in use is told before anything is loaded."""
         self._check_same_machinery(store.plan)
         with store.lock():
@@ -101,13 +112,17 @@ class StudyRunner:
             evaluator = materials.evaluator(self.spec, self.reporter.note)
             self._record_changes(store, materials)
             self._extend(store)
+            take_up_shorter(store)
             share_checkpoints(store)
-            return self._train_all(store, evaluator, layout)
+            return self._train_all(store, evaluator, layout, log)
 
     def _old_layout(self, store: Store) -> Layout:
-        finished = store.finished()
-        waiting = sum(len(cohort.runs) for cohort in store.plan.cohorts if cohort.id not in finished)
-        return old_layout(store.plan, self.resources, member_steps=waiting * store.plan.horizon)
+        """By all that is to come, also of what the study file adds."""
+        changes = check_extension(self._kept(store), self.spec, self.folder)
+        plan = extended_plan(store.plan, self.spec) if changes else store.plan
+        finished = store.finished() if plan.horizon == store.plan.horizon else set()
+        waiting = sum(len(cohort.runs) for cohort in plan.cohorts if cohort.id not in finished)
+        return old_layout(plan, self.resources, member_steps=waiting * plan.horizon)
 
     def _materials(self, layout: Layout) -> Materials:
         prepare(layout.threads, tf32=self.spec.training.tf32)
@@ -146,6 +161,8 @@ class StudyRunner:
         if not changes:
             return
         plan = extended_plan(store.plan, self.spec)
+        if plan.horizon != store.plan.horizon:
+            check_states(store)
         environment = store.environment
         kept = [*environment.get("extended", ()), as_fields(changes)]
         store.extend(plan, study_yaml=dump_study(self.spec), environment=environment | {"extended": kept})
@@ -196,7 +213,13 @@ class StudyRunner:
                 raise
             self.reporter.note(f"{STUDY_DB} stays as it is: {error}")
 
-    def _train_all(self, store: Store, evaluator: Evaluator, layout: Layout) -> bool:
+    def _train_all(self, store: Store, evaluator: Evaluator, layout: Layout, log: RunLog) -> bool:
+        log.open(store.folder)
+        complete = self._trained(store, evaluator, layout)
+        log.ended(complete=complete)
+        return complete
+
+    def _trained(self, store: Store, evaluator: Evaluator, layout: Layout) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
         if note := stop_rule_note(self.spec):
             self.reporter.note(note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,11 @@ from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
 from stability.outcomes import label, stop_reason
 from stability.records import Divergence, Evaluation, History, Record, RunResult
+from stability.runner.devices import this_machine
 from stability.runner.views import first_view
 from stability.runner.visit import visit
 from stability.spec import Run, StudySpec, Thresholds
-from stability.store import CohortData, FilmStrip, decode_history, encode_history
+from stability.store import CohortData, CohortState, FilmStrip, decode_history, encode_history
 
 COHORT = "cohort/"
 """What the names of a checkpoint's arrays begin with that have a row for every run that trains."""
@@ -99,6 +100,8 @@ class CohortTrainer:
         dataset = evaluator.dataset
         self.cohort = Cohort(runs, dataset.train, placement, labels=dataset.train_labels)
         self._active = True
+        self._visit_is_due = False
+        """Of the step that the cohort stands at, before it trains on."""
 
     @property
     def step(self) -> int:
@@ -113,6 +116,11 @@ class CohortTrainer:
     def advance(self) -> Iterator[int]:
         """Train; yield the number of member-steps done since the last yield."""
         recording, horizon = self.spec.recording, self.spec.training.steps
+        if self._visit_is_due:
+            lap = _Lap(self)
+            self._visit_is_due = False
+            self._visit()
+            yield lap.done()
         while self._active and self.step < horizon:
             stop = min((self.step // recording.evaluate_every + 1) * recording.evaluate_every, horizon)
             lap = _Lap(self)
@@ -205,7 +213,26 @@ class CohortTrainer:
             filmstrips={name: track.film() for name, track in tracks.items() if track.pictures},
             weights=weights,
             latent_views={name: view for name, view in views.items() if view is not None},
+            machine=this_machine(self.cohort.placement.device),
+            state=self._state() if self.spec.recording.keep_state else None,
         )
+
+    def _state(self) -> CohortState:
+        """What the runs that have not stopped go on from."""
+        return CohortState(self.spec.training.steps, self._names(), self._cohort_arrays())
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(run.run for run in self.cohort.runs) if self._active else ()
+
+    def _cohort_arrays(self) -> dict[str, NDArray[Any]]:
+        """A row for every run, without the copy that a lone one is padded with; numbers as they are."""
+        if not self._active:
+            return {}
+        state, n = self.cohort.state(), len(self.cohort.runs)
+        return {
+            f"{COHORT}{name}": (value[:n] if value.dim() else value).cpu().numpy()
+            for name, value in state.items()
+        }
 
     def _weights(self) -> dict[str, dict[str, NDArray[Any]]]:
         """Every run's weights as they are now, or as they were when it stopped; broken ones stay broken."""
@@ -222,24 +249,7 @@ class CohortTrainer:
 
     def checkpoint(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         """Arrays and a JSON note from which `resume` goes on bit for bit."""
-        arrays = {f"{COHORT}{name}": value.cpu().numpy() for name, value in self.cohort.state().items()}
-        for name, track in self.tracks.items():
-            if track.pictures:
-                arrays[f"pictures/{name}"] = np.stack(track.pictures)
-            arrays |= {f"weights/{name}/{key}": value for key, value in track.weights.items()}
-        note = {
-            "active": [run.run for run in self.cohort.runs] if self._active else [],
-            "tracks": [
-                {
-                    "history": encode_history(track.history()),
-                    "picture_steps": track.picture_steps,
-                    "seconds": track.seconds,
-                    "stopped": track.stopped,
-                }
-                for track in self.tracks.values()
-            ],
-        }
-        return arrays, note
+        return encode_tracks(self._state(), self.tracks.values())
 
     def resume(self, arrays: Mapping[str, NDArray[Any]], note: Mapping[str, Any]) -> None:
         """Go on from a checkpoint of the same runs."""
@@ -259,6 +269,41 @@ class CohortTrainer:
             self.cohort.select([names.index(name) for name in note["active"]])
             state = _below(COHORT, arrays)
             self.cohort.load_state({name: torch.from_numpy(np.array(value)) for name, value in state.items()})
+            if note.get("horizon") == self.step < self.spec.training.steps:
+                self._forget_last_visit()
+
+    def _forget_last_visit(self) -> None:
+        """Undo the visit at the end of a shorter plan, which took larger samples and stopped nothing.
+
+        Here it is a visit like any other, or none at all.
+        """
+        for run in self.cohort.runs:
+            track = self.tracks[run.run]
+            track.evaluations.pop()
+            track.pictures.pop()
+            track.picture_steps.pop()
+        self._visit_is_due = self.step % self.spec.recording.evaluate_every == 0
+
+
+def encode_tracks(
+    state: CohortState, tracks: Iterable[Track]
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """A checkpoint: the arrays and the JSON note that `CohortTrainer.resume` takes."""
+    arrays = dict(state.arrays)
+    kept: list[dict[str, Any]] = []
+    for track in tracks:
+        if track.pictures:
+            arrays[f"pictures/{track.run.run}"] = np.stack(track.pictures)
+        arrays |= {f"weights/{track.run.run}/{key}": value for key, value in track.weights.items()}
+        kept.append(
+            {
+                "history": encode_history(track.history()),
+                "picture_steps": track.picture_steps,
+                "seconds": track.seconds,
+                "stopped": track.stopped,
+            }
+        )
+    return arrays, {"horizon": state.horizon, "active": list(state.active), "tracks": kept}
 
 
 def checkpoint_part(
@@ -274,7 +319,7 @@ def checkpoint_part(
         if not name.startswith(COHORT) and name.split("/")[1] in runs
     }
     tracks = [track for track in note["tracks"] if track["history"]["run"] in runs]
-    return own, {"active": [note["active"][row] for row in rows], "tracks": tracks}
+    return own, {**note, "active": [note["active"][row] for row in rows], "tracks": tracks}
 
 
 def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

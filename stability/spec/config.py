@@ -158,6 +158,7 @@ class Run:
     """Derived from (study seed, point, replicate), so equal under every crossed level."""
     config: Config
     levels: dict[str, Any]
-    """What was sampled or crossed, as the study file names it (a recipe by its own name)."""
+    """What was sampled or crossed, as the study file names it (a recipe by its own name); `variant` and
+    `configuration` are names. What a variant sets of the sampled parameters is in `config` alone."""
     adaptive: bool = False
     """Chosen in the light of earlier results; such a run never enters a rate."""

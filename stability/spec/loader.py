@@ -15,10 +15,11 @@ from stability.spec.relations import code_problems, relations
 from stability.spec.sections import (
     Problems,
     read_dataset,
-    read_fixed,
     read_image_size,
     read_model,
     read_name,
+    read_named,
+    read_settings,
     read_space,
 )
 from stability.spec.source import Source, read_source
@@ -81,7 +82,7 @@ def parse_study(
     spec = _read(written, problems)
     if problems:
         raise written.error(problems)
-    problems = relations(spec, has_points="points" in written.data.get("design", {}))
+    problems = relations(spec, given=written.data.get("design", {}))
     if not problems and not allow_code:
         problems = code_problems(spec)
     if problems:
@@ -95,7 +96,9 @@ def dump_study(spec: StudySpec) -> str:
     data["fixed"] = spec.fixed
     data["design"]["cross"] = spec.crossed
     data["space"] = {name: _plain(factor) for name, factor in spec.space.items()}
-    ordered = {name: data[name] for name in StudySpec.model_fields if name in data}
+    data |= {"variants": spec.variants, "configs": spec.configs}
+    unsaid = {name for name in ("variants", "configs") if not data[name]}
+    ordered = {name: data[name] for name in StudySpec.model_fields if name in data.keys() - unsaid}
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 100_000
     stream = io.StringIO()
@@ -122,6 +125,7 @@ def _too_large(source: str) -> StabilityError:
 
 def _read(source: Source, problems: Problems) -> StudySpec:
     """Every section by itself."""
+    _name_configs(source)
     data = source.data
     keys = tuple(StudySpec.model_fields)
     problems += [Problem((key,), unknown("key", key, keys)) for key in data if key not in keys]
@@ -130,7 +134,9 @@ def _read(source: Source, problems: Problems) -> StudySpec:
         dataset=read_dataset(data, problems),
         image_size=read_image_size(data, problems),
         space=read_space(data.get("space", {}), problems),
-        fixed=read_fixed(data.get("fixed", {}), problems),
+        fixed=read_settings(data.get("fixed", {}), ("fixed",), problems),
+        variants=read_named(data.get("variants", {}), "variants", problems),
+        configs=read_named(data.get("configs", {}), "configs", problems),
         design=read_model(Design, data.get("design", {}), ("design",), problems) or Design(),
         training=read_model(Training, data.get("training", {}), ("training",), problems) or Training(),
         recording=read_model(Recording, data.get("recording", {}), ("recording",), problems) or Recording(),
@@ -138,11 +144,23 @@ def _read(source: Source, problems: Problems) -> StudySpec:
     )
 
 
+def _name_configs(source: Source) -> None:
+    """Names for configurations that stand in a list, and their lines by these: config-1, config-2, ..."""
+    listed = source.data.get("configs")
+    if not isinstance(listed, list):
+        return
+    names = [f"config-{place}" for place in range(1, len(listed) + 1)]
+    source.data["configs"] = dict(zip(names, listed, strict=True))
+    for path, line in list(source.lines.items()):
+        if path[0] == "configs" and len(path) > 1 and isinstance(path[1], int):
+            source.lines["configs", names[path[1]], *path[2:]] = line
+
+
 def _resolve(spec: StudySpec) -> StudySpec:
-    """Write out what follows from the rest: the crossed factors and the size of a grid."""
-    points = spec.grid_size if spec.design.sampler == "grid" else spec.design.points
-    design = spec.design.model_copy(update={"cross": spec.crossed, "points": points})
-    return spec.model_copy(update={"design": design})
+    """Write out what follows from the rest: the crossed factors, and the points of a grid or of configs."""
+    sampler = "given" if spec.configs else spec.design.sampler
+    known = {"sampler": sampler, "cross": spec.crossed, "points": spec.n_points}
+    return spec.model_copy(update={"design": spec.design.model_copy(update=known)})
 
 
 def _plain(factor: Range | Choice) -> Any:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Collection
+from typing import Any
 
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
@@ -11,30 +14,32 @@ from stability.spec.config import (
     is_own_architecture,
 )
 from stability.spec.problems import Path, Problem, show
-from stability.spec.study import POINT_DATASETS, Choice, Range, StudySpec
+from stability.spec.study import CONFIGURATION, POINT_DATASETS, Choice, Range, StudySpec
 
 MAX_POINTS = 100_000
 MAX_RUNS = 100_000
 MAX_VALUES = 4_000
-"""Of all lists together: well below what may stand in a file, since a study is kept with its defaults written
-out."""
+"""Of all lists, variants and configurations together: well below what may stand in a file, since a study is
+kept with its defaults written out."""
 MAX_NAME = 200
 """Characters of a run's name, made of its point, its level of every crossed factor and its seed, which
 names its files."""
 
 
-def relations(spec: StudySpec, *, has_points: bool) -> list[Problem]:
-    """The problems of a study whose sections have none; `has_points` where its file says how many."""
+def relations(spec: StudySpec, *, given: Collection[str]) -> list[Problem]:
+    """The problems of a study whose sections have none; `given` are the keys of its design in the file."""
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
     problems += _cross_problems(spec)
+    problems += _variant_problems(spec)
+    problems += _config_problems(spec, given)
     problems += _architecture_problems(spec)
     problems += _own_name_problems(spec)
     if spec.design.sampler == "tpe" and not problems and not spec.sampled:
         words = "tpe needs something to search: put a parameter under space that is not in cross"
         problems.append(Problem(("design", "sampler"), words))
     if spec.design.sampler == "grid":
-        problems += _grid_problems(spec, is_given=has_points)
+        problems += _grid_problems(spec, is_given="points" in given)
     if spec.recording.final_samples < spec.recording.samples:
         last = spec.recording.final_samples
         words = f"{spec.recording.samples} must be at most final_samples, {last}"
@@ -46,26 +51,71 @@ def relations(spec: StudySpec, *, has_points: bool) -> list[Problem]:
 
 def _plan_problems(spec: StudySpec) -> list[Problem]:
     """More runs than can be planned, or names of runs that cannot name files."""
-    factors = [factor.values for name in spec.crossed if isinstance(factor := spec.space[name], Choice)]
-    points = spec.grid_size if spec.design.sampler == "grid" else spec.design.points
+    factors = [factor.values for name in spec.crossed if isinstance(factor := spec.factors[name], Choice)]
+    points = spec.n_points
     n_runs = points * math.prod(map(len, factors)) * spec.design.seeds
     problems = []
-    n_values = sum(len(factor.values) for factor in spec.space.values() if isinstance(factor, Choice))
+    n_values = sum(len(factor.values) for factor in spec.factors.values() if isinstance(factor, Choice))
+    n_values += sum(len(values) for values in spec.settings.values())
     if n_values > MAX_VALUES:
         problems.append(Problem(("space",), f"its lists hold {n_values} values, more than {MAX_VALUES}"))
     if n_runs > MAX_RUNS:
         words = f"{n_runs} runs (points x crossed levels x seeds), more than {MAX_RUNS}"
         problems.append(Problem(("design",), words))
+    named = [tuple(spec.configs)] if spec.configs else []
     length = len(f"p{points}-s{spec.design.seeds}")
-    length += sum(1 + max(len(str(value)) for value in values) for values in factors)
+    length += sum(1 + max(len(str(value)) for value in values) for values in [*factors, *named])
     if length > MAX_NAME:
         words = f"a run named by its levels would have {length} characters, more than {MAX_NAME}"
         problems.append(Problem(("design", "cross"), f"{words}; cross fewer factors"))
+    return problems or _same_name_problems(spec, factors)
+
+
+def _same_name_problems(spec: StudySpec, factors: list[tuple[Any, ...]]) -> list[Problem]:
+    """Two combinations of levels that would name one file: variants are named freely, and with hyphens."""
+    if not spec.variants:
+        return []
+    seen: set[str] = set()
+    for levels in itertools.product(*factors):
+        name = "-".join(str(level).lower() for level in levels)
+        if name in seen:
+            return [Problem(("variants",), f"two trials would be called {name}; rename a variant")]
+        seen.add(name)
+    return []
+
+
+def _variant_problems(spec: StudySpec) -> list[Problem]:
+    """A variant that sets what is crossed: its points would be trained several times alike."""
+    return [
+        Problem(("variants", variant, name), "is crossed, too (design.cross); keep one of the two")
+        for variant, values in spec.variants.items()
+        for name in values
+        if name in spec.crossed
+    ]
+
+
+def _config_problems(spec: StudySpec, given: Collection[str]) -> list[Problem]:
+    """What cannot stand beside configurations given by hand, which are all the points there are."""
+    sampler, points = spec.design.sampler, spec.design.points
+    if not spec.configs:
+        words = "given takes its points from configs, and there are none"
+        return [Problem(("design", "sampler"), words)] if sampler == "given" else []
+    problems = []
+    if spec.space:
+        words = "must be empty beside configs, which are the points; what varies goes into them or variants"
+        problems.append(Problem(("space",), words))
+    if "sampler" in given and sampler != "given":
+        words = f"{sampler} samples, and the points are configs; leave it out"
+        problems.append(Problem(("design", "sampler"), words))
+    if "points" in given and points != spec.n_points:
+        words = f"{points} is not the number of configs, {spec.n_points}; leave it out"
+        problems.append(Problem(("design", "points"), words))
     return problems
 
 
 def _cross_problems(spec: StudySpec) -> list[Problem]:
-    lists = [name for name, factor in spec.space.items() if isinstance(factor, Choice)]
+    factors = spec.factors.items()
+    lists = [name for name, factor in factors if isinstance(factor, Choice) and name != CONFIGURATION]
     allowed = f"allowed: {', '.join(lists) or 'nothing, space holds no list'}"
     return [
         Problem(("design", "cross", index), f"{show(name)} is not a list under space; {allowed}")
@@ -97,11 +147,16 @@ def code_problems(spec: StudySpec) -> list[Problem]:
 
 def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
     """Each that the study names, and where."""
-    factor = spec.space.get("architecture")
-    if isinstance(factor, Choice):
-        return [(("space", "architecture", index), name) for index, name in enumerate(factor.values)]
-    name = spec.fixed.get("architecture")
-    return [] if name is None else [(("fixed", "architecture"), name)]
+    factor = spec.space.get("architecture", Choice(values=()))
+    listed = factor.values if isinstance(factor, Choice) else ()
+    sampled: list[tuple[Path, str]] = [
+        (("space", "architecture", index), name) for index, name in enumerate(listed)
+    ]
+    return sampled + [
+        ((*path, "architecture"), values["architecture"])
+        for path, values in spec.settings.items()
+        if "architecture" in values
+    ]
 
 
 def _own_name_problems(spec: StudySpec) -> list[Problem]:

@@ -16,6 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 Problems = list[Problem]
 RANGE_KEYS = ("low", "high", "log", "levels")
 NEEDED = ("low", "high")
+NAME_WORDS = "1 to 64 letters, digits, - and _, beginning with a letter or digit"
 FOLDER = "folder:"
 MAX_FOLDER, MAX_PART = 1_000, 255
 """Characters of a path, and bytes between two of its slashes."""
@@ -53,8 +54,7 @@ def read_name(data: Mapping[str, Any], problems: Problems) -> str:
     if "name" not in data:
         problems.append(Problem((), "name is missing; every study needs one"))
     elif not isinstance(name, str) or not NAME.fullmatch(name):
-        allowed = "1 to 64 letters, digits, - and _, beginning with a letter or digit"
-        problems.append(Problem(("name",), f"must be text of {allowed}, not {show(name)}"))
+        problems.append(Problem(("name",), f"must be text of {NAME_WORDS}, not {show(name)}"))
     elif RESERVED.fullmatch(name):
         problems.append(Problem(("name",), f"{show(name)} is reserved on some systems; give another name"))
     return str(name)
@@ -100,19 +100,36 @@ def read_space(data: Any, problems: Problems) -> dict[str, Range | Choice]:
     return space
 
 
-def read_fixed(data: Any, problems: Problems) -> dict[str, Any]:
-    """What is the same in every run, by parameter."""
-    fixed: dict[str, Any] = {}
-    entries = _known_keys(
-        read_mapping(data, ("fixed",), problems), ("fixed",), PARAMETERS, problems, "parameter"
-    )
+def read_settings(data: Any, path: Path, problems: Problems) -> dict[str, Any]:
+    """Single values by parameter: what is the same in every run, or in those of a variant."""
+    settings: dict[str, Any] = {}
+    entries = _known_keys(read_mapping(data, path, problems), path, PARAMETERS, problems, "parameter")
     for name, value in entries.items():
         if isinstance(value, tuple | dict):
             words = "must be a single value; a list or a range to sample from goes under space"
-            problems.append(Problem(("fixed", name), words))
+            problems.append(Problem((*path, name), words))
         else:
-            fixed[name] = read_value(name, value, ("fixed", name), problems)
-    return fixed
+            settings[name] = read_value(name, value, (*path, name), problems)
+    return settings
+
+
+def read_named(data: Any, section: str, problems: Problems) -> dict[str, dict[str, Any]]:
+    """Settings by a name that becomes part of runs' names, all of them different."""
+    entries = read_mapping(data, (section,), problems)
+    lower = [name.lower() for name in entries]
+    named: dict[str, dict[str, Any]] = {}
+    for place, (name, values) in enumerate(entries.items()):
+        path = (section, name)
+        if not NAME.fullmatch(name):
+            problems.append(Problem(path, f"its name must be {NAME_WORDS}"))
+        if lower[place] in lower[:place]:
+            problems.append(Problem(path, "is there before, in another case"))
+        settings = read_settings(values, path, problems)
+        same = next((other for other, known in named.items() if known == settings), None)
+        if same is not None:
+            problems.append(Problem(path, f"sets the same as {same}"))
+        named[name] = settings
+    return named
 
 
 def read_value(name: str, value: Any, path: Path, problems: Problems) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from stability.spec.thresholds import Thresholds
 
-Sampler = Literal["sobol", "random", "grid", "tpe"]
+Sampler = Literal["sobol", "random", "grid", "given", "tpe"]
 Compile = Literal["none", "kernels", "cuda-graphs"]
 StopOutcome = Literal["diverged", "saturated", "collapsed"]
 POINT_DATASETS = ("ring", "grid", "dirac")
@@ -21,6 +22,8 @@ IMAGE_SIZES = get_args(ImageSize)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]", re.IGNORECASE)
 """Names that no folder can have where a results folder may be taken to: Windows."""
+VARIANT, CONFIGURATION = "variant", "configuration"
+"""The factors whose levels are names in the study file: of its variants, and of its configs."""
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -103,6 +106,8 @@ class Recording(_Section):
     """Images that the last visit takes one more FID on, and what else is counted on many samples."""
     keep_weights: bool = False
     """Keep every run's final weights, and its latent views."""
+    keep_state: bool = False
+    """Keep what every run needs to go on, so that `training.steps` may grow later."""
 
 
 class StudySpec(_Section):
@@ -114,6 +119,10 @@ class StudySpec(_Section):
     """Pixels; by default the data set's own (folders: 32)."""
     space: dict[str, Range | Choice] = {}
     fixed: dict[str, Any] = {}
+    variants: dict[str, dict[str, Any]] = {}
+    """Parameters by name of the variant; every point is trained under all, and the first is the baseline."""
+    configs: dict[str, dict[str, Any]] = {}
+    """Parameters by name of the configuration: each is a point, and nothing is sampled."""
     design: Design = Design()
     training: Training = Training()
     recording: Recording = Recording()
@@ -121,11 +130,17 @@ class StudySpec(_Section):
 
     @property
     def crossed(self) -> tuple[str, ...]:
-        """The factors trained at all their levels at every point; a search crosses none unless told to."""
-        if self.design.cross is not None:
-            return self.design.cross
+        """The factors trained at all their levels at every point; a search crosses no list unless told to."""
         searches = self.design.sampler == "tpe"
-        return ("loss",) if isinstance(self.space.get("loss"), Choice) and not searches else ()
+        by_default = ("loss",) if isinstance(self.space.get("loss"), Choice) and not searches else ()
+        crossed = by_default if self.design.cross is None else self.design.cross
+        return (*crossed, VARIANT) if self.variants and VARIANT not in crossed else crossed
+
+    @property
+    def factors(self) -> dict[str, Range | Choice]:
+        """What differs between runs by design: configurations and variants by their names, and the space."""
+        named = {CONFIGURATION: self.configs, VARIANT: self.variants}
+        return {name: Choice(values=tuple(given)) for name, given in named.items() if given} | self.space
 
     @property
     def sampled(self) -> dict[str, Range | Choice]:
@@ -137,9 +152,40 @@ class StudySpec(_Section):
         return {name: self.space[name] for name in sorted(self.space) if name not in crossed}
 
     @property
+    def overridden(self) -> frozenset[str]:
+        """The parameters of the space that some variant sets, so that its runs have no part in the draw."""
+        return frozenset(name for values in self.variants.values() for name in values if name in self.space)
+
+    @property
+    def settings(self) -> dict[tuple[str, ...], dict[str, Any]]:
+        """Every set of parameters that the study file gives single values, by where it stands."""
+        found: dict[tuple[str, ...], dict[str, Any]] = {("fixed",): self.fixed}
+        found |= {("variants", name): values for name, values in self.variants.items()}
+        return found | {("configs", name): values for name, values in self.configs.items()}
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The parameters that are given a single value somewhere."""
+        return tuple(dict.fromkeys(name for values in self.settings.values() for name in values))
+
+    @property
+    def n_points(self) -> int:
+        """How many points the design has; a search's, once it is finished."""
+        if self.configs:
+            return len(self.configs)
+        return self.grid_size if self.design.sampler == "grid" else self.design.points
+
+    @property
     def grid_size(self) -> int:
         """How many points the full grid of the sampled parameters has."""
         factors = self.sampled.values()
         return math.prod(
             len(factor.values) if isinstance(factor, Choice) else factor.levels or 1 for factor in factors
         )
+
+    def values_at(self, levels: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters that a run at these levels is given: fixed < configuration < drawn < variant."""
+        named = self.configs.get(levels.get(CONFIGURATION, ""), {})
+        varied = self.variants.get(levels.get(VARIANT, ""), {})
+        drawn = {name: value for name, value in levels.items() if name not in (CONFIGURATION, VARIANT)}
+        return {**self.fixed, **named, **drawn, **varied}

@@ -101,4 +101,4 @@ DERIVED: Mapping[str, Callable[[ColumnOf], list[Any]]] = {
 
 
 def _is_parameter(field: pa.Field, schema: pa.Schema) -> bool:
-    return CONFIG in schema.names and field.name in Config.model_fields
+    return bool(CONFIG in schema.names and field.name in Config.model_fields)

@@ -5,7 +5,6 @@ Imports records, spec and the store's parts. What needs the engine or Optuna is 
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,12 +17,14 @@ from stability.store.advice import plain
 from stability.store.changes import COHORTS, PENDING, current, read_current
 from stability.store.checkpoints import DamagedCheckpoint, decode_checkpoint
 from stability.store.cohorts import FILMSTRIPS, LATENT, WEIGHTS
-from stability.store.files import told
+from stability.store.files import TEMPORARY, host_name, temporary_owner, told
 from stability.store.filmstrips import read_filmstrip
 from stability.store.latent_views import read_latent_view
-from stability.store.lock import signature
+from stability.store.lock import last_owner
 from stability.store.plan import PlannedCohort
 from stability.store.seals import DIGESTS, is_whole, sha256
+from stability.store.shorter import cut_short
+from stability.store.states import STATE
 from stability.store.store import (
     CHECKPOINTS,
     ENVIRONMENT,
@@ -94,7 +95,13 @@ def examine_files(store: Store) -> Examination:
     ]
     if not _has_writer(store.folder):  # who does these things last of all, and may be about to
         faults += [*_pending(store.folder), *_idle_checkpoints(store)]
-    notes = []
+    notes = [
+        *_elsewhere(store.folder),
+        *(
+            f"{COHORTS}/{cohort}: of a shorter horizon; `run` goes on from there"
+            for cohort in cut_short(store)
+        ),
+    ]
     for cohort in store.plan.cohorts:
         if (store.folder / COHORTS / cohort.id).is_dir():
             found, sealed = _cohort(store, cohort)
@@ -108,9 +115,9 @@ def examine_files(store: Store) -> Examination:
 def _leftovers(folder: Path) -> Iterator[Fault]:
     """Temporary names whose writer is dead; a living one may be at work on them."""
     for place in (folder, folder / COHORTS, folder / CHECKPOINTS):
-        for path in sorted(place.glob(".*.tmp-*")):
-            pid = path.name.rpartition("-")[2]
-            if not (pid.isdigit() and _is_alive(int(pid))):
+        for path in sorted(place.glob(f".*{TEMPORARY}*")):
+            owner = temporary_owner(path)
+            if owner is None or not _may_live(*owner):
                 yield Fault(
                     str(path.relative_to(folder)),
                     "left by a writer that was killed",
@@ -118,6 +125,11 @@ def _leftovers(folder: Path) -> Iterator[Fault]:
                     "removes it",
                     Remedy.REMOVE,
                 )
+
+
+def _may_live(host: str, pid: int) -> bool:
+    """Whether a process is alive; another host's may be, for all that is known here."""
+    return host not in ("", host_name()) or _is_alive(pid)
 
 
 def _is_alive(pid: int) -> bool:
@@ -131,12 +143,22 @@ def _is_alive(pid: int) -> bool:
 
 
 def _has_writer(folder: Path) -> bool:
-    """Whether the process that last signed the lock is still there, on this machine."""
-    try:
-        pid = json.loads(signature(folder / LOCK))["pid"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return False
-    return isinstance(pid, int) and pid != os.getpid() and _is_alive(pid)
+    """Whether the process that last signed the lock may still be there."""
+    owner = last_owner(folder / LOCK)
+    return owner is not None and owner != (host_name(), os.getpid()) and _may_live(*owner)
+
+
+def _elsewhere(folder: Path) -> Iterator[str]:
+    """What cannot be told here, since another host may be writing."""
+    places = (folder, folder / COHORTS, folder / CHECKPOINTS)
+    names = [path for place in places for path in place.glob(f".*{TEMPORARY}*")]
+    owners = {owner for owner in map(temporary_owner, names) if owner is not None}
+    unfinished = (folder / PENDING).is_dir() or any((folder / CHECKPOINTS).glob("*.safetensors"))
+    if unfinished and (last := last_owner(folder / LOCK)) is not None:
+        owners.add(last)
+    for host, pid in sorted(owners):
+        if host not in ("", host_name()):
+            yield f"process {pid} on {host} may still be writing, or may have been killed: ask there"
 
 
 def _pending(folder: Path) -> Iterator[Fault]:
@@ -245,6 +267,8 @@ def _cohort(store: Store, cohort: PlannedCohort) -> tuple[list[Fault], bool]:
 
 
 def _loss(file: str, cohort: PlannedCohort) -> str:
+    if STATE.fullmatch(file):
+        return f"what its {len(cohort.runs)} runs would go on from"
     if "/" not in file:
         return f"what is told of its {len(cohort.runs)} runs"
     kind, _, name = file.partition("/")
@@ -307,12 +331,13 @@ def _file_wrong(path: Path, file: str, cohort: PlannedCohort, digests: dict[str,
     """What is wrong with a file of a single run; one with a digest has been looked at by that."""
     kind, _, name = file.partition("/")
     read = READERS.get(kind)
-    if read is None or name.rpartition(".")[0] not in cohort.runs:
+    belongs = STATE.fullmatch(file) or (read is not None and name.rpartition(".")[0] in cohort.runs)
+    if not belongs:
         return "does not belong here"
     if digests is not None:
         return None if file in digests else "does not belong here"
     try:
-        return read(path)
+        return (read or _read_weights)(path)
     except StabilityError as error:
         return _reason(error, path.parents[1])
     except OSError as error:

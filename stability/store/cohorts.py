@@ -10,13 +10,14 @@ from typing import Any
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from stability.records import History, RunResult
+from stability.records import History, Machine, RunResult
 from stability.spec import Run
 from stability.store.checkpoints import encode_checkpoint
 from stability.store.files import folder_at_once, write_flushed
 from stability.store.filmstrips import FilmStrip, encode_filmstrip, read_filmstrip
 from stability.store.latent_views import LatentView, encode_latent_view
 from stability.store.seals import DIGESTS, encode_digests, sha256
+from stability.store.states import CohortState, encode_state, state_name
 from stability.store.tables import (
     RunRow,
     encode_table,
@@ -24,6 +25,7 @@ from stability.store.tables import (
     events_table,
     read_events,
     read_histories,
+    read_machine,
     read_results,
     records_table,
     runs_table,
@@ -48,6 +50,10 @@ class CohortData:
     """By run: its last weights by network and parameter, as `generator.body.0.weight`; none unless asked."""
     latent_views: Mapping[str, LatentView] = field(default_factory=dict)
     """By run; none unless weights are kept."""
+    machine: Machine | None = None
+    """Where they were trained; None where an older release did it."""
+    state: CohortState | None = None
+    """None unless asked for."""
 
 
 def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> None:
@@ -68,6 +74,7 @@ def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> No
             last_step=histories[run.run].last_step,
             divergence=histories[run.run].divergence,
             seconds=data.seconds[run.run],
+            machine=data.machine,
         )
         for run in runs
     ]
@@ -98,12 +105,14 @@ def _files(tables: Mapping[str, pa.Table], data: CohortData) -> Iterator[tuple[P
         yield Path(WEIGHTS, f"{run}.safetensors"), encode_checkpoint(weights, {"run": run})
     for run, view in data.latent_views.items():
         yield Path(LATENT, f"{run}.png"), encode_latent_view(view)
+    if data.state is not None:
+        yield Path(state_name(data.state.horizon)), encode_state(data.state)
 
 
 def read_cohort_folder(path: Path, tables: Mapping[str, pa.Table]) -> CohortData:
     """Read a cohort back; its tables are given by name, for newer ones may be pending elsewhere.
 
-    Weights and latent views are left where they are: `Store` reads them run by run.
+    State, weights and latent views are left where they are: `Store` reads them by themselves.
 
     Raises `StabilityError`: a filmstrip is damaged.
     """
@@ -116,6 +125,7 @@ def read_cohort_folder(path: Path, tables: Mapping[str, pa.Table]) -> CohortData
         histories=tuple(histories),
         seconds=dict(zip(names, runs["seconds"].to_pylist(), strict=True)),
         filmstrips={name: read_filmstrip(picture) for name, picture in pictures.items() if picture.is_file()},
+        machine=read_machine(runs),
     )
 
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from stability.errors import StabilityError
+
+TEMPORARY = ".tmp-"
+UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @contextmanager
@@ -35,9 +40,23 @@ def check_writable(folder: Path) -> None:
         raise StabilityError(f"{folder}: {os.strerror(errno.EROFS if read_only else errno.EACCES)}")
 
 
+def host_name() -> str:
+    """The name of this machine, as it can stand in the name of a file."""
+    return UNSAFE.sub("_", socket.gethostname())[:32]
+
+
 def temporary_name(path: Path) -> Path:
-    """The hidden name beside path under which this process prepares it."""
-    return path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    """The hidden name beside path under which this process of this machine prepares it."""
+    return path.with_name(f".{path.name}{TEMPORARY}{host_name()}-{os.getpid()}")
+
+
+def temporary_owner(path: Path) -> tuple[str, int] | None:
+    """The host and process that prepare something under such a name; None if it does not say.
+
+    Older releases named no host; then it is empty.
+    """
+    host, _, pid = path.name.rpartition(TEMPORARY)[2].rpartition("-")
+    return (host, int(pid)) if pid.isascii() and pid.isdigit() else None
 
 
 def sync(path: Path) -> None:
@@ -125,9 +144,19 @@ def folder_at_once(path: Path) -> Iterator[Path]:
         sync(path.parent)
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder, all at once as far as its name is concerned."""
+    temporary = temporary_name(path)
+    with told(path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        path.rename(temporary)
+        sync(path.parent)
+        shutil.rmtree(temporary)
+
+
 def sweep(folder: Path) -> None:
     """Remove what a killed writer left under temporary names; only the holder of the lock may."""
-    for leftover in folder.glob(".*.tmp-*"):
+    for leftover in folder.glob(f".*{TEMPORARY}*"):
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stability.errors import StabilityError
-from stability.store.files import told
+from stability.store.files import host_name, told
 
 
 @contextmanager
@@ -45,9 +44,19 @@ def signature(path: Path) -> bytes:
         return path.read_bytes() if path.is_file() else b""
 
 
+def last_owner(path: Path) -> tuple[str, int] | None:
+    """The host and process that last signed the lock; None where nobody can be told from its file."""
+    try:
+        owner = json.loads(signature(path))
+        host, pid = owner["host"], owner["pid"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return (host, pid) if isinstance(host, str) and type(pid) is int else None
+
+
 def _sign(descriptor: int) -> None:
     start = datetime.now(UTC).isoformat(timespec="seconds")
-    owner = {"pid": os.getpid(), "host": socket.gethostname(), "start": start}
+    owner = {"pid": os.getpid(), "host": host_name(), "start": start}
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, json.dumps(owner).encode(), 0)
 

@@ -47,6 +47,7 @@ from stability.store.seals import (
     sha256,
     unsealed_text,
 )
+from stability.store.states import state_horizon
 from stability.store.tables import (
     SCHEMAS,
     decode_table,
@@ -250,8 +251,13 @@ class Store:
         replace_file(self.folder / ENVIRONMENT, json_lines(environment))
 
     def finished(self) -> set[str]:
-        """The planned cohorts that are complete."""
-        return {cohort.id for cohort in self._plan.cohorts if self._cohort(cohort.id).is_dir()}
+        """The planned cohorts that are complete: trained to the plan's horizon."""
+        return {
+            cohort.id
+            for cohort in self._plan.cohorts
+            if self._cohort(cohort.id).is_dir()
+            and state_horizon(self._cohort(cohort.id)) in (None, self._plan.horizon)
+        }
 
     def write_cohort(self, cohort_id: str, data: CohortData) -> None:
         """Keep a finished cohort, all or nothing, and drop its checkpoint.
@@ -394,8 +400,7 @@ class Store:
         Raises `StabilityError`: no such run is planned, it has not finished, its weights were not kept, or
         the file is damaged.
         """
-        folder = self._cohort_folder(run)
-        path = folder / WEIGHTS / f"{run}.safetensors"
+        folder, path = self._cohort_folder(run), self._weights(run)
         if not folder.is_dir():
             raise StabilityError(f"{self.folder}: {run} has not finished yet")
         if not path.is_file():
@@ -405,6 +410,13 @@ class Store:
             if isinstance(read, DamagedCheckpoint):
                 raise StabilityError(f"{path}: damaged, {read.reason}")
         return read[0]
+
+    def has_weights(self, run: str) -> bool:
+        """Whether a run's last weights were kept."""
+        return self._weights(run).is_file()
+
+    def _weights(self, run: str) -> Path:
+        return self._cohort_folder(run) / WEIGHTS / f"{run}.safetensors"
 
     def _cohort_folder(self, run: str) -> Path:
         if run not in self._cohort_of:

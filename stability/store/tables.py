@@ -20,7 +20,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stability.errors import StabilityError
-from stability.records import Divergence, Evaluation, Event, EventKind, History, Outcome, Record, RunResult
+from stability.records import (
+    Divergence,
+    Evaluation,
+    Event,
+    EventKind,
+    History,
+    Machine,
+    Outcome,
+    Record,
+    RunResult,
+)
 from stability.spec import Config, Run
 from stability.spec.problems import one_line
 from stability.store.ages import RENAMED, with_younger_columns
@@ -93,6 +103,8 @@ RUNS = pa.schema(
         pa.field("first_bad_step", pa.int64(), True),
         pa.field("first_bad_tensor", pa.string(), True),
         pa.field("seconds", pa.float64(), False),
+        pa.field("host", pa.string(), True),
+        pa.field("processor", pa.string(), True),
         pa.field("config", pa.string(), False),
     ]
 )
@@ -117,6 +129,8 @@ class RunRow:
     last_step: int
     divergence: Divergence | None
     seconds: float
+    machine: Machine | None = None
+    """None where an older release trained it."""
 
 
 def records_table(records: Sequence[Record]) -> pa.Table:
@@ -195,6 +209,7 @@ def relabelled_rows(
             last_step=row["last_step"],
             divergence=_divergence(row["first_bad_step"], row["first_bad_tensor"]),
             seconds=row["seconds"],
+            machine=_machine(row),
         )
         for row in runs.to_pylist()
     ]
@@ -341,6 +356,16 @@ def _tupled(row: dict[str, Any], lists: Sequence[str]) -> dict[str, Any]:
     return row | {name: tuple(row[name]) for name in lists}
 
 
+def read_machine(runs: pa.Table) -> Machine | None:
+    """Where the runs of a runs table were trained; None where an older release did."""
+    rows = runs.select(["host", "processor"]).slice(0, 1).to_pylist()
+    return _machine(rows[0]) if rows else None
+
+
+def _machine(row: Mapping[str, Any]) -> Machine | None:
+    return None if row["host"] is None else Machine(row["host"], row["processor"])
+
+
 def _divergence(step: int | None, tensor: str | None) -> Divergence | None:
     return None if step is None or tensor is None else Divergence(step, tensor)
 
@@ -380,4 +405,6 @@ def _run_fields(row: RunRow) -> dict[str, Any]:
         **_divergence_fields(result.divergence, "divergence_step", "divergence_tensor"),
         **_divergence_fields(row.divergence, "first_bad_step", "first_bad_tensor"),
         "seconds": row.seconds,
+        "host": row.machine and row.machine.host,
+        "processor": row.machine and row.machine.processor,
     }

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.analysis.budget import NO_NUMBER, best_of, smallest_of
@@ -22,7 +22,6 @@ def runs_of(ratios: list[list[float]], **columns: Any) -> pd.DataFrame:
     return frame.assign(**{"loss": "hinge", "adaptive": False, "outcome": "stable", **columns})
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=8))
 def test_quantiles_of_the_smallest_are_those_over_all_subsets(values: list[int]) -> None:
     numbers = np.array(values, dtype=float)

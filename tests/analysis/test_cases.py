@@ -30,7 +30,7 @@ def history(run: str, visits: list[dict[str, Any]]) -> History:
     record |= {name: () for name in record if name.startswith("layer_")}
     metrics: dict[str, Any] = {field.name: 0.5 for field in fields(Evaluation)}
     metrics |= {"class_shares": (0.1,) * 10, "sized": {}, "features": "mnist_cnn", "n_samples": 512}
-    metrics |= {"run": run, "n_modes": 10, "fid_ratio": 60.0}
+    metrics |= {"run": run, "n_modes": 10, "fid_excess": 2.0}
     return History(
         run,
         tuple(Record(**record | {"step": step}) for step in steps),
@@ -57,8 +57,8 @@ def test_good_agrees_with_the_collapses_that_the_labels_find(
     for one in histories:
         for event in events(one, BARS):
             if event.kind is EventKind.COLLAPSE:
-                lost = event.evidence.startswith("was good")
-                assert lost == (one.run in first.index and first[one.run] < event.onset)
+                was_good = one.run in first.index and first[one.run] < event.onset
+                assert was_good is not event.never_good
         alone = visits[(visits["run"] == one.run)]
         good = (alone["precision"] >= 0.2) & (alone["modes"] >= 5) & (alone["diversity"] >= 0.3)
         assert first.get(one.run) == (alone.loc[good, "step"].min() if good.any() else None)
@@ -78,7 +78,7 @@ def test_healthy_begins_at_the_first_good_visit_or_after_the_first_one() -> None
 
 def test_no_harm_is_no_event_and_no_failure() -> None:
     runs = pd.DataFrame({"run": list("abcdef"), "outcome": "stable"})
-    runs.loc[4:, "outcome"] = ["unlearned", "unfinished"]
+    runs.loc[4:, "outcome"] = ["noise", "learning"]
     kinds = ["collapse", "saturation", "loss_spike", "latent_ignored"]
     happened = pd.DataFrame({"run": list("abcd"), "kind": kinds})
     assert unharmed(runs, happened, EventKind.COLLAPSE)["run"].tolist() == ["c", "d", "f"]

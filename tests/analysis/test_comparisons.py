@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import permutation_test, ttest_1samp, ttest_ind
 from statsmodels.stats.multitest import multipletests
 
-from stability.analysis.comparisons import PAIR_COLUMNS, Comparison, compare_levels
+from stability.analysis.comparisons import PAIR_COLUMNS, Comparison, Family, compare_levels
 from stability.analysis.differences import NO_COMMON_POINT, NO_POINT, paired_t
 from stability.analysis.rates import ONE_POINT
 
@@ -56,8 +56,41 @@ def test_the_sign_flip_test_tries_every_flip_of_few_differences() -> None:
     assert row.p_permutation == pytest.approx(exact.pvalue)
 
 
+def test_against_a_baseline_the_family_is_each_level_with_it() -> None:
+    c = [0.5, 1, 1, 0, 0.5, 1, 1, 0.5] * 3
+    runs = crossed_runs({"hinge": A, "base": B, "minimax": c, "same": B})
+    found, of_all = compare(runs, family=Family("base")), compare(runs)
+    assert list(zip(found.pairs["first"], found.pairs["second"], strict=True)) == [
+        ("hinge", "base"),
+        ("minimax", "base"),
+        ("same", "base"),
+    ]
+    one = ttest_1samp(np.array(A) - B, 0).confidence_interval(1 - 0.05 / 3)
+    np.testing.assert_allclose(found.pairs[["ci_low", "ci_high"]].iloc[0], [one.low, one.high])
+    np.testing.assert_allclose(found.pairs.p_holm, multipletests(found.pairs.p, method="holm")[1])
+    assert (found.pairs.p_holm[:2] < 1).all()
+    assert len(of_all.pairs) == 6
+    narrow, wide = (pairs.iloc[0] for pairs in (found.pairs, of_all.pairs))
+    assert narrow.ci_low > wide.ci_low
+    assert set(found.disagreements["second"]) == {"base"}
+
+
+def test_against_a_baseline_no_pair_is_turned() -> None:
+    found = compare(crossed_runs({"base": A, "worse": B, "better": [1.0] * 24}), family=Family("base"))
+    assert found.ranked["first"].tolist() == ["better", "worse"]
+    assert found.ranked["estimate"].tolist() == [1 - np.mean(A), np.mean(B) - np.mean(A)]
+
+
+def test_without_a_run_of_the_baseline_there_is_nothing_to_compare() -> None:
+    found = compare(crossed_runs({"hinge": A, "minimax": B}), family=Family("base"))
+    assert found.pairs.empty
+    assert found.disagreements.empty
+
+
 def test_several_levels_have_bonferroni_intervals_and_holm_p_values() -> None:
-    found = compare(crossed_runs({"a": A, "b": B, "c": [0.5, 1, 1, 0, 0.5, 1, 1, 0.5] * 3}), confidence=0.9)
+    found = compare(
+        crossed_runs({"a": A, "b": B, "c": [0.5, 1, 1, 0, 0.5, 1, 1, 0.5] * 3}), family=Family(confidence=0.9)
+    )
     differences = np.array(A) - B
     narrow = ttest_1samp(differences, 0).confidence_interval(1 - 0.1 / 3)
     np.testing.assert_allclose(found.pairs[["ci_low", "ci_high"]].iloc[0], [narrow.low, narrow.high])

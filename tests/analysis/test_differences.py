@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import f as f_distribution
-from scipy.stats import t as student_t
-from scipy.stats import ttest_1samp, ttest_ind
+from scipy.stats import norm, ttest_1samp, ttest_ind
 from statsmodels.stats.multitest import multipletests
 
 from stability.analysis.differences import (
@@ -28,7 +27,7 @@ A, B = [0, 0.5, 1, 0.5, 1, 1, 0, 1], [0, 0, 0.5, 0.5, 0, 1, 0.5, 0]
 
 def unseen(points: int, confidence: float = 0.95) -> float:
     """The upper end of Wilson's interval where no point has it."""
-    square = student_t.ppf((1 + confidence) / 2, points - 1) ** 2
+    square = norm.ppf((1 + confidence) / 2) ** 2
     return float(square / (points + square))
 
 
@@ -58,7 +57,7 @@ def test_few_points_that_stand_out_widen_the_interval() -> None:
         own = rate(pd.DataFrame({"point": range(64), "adaptive": False, "it": shares > 0}), "it").iloc[0]
         if shown < FEW_POINTS:
             assert found.ci_high >= max(plain.high, own.ci_high)
-            assert found.ci_low < plain.low
+            assert found.ci_low <= plain.low
         else:
             np.testing.assert_allclose([found.ci_low, found.ci_high], [plain.low, plain.high])
     turned = paired_t(1 - shares), paired_t(-shares)
@@ -119,7 +118,7 @@ def test_hotelling_does_not_invert_what_has_no_inverse(shares: np.ndarray) -> No
     assert found.reason.startswith("not estimable")
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p: list[float]) -> None:
     np.testing.assert_allclose(holm(np.array(p)), multipletests(p, method="holm")[1], atol=1e-12)
@@ -130,7 +129,6 @@ def test_a_missing_p_value_counts_in_the_family() -> None:
     assert holm(np.array([])).size == 0
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from([-1, -0.5, 0, 0.5, 1]), min_size=2, max_size=20))
 def test_an_interval_holds_its_difference_and_leaves_out_zero_where_p_is_small(
     differences: list[float],

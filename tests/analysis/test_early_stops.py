@@ -37,7 +37,7 @@ def history(run: str, modes: Sequence[int], separation: float = 0.8, update: flo
     even: dict[str, Any] = {field.name: 0.5 for field in fields(Record)}
     layers = {name: () for name in even if name.startswith("layer_")}
     metrics: dict[str, Any] = {field.name: 0.5 for field in fields(Evaluation)}
-    good = {"n_modes": 10, "precision": 0.6, "diversity": 0.9, "separation": separation, "fid_ratio": 10.0}
+    good = {"n_modes": 10, "precision": 0.6, "diversity": 0.9, "separation": separation, "fid_excess": 0.1}
     good |= {"class_shares": (0.1,) * 10, "sized": {}, "features": "mnist_cnn", "n_samples": 512}
     steps = [EVERY * (place + 1) for place in range(len(modes))]
     trained = {"penalty": None, "generator_update": update}
@@ -116,7 +116,7 @@ def test_a_stop_is_false_where_the_run_trained_on_to_something_else() -> None:
         (BOTH, "false_stops"): 2,
     }
     stops = result.stops[result.stops["rule"] == BOTH]
-    assert set(stops.loc[stops["reason"] == "collapsed", "step"]) == {600}
+    assert set(stops.loc[stops["reason"] == "partial-collapse", "step"]) == {600}
     assert set(stops.loc[stops["reason"] == "saturated", "step"]) == {300}
     assert set(stops.loc[stops["is_false"], "outcome"]) == {"stable"}
     assert set(stops.loc[stops["is_false"], "point"]) == {0, 4}

@@ -8,15 +8,15 @@ from stability.analysis.exemplars import filmstrip_rows, typical_runs
 
 
 def runs_of(*rows: tuple[str, str, float, int]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["run", "outcome", "fid_ratio", "step"])
+    return pd.DataFrame(rows, columns=["run", "outcome", "fid_excess", "step"])
 
 
-def test_the_run_with_the_median_fid_ratio_stands_for_its_outcome() -> None:
+def test_the_run_with_the_median_fid_excess_stands_for_its_outcome() -> None:
     runs = runs_of(("a", "stable", 9.0, 100), ("b", "stable", 2.0, 100), ("c", "stable", 5.0, 100))
     assert list(typical_runs(runs)["run"]) == ["c"]
 
 
-def test_without_a_fid_ratio_the_median_last_step_decides() -> None:
+def test_without_a_fid_excess_the_median_last_step_decides() -> None:
     nan = float("nan")
     runs = runs_of(("a", "diverged", nan, 10), ("b", "diverged", nan, 30), ("c", "diverged", nan, 20))
     chosen = typical_runs(runs).iloc[0]

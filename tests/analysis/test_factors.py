@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from stability.analysis.factors import (
+    baseline,
     categorical,
     crossed_factors,
     is_log,
@@ -44,6 +45,18 @@ def test_the_loss_is_crossed_by_default_where_it_is_a_list() -> None:
     )
     assert crossed_factors(StudySpec(name="s")) == ()
     assert crossed_factors(SPEC) == ("loss", "architecture")
+
+
+def test_named_factors_come_first_and_what_a_variant_sets_is_no_factor() -> None:
+    variants = {"baseline": {}, "fast": {"lr": 1e-3, "width": 8}, "both": {"batchnorm": "both"}}
+    spec = SPEC.model_copy(update={"variants": variants})
+    runs = RUNS.assign(variant=[])
+    assert categorical(spec, runs) == ("variant", "loss", "architecture")
+    assert numeric(spec, runs) == ("beta1",)
+    assert levels(spec, "variant") == ("baseline", "fast", "both")
+    assert (baseline(spec, "variant"), baseline(spec, "loss")) == ("baseline", None)
+    given = StudySpec(name="s", configs={"a": {}, "b": {"lr": 1.0}})
+    assert categorical(given, pd.DataFrame(columns=["configuration"])) == ("configuration",)
 
 
 @pytest.mark.parametrize(

@@ -79,20 +79,20 @@ def test_a_metric_that_is_nan_at_the_last_visit_stays_missing() -> None:
 @pytest.mark.parametrize("column", list(EVENT_FLAGS))
 def test_an_event_flags_its_run_and_no_other(column: str) -> None:
     runs = pd.DataFrame({"run": ["a", "b"], "outcome": "stable"})
-    event = Event("b", EVENT_FLAGS[column], 5, 10, "seen", provisional=False)
+    event = Event("b", EVENT_FLAGS[column], 5, 10, "seen", provisional=False, never_good=False)
     flagged = with_event_flags(runs, pd.DataFrame([event]))
     assert flagged[column].tolist() == [False, True]
-    others = [*EVENT_FLAGS, "collapse_at_horizon"]
+    others = [*EVENT_FLAGS, "collapse_ever", "collapse_never_good", "collapse_at_horizon"]
     others.remove(column)
     assert not flagged[others].any(axis=None)
 
 
 def test_a_collapse_without_recovery_is_one_at_the_horizon() -> None:
     events = [
-        Event("a", EventKind.COLLAPSE, 5, 10, "", provisional=False),
-        Event("b", EventKind.COLLAPSE, 5, 10, "", provisional=False),
-        Event("b", EventKind.COLLAPSE, 15, None, "", provisional=False),
-        Event("c", EventKind.SATURATION, 5, None, "", provisional=False),
+        Event("a", EventKind.COLLAPSE, 5, 10, "", provisional=False, never_good=False),
+        Event("b", EventKind.COLLAPSE, 5, 10, "", provisional=False, never_good=False),
+        Event("b", EventKind.COLLAPSE, 15, None, "", provisional=False, never_good=False),
+        Event("c", EventKind.SATURATION, 5, None, "", provisional=False, never_good=False),
     ]
     runs = pd.DataFrame({"run": ["a", "b", "c"], "outcome": ["stable", "collapsed", "saturated"]})
     flagged = with_event_flags(runs, pd.DataFrame(events))
@@ -100,8 +100,23 @@ def test_a_collapse_without_recovery_is_one_at_the_horizon() -> None:
     assert flagged["collapse_at_horizon"].tolist() == [False, True, False]
 
 
+def test_a_run_that_never_was_good_has_a_flag_of_its_own() -> None:
+    events = [
+        Event("a", EventKind.COLLAPSE, 5, 10, "", provisional=False, never_good=False),
+        Event("b", EventKind.COLLAPSE, 5, None, "", provisional=False, never_good=True),
+        Event("c", EventKind.SATURATION, 5, None, "", provisional=False, never_good=True),
+    ]
+    runs = pd.DataFrame({"run": ["a", "b", "c"], "outcome": ["stable", "collapsed", "saturated"]})
+    flagged = with_event_flags(runs, pd.DataFrame(events))
+    assert flagged["collapse_ever"].tolist() == [True, False, False]
+    assert flagged["collapse_never_good"].tolist() == [False, True, False]
+    assert flagged["collapse_at_horizon"].tolist() == [False, True, False]
+
+
 def test_a_run_that_diverged_is_in_no_collapse_at_the_horizon() -> None:
-    events = [Event(run, EventKind.COLLAPSE, 5, None, "", provisional=False) for run in ("a", "b")]
+    events = [
+        Event(run, EventKind.COLLAPSE, 5, None, "", provisional=False, never_good=False) for run in ("a", "b")
+    ]
     runs = pd.DataFrame({"run": ["a", "b"], "outcome": ["diverged", "collapsed"]})
     flagged = with_event_flags(runs, pd.DataFrame(events))
     assert flagged["collapse_ever"].tolist() == [True, True]
@@ -133,13 +148,13 @@ def test_a_study_is_read_while_it_is_written(tmp_path: Path) -> None:
 def test_new_labels_come_with_their_thresholds(tmp_path: Path) -> None:
     store = make_store(tmp_path / "r", finish=1)
     results = {
-        result.run: dataclasses.replace(result, outcome=Outcome.DEGRADED, events=())
+        result.run: dataclasses.replace(result, outcome=Outcome.DOMINATED, events=())
         for result in store.read_cohort("c000-mlp").results
     }
-    store.relabel(results, study_yaml=STUDY + "outcomes: {stable_fid_ratio: 1.5}\n")
+    store.relabel(results, study_yaml=STUDY + "outcomes: {stable_excess: 1.5}\n")
     relabelled = stability.load(str(store.folder))
-    assert relabelled.spec.outcomes.stable_fid_ratio == 1.5
-    assert set(relabelled.runs["outcome"]) == {"degraded"}
+    assert relabelled.spec.outcomes.stable_excess == 1.5
+    assert set(relabelled.runs["outcome"]) == {"dominated"}
     assert not relabelled.runs["collapse_ever"].any()
     assert relabelled.events.empty
 

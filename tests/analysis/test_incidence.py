@@ -44,17 +44,15 @@ def runs_of(outcomes: list[str], **columns: Any) -> pd.DataFrame:
     return pd.DataFrame({**defaults, **columns}, index=range(n))
 
 
-def events_of(
-    *rows: tuple[str, str, int, int | None], evidence: str = "was good, then 3 modes"
-) -> pd.DataFrame:
+def events_of(*rows: tuple[str, str, int, int | None], never_good: bool = False) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows), columns=["run", "kind", "onset", "recovery"])
-    return frame.astype({"recovery": "Int64"}).assign(evidence=evidence)
+    return frame.astype({"recovery": "Int64"}).assign(never_good=never_good)
 
 
 def mixed() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Collapse at 200 and back at 400; saturation at 300; diverged at 150; stopped at 300; quiet; quiet."""
     runs = runs_of(
-        ["stable", "saturated", "diverged", "unlearned", "stable", "stable"],
+        ["stable", "saturated", "diverged", "noise", "stable", "stable"],
         step=[500, 500, 150, 300, 500, 500],
         stopped=[False, False, True, True, False, False],
         divergence_step=pd.array([None, None, 150, None, None, None], dtype="Int64"),
@@ -164,9 +162,7 @@ def recoveries(*waits: int | None, never: int = 0, stopped: int = 0) -> pd.Serie
     runs.loc[cut, ["outcome", "stopped", "step"]] = ["collapsed", True, 400]
     rows = [(f"r{place}", "collapse", 100, wait and 100 + wait) for place, wait in enumerate(waits)]
     dead = [(f"r{len(waits) + place}", "collapse", 100, None) for place in range(never)]
-    events = pd.concat(
-        [events_of(*rows), events_of(*dead, evidence="never good, diversity 0.1 from here on")]
-    )
+    events = pd.concat([events_of(*rows), events_of(*dead, never_good=True)])
     return incidence(runs, events, VISITS, "loss").recoveries.iloc[0]
 
 
@@ -203,7 +199,7 @@ def labelled(diversity: list[float]) -> list[Event]:
     """The collapses that the rules see in a run whose samples are good at a visit if they are diverse."""
     even: dict[str, Any] = {field.name: 0.5 for field in fields(Evaluation)}
     even |= {"run": "r0", "features": "mnist_cnn", "n_samples": 512, "n_modes": 10, "sized": {}}
-    even |= {"class_shares": (0.1,) * 10, "precision": 0.6, "fid_ratio": 90.0}
+    even |= {"class_shares": (0.1,) * 10, "precision": 0.6, "fid_excess": 2.0}
     visits = tuple(
         Evaluation(**even | {"step": 100 * place, "diversity": value, "modes": 10 if value > 0.5 else 1})
         for place, value in enumerate(diversity, start=1)
@@ -221,7 +217,7 @@ def labelled(diversity: list[float]) -> list[Event]:
         ([0.02, 0.02, 0.9, 0.9, 0.02, 0.9], 0),
     ],
 )
-def test_the_rules_own_words_tell_who_was_never_good(diversity: list[float], never_good: int) -> None:
+def test_the_rules_themselves_tell_who_was_never_good(diversity: list[float], never_good: int) -> None:
     events = pd.DataFrame(labelled(diversity)).astype({"recovery": "Int64"})
     assert len(events) == 1
     row = incidence(runs_of(["stable"], step=600), events, VISITS, "loss").recoveries.iloc[0]

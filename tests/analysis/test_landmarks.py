@@ -46,18 +46,19 @@ def runs(n: int = 4, **columns: Any) -> pd.DataFrame:
     return pd.DataFrame(made | columns)
 
 
-def events(*rows: tuple[str, str, int, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["run", "kind", "onset", "evidence"])
+def events(*rows: tuple[str, str, int, bool]) -> pd.DataFrame:
+    made = pd.DataFrame(rows, columns=["run", "kind", "onset", "never_good"])
+    return made.astype({"never_good": bool})
 
 
 EVERY, BARS = 100, Thresholds()
-GOOD = {"precision": 0.6, "modes": 9, "diversity": 0.9, "separation": 0.8, "fid_ratio": 10.0}
-UNBORN = GOOD | {"precision": 0.0, "modes": 1, "diversity": 0.05, "fid_ratio": 100.0}
-LOST = GOOD | {"modes": 1, "diversity": 0.1}
+GOOD = {"precision": 0.6, "modes": 9, "diversity": 0.9, "separation": 0.8, "fid_excess": 0.1}
+UNBORN = GOOD | {"precision": 0.0, "modes": 1, "diversity": 0.05, "fid_excess": 4.0}
+LOST = GOOD | {"modes": 1, "diversity": 0.1, "fid_excess": 3.0}
 FADED = GOOD | {"precision": 0.05}
 STUCK = GOOD | {"separation": 1.0, "update": 1e-4}
 UNBORN_AND_STUCK = UNBORN | {"separation": 1.0, "update": 1e-4}
-FALLING = UNBORN | {"fid_ratio": 10.0}
+FALLING = UNBORN | {"fid_excess": 1.0}
 STATE = st.sampled_from([GOOD, UNBORN, LOST, FADED, STUCK, UNBORN_AND_STUCK, FALLING])
 COURSE = st.lists(st.tuples(STATE, st.integers(1, 4)), min_size=1, max_size=3).map(
     lambda parts: [visit for visit, times in parts for _ in range(times)]
@@ -102,7 +103,7 @@ def healthy(histories: Iterable[History], step: int, bars: Thresholds = BARS) ->
         }
     )
     seen = [
-        (event.run, event.kind.value, event.onset, event.evidence) for one in found for event in one.events
+        (event.run, event.kind.value, event.onset, event.never_good) for one in found for event in one.events
     ]
     visits = [{"run": visit.run, "step": visit.step} for one in histories for visit in one.evaluations]
     return healthy_at(frame, events(*seen), pd.DataFrame(visits), step, persist=bars.persist).tolist()
@@ -121,8 +122,8 @@ def rows_of(names: tuple[str, ...], steps: tuple[int, ...], **columns: Any) -> p
 
 
 def test_healthy_is_trained_past_the_step_with_nothing_bad_begun() -> None:
-    collapses = [("r0", "collapse", 200, "was good, then"), ("r1", "collapse", 201, "was good, then")]
-    happened = events(*collapses, ("r2", "loss_spike", 100, ""))
+    collapses = [("r0", "collapse", 200, False), ("r1", "collapse", 201, False)]
+    happened = events(*collapses, ("r2", "loss_spike", 100, True))
     found = runs(6, step=[300, 300, 300, 200, 300, 300], divergence_step=pd.array([None] * 4 + [200, 201]))
     visits = rows_of(("r0", "r1"), (100, 200))
     sound = healthy_at(found, happened, visits, 200, persist=3)
@@ -141,9 +142,9 @@ def test_a_collapse_is_seen_at_once_and_a_saturation_when_it_has_lasted() -> Non
     stuck = history([GOOD, GOOD, STUCK, STUCK, STUCK, STUCK, GOOD], "stuck")
     seen = {step: healthy([lost, stuck], step) for step in range(250, 700, 50)}
     assert {step for step, (sound, _) in seen.items() if not sound} == set(range(300, 700, 50))
-    assert {step for step, (_, sound) in seen.items() if not sound} == set(range(500, 700, 50))
-    patient = Thresholds(persist=4)
-    assert [healthy([stuck], step, patient) for step in (500, 600)] == [[True], [False]]
+    assert {step for step, (_, sound) in seen.items() if not sound} == set(range(600, 700, 50))
+    hasty = Thresholds(persist=2)
+    assert [healthy([stuck], step, hasty) for step in (400, 500)] == [[True], [False]]
 
 
 @given(st.data(), COURSE, st.integers(1, 4))
@@ -190,7 +191,7 @@ def test_features_are_the_last_ones_known_at_the_step_and_logs_where_said() -> N
 
 def test_what_a_run_did_not_record_is_missing_and_the_run_stays() -> None:
     records = rows_of(("r0",), (100,), grad_norm_g=0.0)
-    outcomes = ["collapsed", "stable", "unfinished", "unlearned"]
+    outcomes = ["collapsed", "stable", "learning", "noise"]
     landmark = landmark_at(
         100,
         runs(outcome=outcomes),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import CensoredData, ecdf
@@ -59,7 +59,6 @@ def test_no_visits_make_an_empty_table() -> None:
     assert survival(table).shape == (0,)
 
 
-@settings(deadline=None)
 @given(RUNS)
 def test_survival_is_scipys_kaplan_meier(runs: list[tuple[float, float]]) -> None:
     onset, last = drawn(runs)
@@ -110,7 +109,6 @@ def test_the_restricted_mean_is_the_area_under_the_steps() -> None:
     assert restricted_mean(np.array([0.5, 0.5, 0.25, 0.0]), VISITS) == 100 + 50 + 50 + 25
 
 
-@settings(deadline=None)
 @given(RUNS)
 def test_without_censoring_the_restricted_mean_is_the_mean_time(runs: list[tuple[float, float]]) -> None:
     onset = np.array([run[0] for run in runs])
@@ -135,7 +133,6 @@ def test_a_stop_competes_where_a_loss_from_sight_does_not() -> None:
     assert every.tolist() == [0.5, 0.5, 0.5, 0.5]
 
 
-@settings(deadline=None)
 @given(RUNS, st.data())
 def test_where_only_stops_take_runs_away_survival_is_the_plain_share(
     runs: list[tuple[float, float]], data: st.DataObject

@@ -42,7 +42,7 @@ def test_where_nothing_happens_the_whole_cube_is_as_good_as_any() -> None:
     assert widest_box(sample(20, 3, low=2, high=3), 0.8, 5).volume == 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.floats(0.1, 0.9), st.integers(6, 40))
 def test_every_box_holds_enough_points_and_no_lower_share_than_the_cube(
     seed: int, high: float, n: int

@@ -21,7 +21,7 @@ SPEC = StudySpec(
     },
     design=Design(points=64, seeds=2, cross=("loss",)),
 )
-STUDIES, POINTS, SEEDS = 80, 64, 2
+POINTS, SEEDS = 64, 2
 
 
 def study(rng: np.random.Generator) -> pd.DataFrame:
@@ -54,16 +54,17 @@ def study(rng: np.random.Generator) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-def test_nothing_covers_zero_and_something_does_not() -> None:
+def test_nothing_covers_zero_and_something_does_not(full: bool) -> None:
     found = []
-    for seed in range(STUDIES):
+    for seed in range(80 if full else 20):
         rng = np.random.default_rng(seed)
         found.append(importance(study(rng), SPEC, rng=rng, rules=ImportanceRules(trees=50)).parameters)
     rows = pd.concat(found, ignore_index=True)
     assert rows["estimate"].notna().all()
+    least = 0.95 if full else 0.9
     covers = (rows["ci_low"] <= 0) & (rows["ci_high"] >= 0)
-    assert covers[rows["dummy"]].mean() >= 0.95
+    assert covers[rows["dummy"]].mean() >= least
     for target in TARGETS:
         of_target = rows["target"] == target
-        assert covers[of_target & rows["parameter"].isin([DUMMY, "lr", "beta1"])].mean() >= 0.95
+        assert covers[of_target & rows["parameter"].isin([DUMMY, "lr", "beta1"])].mean() >= least
         assert covers[of_target & (rows["parameter"] == "lr_ratio")].mean() <= 0.05

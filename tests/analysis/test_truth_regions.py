@@ -63,9 +63,9 @@ def mapped(seed: int, surface: str, *, points: int, seeds: int, rules: MapRules)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_the_half_contour_matches_the_planted_region(seeds: int) -> None:
+def test_the_half_contour_matches_the_planted_region(seeds: int, full: bool) -> None:
     overlaps = []
-    for seed in range(20):
+    for seed in range(20 if full else 5):
         grid = mapped(seed, "ellipse", points=256, seeds=seeds, rules=MapRules())
         found, true = grid["probability"] >= 0.5, grid["truth"] >= 0.5
         overlaps.append((found & true).sum() / (found | true).sum())
@@ -76,27 +76,31 @@ def test_the_half_contour_matches_the_planted_region(seeds: int) -> None:
 @pytest.mark.parametrize(
     ("surface", "probability", "points", "studies"),
     [
-        ("ellipse", 0.5, 96, 40),
-        ("ellipse", 0.7, 96, 40),
-        ("slope", 0.5, 96, 40),
-        ("slope", 0.7, 192, 100),  # one study in five has any safe cell
+        ("ellipse", 0.5, 96, 10),
+        ("ellipse", 0.7, 96, 10),
+        ("slope", 0.5, 96, 10),
+        ("slope", 0.7, 192, 25),  # one study in five has any safe cell
     ],
 )
 def test_safe_cells_are_safe_at_the_stated_confidence(
-    surface: str, probability: float, points: int, studies: int
+    surface: str, probability: float, points: int, studies: int, full: bool
 ) -> None:
+    studies *= 4 if full else 1
     rules = MapRules(probability=probability, folds=2)
     grids = [mapped(seed, surface, points=points, seeds=3, rules=rules) for seed in range(studies)]
     cells = pd.concat(grids, ignore_index=True)
     safe = cells[cells["safe"].astype(bool)]
-    assert len(safe) > 1000
-    assert (safe["truth"] >= probability).mean() >= rules.confidence
+    assert len(safe) > 25 * studies
+    assert (safe["truth"] >= probability).mean() >= rules.confidence - (0 if full else 0.05)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("surface", list(SURFACES))
-def test_the_lower_bound_holds_about_as_often_as_it_says_all_over_the_map(surface: str) -> None:
-    grids = [mapped(seed, surface, points=128, seeds=3, rules=MapRules(folds=2)) for seed in range(30)]
+def test_the_lower_bound_holds_about_as_often_as_it_says_all_over_the_map(surface: str, full: bool) -> None:
+    grids = [
+        mapped(seed, surface, points=128, seeds=3, rules=MapRules(folds=2))
+        for seed in range(30 if full else 8)
+    ]
     cells = pd.concat(grids, ignore_index=True)
     cells = cells[cells["supported"].astype(bool)]
-    assert (cells["ci_low"] <= cells["truth"]).mean() >= 0.93
+    assert (cells["ci_low"] <= cells["truth"]).mean() >= (0.93 if full else 0.9)

@@ -36,7 +36,7 @@ def runs_of(values: NDArray[np.float64], **columns: Any) -> pd.DataFrame:
         for (p, k, s), value in np.ndenumerate(values)
     ]
     frame = pd.DataFrame(rows, columns=["point", "loss", "trial", "replicate", "fid_ratio"])
-    outcome = np.where(frame["fid_ratio"] < 1, "stable", "unlearned")
+    outcome = np.where(frame["fid_ratio"] < 1, "stable", "noise")
     return frame.assign(**{"best_fid_ratio": 1.0, "adaptive": False, "outcome": outcome, **columns})
 
 
@@ -174,8 +174,11 @@ def two_groups(generator: np.random.Generator, points: int, seeds: int, share: f
 @pytest.mark.slow
 @pytest.mark.parametrize(("draw", "response"), [(binary, "stable"), (two_groups, FID)])
 @pytest.mark.parametrize(("share", "seeds"), [(0.3, 3), (0.6, 2)])
-def test_intervals_cover_the_true_share(draw: Any, response: str, share: float, seeds: int) -> None:
+def test_intervals_cover_the_true_share(
+    draw: Any, response: str, share: float, seeds: int, full: bool
+) -> None:
     generator = np.random.default_rng(seeds + int(100 * share))
-    rows = [within(runs_of(draw(generator, 64, seeds, share)), response) for _ in range(150)]
+    studies, least, most = (150, 0.89, 0.99) if full else (80, 0.88, 1.0)
+    rows = [within(runs_of(draw(generator, 64, seeds, share)), response) for _ in range(studies)]
     covered = np.mean([row.ci_low <= share <= row.ci_high for row in rows])
-    assert 0.89 <= covered <= 0.99  # .93 to .97, give or take two standard errors of 150 studies
+    assert least <= covered <= most  # .93 to .97, give or take two standard errors

@@ -44,12 +44,12 @@ def test_a_tie_names_all_of_the_best() -> None:
     assert found.overlapping == found.separated == ()
 
 
-def test_failures_are_ranked_and_unfinished_is_none_of_them() -> None:
+def test_failures_are_ranked_and_learning_is_none_of_them() -> None:
     found = verdict(
-        compared(hinge=["stable", "unfinished", "unfinished", "collapsed", "saturated", "saturated"]), None
+        compared(hinge=["stable", "learning", "learning", "collapsed", "saturated", "saturated"]), None
     )
     assert list(found.failures["event"]) == ["saturated", "collapsed"]
-    assert found.unfinished["estimate"].iloc[0] == pytest.approx(1 / 3)
+    assert found.learning["estimate"].iloc[0] == pytest.approx(1 / 3)
     assert found.best == ()
 
 

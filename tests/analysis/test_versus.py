@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import rate
+from stability.analysis.rates import EVENTS, rate
 from stability.analysis.study import Study
 from stability.analysis.versus import (
     ALL_RUNS,
@@ -72,10 +72,7 @@ def study(
         for replicate in range(2)
     ]
     runs = pd.DataFrame(rows)
-    flags = ["collapse_at_horizon", "discriminator_fooled", "loss_spike", "mode_dropping", "latent_ignored"]
-    runs = runs.assign(
-        collapse_ever=runs["outcome"] == "collapsed", saturation_ever=False, **dict.fromkeys(flags, False)
-    )
+    runs = runs.assign(**dict.fromkeys(EVENTS, False) | {"collapse_ever": runs["outcome"] == "collapsed"})
     empty = pd.DataFrame()
     plan = Plan(1, 1, "cpu", steps, (), ())
     return Study(StudyFrames(name, spec, plan, runs, empty, empty, empty, Path(name)))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t
 
+from stability.analysis import out_of_fold
 from stability.analysis.landmarks import (
     ALL_DIAGNOSTICS,
     BOTH,
@@ -20,6 +21,7 @@ from stability.analysis.warning import (
     MOST_RUNS,
     QUANTITIES,
     TABLES,
+    TOO_FEW_WELL,
     EarlyWarning,
     compute_saved,
     early_warning,
@@ -65,7 +67,7 @@ def made(points: int = 60, seeds: int = 2, shift: float = 4.0, **columns: Any) -
         runs,
         records,
         visits,
-        pd.DataFrame({"run": [], "kind": [], "onset": [], "evidence": []}, dtype=object),
+        pd.DataFrame({"run": [], "kind": [], "onset": [], "never_good": []}, dtype=object),
     )
 
 
@@ -147,14 +149,14 @@ def test_discriminator_updates_count_as_compute() -> None:
 def test_runs_still_improving_are_counted_apart_and_yet_would_be_stopped() -> None:
     frames = made()
     failed = frames[0]["outcome"] == "collapsed"
-    outcome = np.where(failed & (frames[0].index % 3 == 0), "unfinished", frames[0]["outcome"])
+    outcome = np.where(failed & (frames[0].index % 3 == 0), "learning", frames[0]["outcome"])
     result = warned((frames[0].assign(outcome=outcome), *frames[1:]))
     row = result.landmarks.iloc[1]
-    assert row["n_unfinished"] == (outcome == "unfinished").sum() > 0
-    assert row["n_failed"] + row["n_well"] + row["n_unfinished"] == row["n_runs"]
-    stopped = result.rule.set_index(["step", "quantity"]).loc[(200, "unfinished_stops")]
+    assert row["n_learning"] == (outcome == "learning").sum() > 0
+    assert row["n_failed"] + row["n_well"] + row["n_learning"] == row["n_runs"]
+    stopped = result.rule.set_index(["step", "quantity"]).loc[(200, "learning_stops")]
     assert stopped["estimate"] > 0.7
-    assert stopped["n_runs"] == row["n_unfinished"]
+    assert stopped["n_runs"] == row["n_learning"]
 
 
 def test_too_few_points_of_a_kind_give_a_reason() -> None:
@@ -197,9 +199,18 @@ def test_a_rule_needs_enough_runs_that_end_well() -> None:
     features = {BOTH: np.where(failed, 1.0, 0.0)[:, None]}
     everyone = np.ones(60, dtype=bool)
     few = Landmark(0, pd.DataFrame(), np.arange(60), failed, everyone, np.arange(60) % 5, features)
-    assert stops(few)[1] is False
+    assert stops(few)[1] == TOO_FEW_WELL
     many = Landmark(0, pd.DataFrame(), np.arange(60), ~failed, everyone, np.arange(60) % 5, features)
-    stopped, is_set = stops(many)
-    assert is_set
+    stopped, why = stops(many)
+    assert why == ""
     assert stopped[~failed].all()
     assert not stopped[failed].any()
+
+
+def test_a_fit_that_does_not_converge_is_told_and_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(out_of_fold, "MOST_ITERATIONS", 1)
+    found = warned(made(points=40))
+    of_fits = found.auc[found.auc["predictor"] == BOTH]
+    assert set(of_fits["reason"]) == {out_of_fold.NO_FIT}
+    assert of_fits["estimate"].isna().all()
+    assert set(found.gain["reason"]) == set(found.rule["reason"]) == {out_of_fold.NO_FIT}

@@ -15,11 +15,13 @@ pytestmark = pytest.mark.slow
 
 TITLES = {
     "limits": "Limits",
+    "products": "Products by shape",
     "steps": "Step time",
     "study": "Whole study",
     "evaluation": "Evaluation",
     "report": "Report",
     "cohorts": "Cohort sizes",
+    "waiting": "Waiting threads",
     "profile": "Profile",
 }
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from small_studies import SMALL, make_small, run_small, small_spec
+from small_studies import SMALL, all_bytes, make_small, run_small, small_spec
 
 from stability.cli.app import main
 
@@ -35,12 +35,16 @@ def _small_world(feature_cache: Path) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def finished(_small_world: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def finished(feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A finished small study; not to be written to."""
     folder = tmp_path_factory.mktemp("results") / "small"
-    assert run_small(small_spec(), folder)
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch, feature_cache)
+        assert run_small(small_spec(), folder)
+    before = all_bytes(folder)
+    yield folder
+    assert all_bytes(folder) == before
 
 
 @pytest.fixture

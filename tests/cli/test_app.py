@@ -285,12 +285,12 @@ def test_replay_tells_a_difference(
 
 def test_relabel_says_what_changed(stability: Command, finished: Path, workplace: Path) -> None:
     shutil.copytree(finished, workplace / "copy")
-    easy = ["--set", "outcomes.stable_fid_ratio=1e9", "--set", "outcomes.stable_modes=0"]
+    easy = ["--set", "outcomes.stable_excess=1e9", "--set", "outcomes.stable_modes=0"]
     rows = json.loads(stability("relabel", "copy", *easy, "--json").out)
     assert rows
     assert {row["is"] for row in rows.values()} == {"stable"}
     assert json.loads(stability("status", "copy", "--json").out)["outcomes"]["stable"] >= len(rows)
-    back = stability("relabel", "copy", "--set", "outcomes.stable_fid_ratio=1e-9").out.splitlines()
+    back = stability("relabel", "copy", "--set", "outcomes.stable_excess=1e-9").out.splitlines()
     assert back[-1] == f"{len(back) - 1} labels changed"
     assert all(line.partition(": ")[2].startswith("stable -> ") for line in back[:-1])
 
@@ -382,13 +382,32 @@ def test_the_version(stability: Command) -> None:
 
 # --- the installed command --------------------------------------------------------------------------------
 
-HEAVY = ("torch", "optuna", "torchvision")
+HEAVY = ("torch", "optuna", "torchvision", "scipy", "pandas", "pyarrow", "sklearn", "matplotlib")
 
 
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["report", "--help"], ["run", "--help"], ["classifier", "--help"]]
 )
 def test_help_answers_without_heavy_imports(arguments: list[str]) -> None:
+    done = without_heavy_imports(arguments)
+    assert "Usage: " in done.stdout
+    assert done.stdout.splitlines()[-1] == "left with 0 and []"
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+@pytest.mark.parametrize(
+    "fault", ["spaec: {}", "space: {loss: [hinqe]}", "design: {points: 0}", "name: twice"]
+)
+def test_a_bad_study_file_is_refused_without_heavy_imports(tmp_path: Path, command: str, fault: str) -> None:
+    study = tmp_path / "study.yaml"
+    study.write_text(f"name: bad\n{fault}\n")
+    done = without_heavy_imports([command, str(study)])
+    assert done.stderr.startswith(f"error: {study}:2: ")
+    assert done.stdout.splitlines() == ["left with 2 and []"]
+
+
+def without_heavy_imports(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run the command; its last line says the exit code, and which of the heavy packages were imported."""
     code = f"""
 import sys
 from stability.cli.app import main
@@ -398,9 +417,7 @@ try:
 except SystemExit as end:
     print("left with", end.code, "and", [name for name in {HEAVY!r} if name in sys.modules])
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Usage: " in done.stdout
-    assert done.stdout.splitlines()[-1] == "left with 0 and []"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
 def test_a_report_needs_no_torch(finished: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from stability.store import Plan
 
 PLAN: Plan = made_plan()
 FIRST = make_cohort(PLAN.cohorts[0].runs).results
-SECOND = make_cohort(PLAN.cohorts[1].runs, Outcome.UNLEARNED).results
+SECOND = make_cohort(PLAN.cohorts[1].runs, Outcome.NOISE).results
 
 
 class Clock:
@@ -71,7 +71,7 @@ def test_without_a_terminal_there_are_plain_lines(clock: Clock) -> None:
     assert file.getvalue().splitlines() == [
         "12 runs in 2 cohorts, 30 steps each, on cpu",
         "5/12 runs, 15 member-steps/s, 14 s left: 4 stable, 1 diverged",
-        "12/12 runs, 12 member-steps/s, 0 s left: 6 unlearned, 1 diverged",
+        "12/12 runs, 12 member-steps/s, 0 s left: 6 noise, 1 diverged",
     ]
 
 
@@ -116,7 +116,7 @@ def test_runs_that_were_finished_before_do_not_count_for_the_speed(clock: Clock)
         shown.finished(PLAN.cohorts[1], SECOND)
     assert file.getvalue().splitlines() == [
         "12 runs in 2 cohorts, 30 steps each, on cpu; 5 are finished",
-        "12/12 runs, 7 member-steps/s, 0 s left: 6 unlearned, 1 diverged",
+        "12/12 runs, 7 member-steps/s, 0 s left: 6 noise, 1 diverged",
     ]
 
 

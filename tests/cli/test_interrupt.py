@@ -77,7 +77,7 @@ def test_a_study_stops_cleanly_and_goes_on(
         pass
     assert line == "6 runs in 1 cohort, 400 steps each, on cpu\n"
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == code
     assert err.splitlines() == [
         "stopping after this step; Ctrl-C again leaves at once",
@@ -89,7 +89,7 @@ def test_a_study_stops_cleanly_and_goes_on(
     if number is signal.SIGTERM:
         return
     process = started(tmp_path, feature_cache)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=600)
     assert (process.returncode, err) == (0, "")
     assert "going on with c0000 at step " in out
     assert out.endswith("finished results/small; next: stability report results/small\n")

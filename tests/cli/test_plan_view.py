@@ -4,8 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from rich.filesize import decimal
 from small_studies import small_spec
 
+from stability.analysis.power import Sizes, outlook
+from stability.cli import plan_view
 from stability.cli.plan_view import as_text, summarise
 from stability.runner.materials import Resources
 from stability.spec import Thresholds
@@ -50,6 +53,13 @@ def test_the_estimate_adds_up() -> None:
     assert last.startswith("about ")
     assert "training" in last
     assert "evaluation" in last
+
+
+def test_what_kept_states_take_is_told() -> None:
+    assert "kept_state_bytes" not in summary()
+    found, twice = (summary("recording.keep_state=true", f"design.seeds={n}") for n in (1, 2))
+    assert twice["kept_state_bytes"] == 2 * found["kept_state_bytes"] > 10_000
+    assert f"  keep_state {decimal(found['kept_state_bytes'])} on disk, from which" in as_text(found)
 
 
 def test_doubtful_combinations_are_counted() -> None:
@@ -102,3 +112,54 @@ def test_a_stop_for_a_saturation_or_a_collapse_is_told_with_its_false_stops() ->
 def test_the_plan_says_who_will_work(processes: int, threads: int, words: str) -> None:
     found = summary() | {"processes": processes, "threads": threads}
     assert f"  device     cpu, {words}\n" in as_text(found)
+
+
+def test_the_plan_says_what_the_design_can_tell() -> None:
+    found = summary("design.points=32", "design.seeds=2")
+    can_tell = found["can_tell"]
+    assert can_tell == outlook(Sizes(32, "point", 2, 1, "loss", 3))
+    text = as_text(found)
+    small = can_tell["told"][0]
+    assert (
+        f"  tells      0.3 from 0.2 in {small['power']:.0%} of such studies; 80% takes about "
+        f"{small['points_needed']} points\n"
+    ) in text
+    assert "any of 3 pairs of loss, Holm; assumed: runs of a point correlate by 0.8" in text
+    assert f"  one rate   0.2 +- {can_tell['half_width']['0.2']:.2f}, 0.5 +- " in text
+
+
+def test_of_one_setting_nothing_is_told() -> None:
+    assert "can_tell" not in summary("design.points=1", "design.seeds=40")
+
+
+def test_a_difference_may_be_out_of_reach() -> None:
+    found = summary()
+    found["can_tell"]["told"][0]["points_needed"] = None
+    assert "of such studies; more points than can be trained for 80%" in as_text(found)
+
+
+def test_without_levels_only_the_width_of_a_rate_is_told() -> None:
+    text = as_text(summary("space.loss=[hinge]"))
+    assert "  one rate " in text
+    assert "  tells " not in text
+
+
+def test_a_search_tells_no_rates() -> None:
+    found = summary("design.sampler=tpe")
+    assert "can_tell" not in found
+    assert "one rate" not in as_text(found)
+
+
+def test_a_horizon_of_which_something_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_view, "horizon_notes", lambda spec: [f"horizon {spec.training.steps}: known"])
+    assert "note: horizon 40: known" in as_text(summary())
+
+
+def test_variants_and_configurations_are_told_with_what_they_set() -> None:
+    lines = as_text(summary("variants={plain: {}, slow: {lr: 1.0e-5, weight_clip: null}}")).splitlines()
+    assert "  crossed    variant: plain, slow" in lines
+    assert "  variants   plain: nothing" in lines
+    assert "  variants   slow: lr 1e-05, weight_clip none" in lines
+    found = summary("space={}", "design={seeds: 2}", "configs=[{loss: hinge}, {}]")
+    assert (found["sampler"], found["points"], found["runs"], found["sampled"]) == ("given", 2, 4, {})
+    assert "  configs    config-1: loss hinge" in as_text(found).splitlines()

@@ -33,11 +33,20 @@ def test_a_state_in_words() -> None:
         "study": "a", "folder": "r", "complete": False, "runs": 4, "runs_finished": 1, "horizon": 9,
         "cohorts": 2, "cohorts_finished": 0, "outcomes": {"stable": 1, "collapsed": 0}, "device": "cpu",
         "threads": 2, "run_states": {"p0": "stable"},
+        "machines": [
+            {"host": None, "processor": None, "cohorts": 3},
+            {"host": "a", "processor": "Some CPU", "cohorts": 1},
+            {"host": "b", "processor": "", "cohorts": 2},
+        ],
         "split": [{"cohort": "c0", "runs": ["p0", "p1"], "into": ["c1", "c2"], "reason": "no memory"}],
     }  # fmt: skip
     lines = as_text(state).splitlines()
     assert lines[0] == "a (r): not finished"
     assert lines[3] == "outcomes  1 stable"
+    assert lines[5:7] == [
+        "trained   1 cohort on a, Some CPU",
+        "trained   2 cohorts on b, unknown processor",
+    ]
     assert lines[-2:] == ["split     c0, 2 runs, into c1 and c2: no memory", "  p0  stable"]
     assert as_text(state | {"complete": True}).splitlines()[-1] == "next      stability report r"
 

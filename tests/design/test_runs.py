@@ -71,6 +71,50 @@ def test_configurations_merge_fixed_point_and_level() -> None:
     assert recipes == {"hinge": ("hinge", None), "wgan-gp": ("wasserstein", "wgan-gp")}
 
 
+WITH_VARIANTS = f"""{TEXT}
+variants:
+  baseline: {{}}
+  fixed-lr: {{lr: 0.5}}
+"""
+
+
+def test_variants_share_points_and_seeds_with_the_study_without_them() -> None:
+    _, plain = planned()
+    spec, runs = planned(WITH_VARIANTS)
+    assert draw_points(spec) == draw_points(parse_study(TEXT))
+    for variant, lr in (("baseline", None), ("fixed-lr", 0.5)):
+        own = [run for run in runs if run.levels["variant"] == variant]
+        assert [(run.point, run.replicate, run.seed) for run in own] == [
+            (run.point, run.replicate, run.seed) for run in plain
+        ]
+        assert [run.run for run in own] == [
+            run.run.removesuffix(f"-s{run.replicate}") + f"-{variant}-s{run.replicate}" for run in plain
+        ]
+        assert [run.config for run in own] == [
+            run.config if lr is None else run.config.model_copy(update={"lr": lr}) for run in plain
+        ]
+        assert [run.levels for run in own] == [run.levels | {"variant": variant} for run in plain]
+
+
+def test_each_configuration_is_a_point_named_after_it() -> None:
+    spec, runs = planned(
+        "name: s\nconfigs: {Plain: {}, wgan: {loss: wgan-gp}}\nvariants: {a: {}, b: {lr: 1}}"
+    )
+    assert draw_points(spec) == [{"configuration": "Plain"}, {"configuration": "wgan"}]
+    assert [run.run for run in runs] == [
+        "p000-plain-a-s0",
+        "p000-plain-b-s0",
+        "p001-wgan-a-s0",
+        "p001-wgan-b-s0",
+    ]
+    assert [run.config for run in runs] == [
+        make_config({}),
+        make_config({"lr": 1.0}),
+        make_config({"loss": "wgan-gp"}),
+        make_config({"loss": "wgan-gp", "lr": 1.0}),
+    ]
+
+
 def test_later_rounds_of_a_search_go_on_counting() -> None:
     spec = parse_study("name: s\nspace: {lr: [1e-3, 1e-4]}\ndesign: {sampler: tpe, seeds: 2}")
     runs = plan_runs(spec, [{"lr": 1e-3}, {"lr": 1e-4}], first_point=8, adaptive=True)
@@ -83,7 +127,7 @@ def test_the_same_study_gives_the_same_plan() -> None:
     assert planned() == planned()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.tuples(*[st.integers(0, 2**32 - 1), st.integers(0, 10**6), st.integers(0, 1000)]),
     st.tuples(*[st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)]),

@@ -93,7 +93,7 @@ def test_the_share_comes_first_then_the_ratio() -> None:
     assert objectives(points) == [0, 0, 1, 2, 3, 4]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats())))
 def test_objectives_are_always_finite(results: list[tuple[float, float]]) -> None:
     points = [FinishedPoint({}, share, ratio) for share, ratio in results]

@@ -22,7 +22,7 @@ from stability.store.seals import DIGESTS, decode_digests
 from stability.store.tables import SCHEMAS, read_table
 
 SERVER = Path(__file__).with_name("command_server.py")
-PATIENCE = 300.0
+PATIENCE = 1200.0
 """Seconds that anything may take; nothing is measured by it."""
 GOING_ON = re.compile(r"going on with (c\d+) at step (\d+)")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -245,7 +245,7 @@ def check_went_on(before: Standing, output: str) -> None:
 def measured(folder: Path) -> dict[str, object]:
     """All that a finished study holds, byte for byte, but how long its runs took and what is derived."""
     found: dict[str, object] = dict(file_bytes(folder))
-    for name in (".lock", "study.db"):
+    for name in (".lock", "run.log", "study.db"):
         found.pop(name, None)
     for name in [name for name in found if name.endswith(("/runs.parquet", f"/{DIGESTS}"))]:
         path = folder / name

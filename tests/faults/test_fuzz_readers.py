@@ -32,20 +32,21 @@ SLOW = {"study.db": 150, "classifier": 150}
 """A quarter of a second a case, where others take milliseconds."""
 
 
-def n_cases(reader: str) -> int:
-    return 40 if reader.startswith(WHOLE_STUDY) else SLOW.get(reader, 400)
+def n_cases(reader: str, full: bool) -> int:
+    cases = 40 if reader.startswith(WHOLE_STUDY) else SLOW.get(reader, 400)
+    return cases if full else cases // 4
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", worker.READERS)
-def test_a_damaged_file_is_read_or_refused(reader: str) -> None:
+def test_a_damaged_file_is_read_or_refused(reader: str, full: bool) -> None:
     """A crash or a hang ends the worker, whose last line then names the case; `mutate` makes it again."""
-    cases = n_cases(reader)
+    cases = n_cases(reader, full)
     answer = subprocess.run(
         [sys.executable, str(WORKER), reader, str(cases)],
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1200,
         check=False,
     )
     lines = answer.stdout.splitlines()

@@ -53,7 +53,7 @@ def starved_run(workplace: Path, megabytes: int, workers: int) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1200,
     )
 
 

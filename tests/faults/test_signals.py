@@ -43,6 +43,8 @@ training: {steps: 600, cohort_size: 2}
 recording: {every: 10, evaluate_every: 300, samples: 64, final_samples: 64}
 """
 """Two cohorts, one for each worker."""
+ENDLESS = 1_000_000
+"""Steps: however late a signal comes, the study is not finished."""
 STOPPING = "stopping after this step; Ctrl-C again leaves at once"
 STOPPED = "stopped; the same command goes on where this left off (r)"
 AT_ONCE = "stopped at once; the same command goes on from the last checkpoint (r)"
@@ -128,8 +130,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
     return process.returncode, error.splitlines()
 
 
-def study_in(place: Path) -> Path:
-    (place / "study.yaml").write_text(STUDY)
+def study_in(place: Path, steps: int = 600) -> Path:
+    (place / "study.yaml").write_text(STUDY.replace("steps: 600", f"steps: {steps}"))
     return place / "r"
 
 
@@ -175,7 +177,7 @@ def test_the_second_signal_leaves_at_once_and_takes_workers_along(
 
 def test_ctrl_c_while_workers_are_starting(tmp_path: Path, imports: float) -> None:
     """They are interrupted, too, before they can say that they do not want to be."""
-    study_in(tmp_path)
+    study_in(tmp_path, ENDLESS)
     with running(tmp_path, "--workers", "2") as process:
         wait_for_line(process, "2 processes at work\n")
         time.sleep(0.3 * imports)
@@ -188,7 +190,7 @@ def test_ctrl_c_while_workers_are_starting(tmp_path: Path, imports: float) -> No
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
 def test_a_signal_during_start_up_ends_it_with_its_code(tmp_path: Path, imports: float, share: float) -> None:
-    study_in(tmp_path)
+    study_in(tmp_path, ENDLESS)
     number = signal.SIGINT if share in {0.0, 0.6} else signal.SIGTERM
     with running(tmp_path, "--workers", "1") as process:
         wait_for_line(process, "here\n")

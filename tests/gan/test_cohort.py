@@ -51,13 +51,13 @@ def assert_member_equal(state: dict, k: int, alone: dict) -> None:
     ],
     ids=lambda common: "-".join(f"{v}" for v in common.values()),
 )
-def test_member_of_mixed_cohort_equals_the_run_alone_bit_for_bit(common):
-    runs, images = mixed_runs(**common), some_images()
+def test_member_of_mixed_cohort_equals_the_run_alone_bit_for_bit(common, full):
+    runs, images, steps = mixed_runs(**common), some_images(), 25 if full else 8
     together = Cohort(runs, images, CPU)
-    records = [record for batch in together.train(25, record_every=5) for record in batch]
+    records = [record for batch in together.train(steps, record_every=4) for record in batch]
     for k in (0, 3, 7):
         alone = Cohort([runs[k]], images, CPU)
-        own = [record for batch in alone.train(25, record_every=5) for record in batch]
+        own = [record for batch in alone.train(steps, record_every=4) for record in batch]
         assert own == [record for record in records if record.run == runs[k].run]
         assert_member_equal(together.state(), k, alone.state())
         assert torch.equal(together.samples(40)[k], alone.samples(40)[0])
@@ -106,17 +106,17 @@ def beside(loss: str) -> str:
     ],
     ids=["plain", "both-clip-dropout", "penalty"],
 )
-def test_engine_equals_a_plain_loop_in_float64(architecture, loss, extra):
-    images = some_images()
+def test_engine_equals_a_plain_loop_in_float64(architecture, loss, extra, full):
+    images, steps = some_images(), 50 if full else {"mlp": 20, "dcgan": 8}[architecture]
     runs = [
         make_run(1, architecture=architecture, loss=loss, lr=3e-4, lr_ratio=2.0, beta1=0.4, **extra),
         make_run(2, architecture=architecture, loss=beside(loss), lr=1e-3, **extra),
     ]
     cohort = Cohort(runs, images, CPU64)
-    train(cohort, 50)
+    train(cohort, steps)
     plain = PlainLoop(runs[0], images)
     before = {name: value.clone() for name, value in plain.g.state_dict().items()}
-    plain.train(50)
+    plain.train(steps)
     assert relative_difference(cohort.generator.member_weights(0), plain.g.state_dict()) < 1e-7
     assert relative_difference(cohort.discriminator.member_weights(0), plain.d.state_dict()) < 1e-7
     assert relative_difference(before, plain.g.state_dict()) > 1e-2  # it did train

@@ -149,7 +149,7 @@ EXTRAS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("extra", EXTRAS)
+@pytest.mark.parametrize("extra", [pytest.param("mlp", marks=pytest.mark.full), *list(EXTRAS)[1:]])
 def test_in_float64_compiled_networks_train_as_others(extra: str) -> None:
     steps = 50 if extra.startswith("mlp") else 5
     wanted = train(make_cohort(CPU64, **EXTRAS[extra]), steps)

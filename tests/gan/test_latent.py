@@ -44,7 +44,7 @@ def config_of(**changes: Any) -> Config:
 
 
 @given(latent_dim=st.integers(2, 200), rows=st.integers(1, 4), columns=st.integers(2, 9))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_normal_rows_stay_on_the_sphere_at_even_angles(latent_dim: int, rows: int, columns: int) -> None:
     z = interpolation(latent_dim, "normal", rows, columns).double()
     assert z.shape == (rows, columns, latent_dim)

@@ -208,9 +208,9 @@ def test_a_member_trains_as_it_would_alone_bit_for_bit(architecture, extra) -> N
         make_run(k, architecture=architecture, **EXTRAS[extra] | {"lr": 1e-3 * (k + 1)}) for k in range(3)
     ]
     together = Cohort(runs, images, CPU, labels=labels)
-    records = [record for batch in together.train(12, record_every=3) for record in batch]
+    records = [record for batch in together.train(6, record_every=3) for record in batch]
     alone = Cohort(runs[1:2], images, CPU, labels=labels)
-    own = [record for batch in alone.train(12, record_every=3) for record in batch]
+    own = [record for batch in alone.train(6, record_every=3) for record in batch]
     assert own == [record for record in records if record.run == runs[1].run]
     for name, value in alone.state().items():
         assert torch.equal(
@@ -224,15 +224,15 @@ def test_a_member_trains_as_it_would_alone_bit_for_bit(architecture, extra) -> N
 def test_going_on_from_a_state_is_bit_exact_with_everything_on(architecture) -> None:
     images, labels = some_images(), some_labels()
     runs = [make_run(k, architecture=architecture, **EXTRAS["all"]) for k in (1, 2, 3)]
-    straight = train(Cohort(runs, images, CPU, labels=labels), 8)
+    straight = train(Cohort(runs, images, CPU, labels=labels), 5)
     first = Cohort(runs, images, CPU, labels=labels)
-    halfway = train(first, 5)
+    halfway = train(first, 3)
     resumed = Cohort(runs, images, CPU, labels=labels)
     resumed.load_state(halfway)
-    for name, value in train(resumed, 8).items():
+    for name, value in train(resumed, 5).items():
         assert torch.equal(value, straight[name]), name
     first.select([2])
-    last = train(first, 8)
+    last = train(first, 5)
     for name, value in last.items():
         assert torch.equal(value[0] if value.dim() else value, straight[name][2] if value.dim() else value), (
             name

@@ -9,11 +9,42 @@ from typing import Any
 import pytest
 
 from stability.records import Divergence, Evaluation, History, Record
+from stability.spec.thresholds import MEASURES, Thresholds
 
 EVERY = 50
 """Steps between records."""
 
-GOOD = {"precision": 0.6, "modes": 9, "diversity": 0.9, "separation": 0.8, "fid_ratio": 10.0}
+GOOD = {"precision": 0.6, "modes": 9, "diversity": 0.9, "separation": 0.7, "fid_excess": 0.1}
+
+BARS = Thresholds(
+    measures=MEASURES,
+    persist=3,
+    good_precision=0.2,
+    good_modes=0.5,
+    lost_precision=0.1,
+    lost_modes=0.3,
+    lost_diversity=0.3,
+    stable_excess=0.25,
+    stable_modes=0.9,
+    nearly_excess=0.5,
+    nearly_modes=0.75,
+    collapsed_diversity=0.2,
+    partial_precision=0.1,
+    saturated_separation=0.99,
+    saturated_update=0.01,
+    dominated_separation=0.98,
+    swing_high=0.8,
+    swing_low=0.3,
+    swings=4,
+    new_ground=0.95,
+    learning_horizon=1.0,
+    explosion=1000.0,
+    fooled_separation=0.45,
+    spike_factor=10.0,
+    dropped_modes=2,
+    latent_ignored_diversity=0.05,
+)
+"""All of them spelled out: planted numbers lie close to them, and the defaults are free to move."""
 
 
 class Plant:
@@ -35,11 +66,12 @@ class Plant:
         n: int = 6,
         spacing: int = 250,
         divergence: Divergence | None = None,
-        updates: Mapping[str, float | Sequence[float]] | None = None,
-        losses: Mapping[str, Mapping[int, float]] | None = None,
+        trained: Mapping[str, float | Sequence[float]] | None = None,
+        recorded: Mapping[str, Mapping[int, float]] | None = None,
         **columns: float | Sequence[float],
     ) -> History:
-        """Plant n visits; `updates` are per visit, `losses` are single records by step (elsewhere .5)."""
+        """Plant n visits; `trained` are columns of the records, one value for each visit, `recorded` single
+        records by step (elsewhere .5)."""
         lengths = [len(column) for column in columns.values() if isinstance(column, Sequence)]
         n = lengths[0] if lengths else n
         evaluations = tuple(
@@ -49,12 +81,19 @@ class Plant:
         records = tuple(
             self.record(
                 step,
-                **{name: _at(column, (step - 1) // spacing) for name, column in (updates or {}).items()},
-                **{name: at.get(step, 0.5) for name, at in (losses or {}).items()},
+                **{name: _at(column, (step - 1) // spacing) for name, column in (trained or {}).items()},
+                **{name: at.get(step, 0.5) for name, at in (recorded or {}).items()},
             )
             for step in range(EVERY, n * spacing + 1, EVERY)
         )
         return History("r", records, evaluations, divergence, last_step=n * spacing)
+
+    def swinging(self, *turns: int, until: int, high: float = 0.9, low: float = 0.2) -> dict[int, float]:
+        """Separation by step of record: high at first, to the other side after each of the steps `turns`."""
+        return {
+            step: low if sum(turn < step for turn in turns) % 2 else high
+            for step in range(EVERY, until + 1, EVERY)
+        }
 
 
 def _at(column: float | Sequence[float], i: int) -> float:
@@ -64,3 +103,9 @@ def _at(column: float | Sequence[float], i: int) -> float:
 @pytest.fixture(scope="session")
 def plant() -> Plant:
     return Plant()
+
+
+@pytest.fixture(scope="session")
+def bars() -> Thresholds:
+    assert BARS.model_fields_set == set(Thresholds.model_fields), "no default may decide"
+    return BARS

@@ -22,8 +22,17 @@ def test_updates_are_medians_since_the_visit_before(plant: Plant) -> None:
     assert math.isnan(course.visits.generator_update[2]), "no record since the visit before"
 
 
+def test_the_loss_is_the_median_of_the_larger_one_since_the_visit_before(plant: Plant) -> None:
+    losses = {50: (1.0, -4.0), 100: (3.0, 2.0), 150: (-5.0, 0.0), 200: (0.0, 0.5)}
+    records = tuple(plant.record(step, loss_d=d, loss_g=g) for step, (d, g) in losses.items())
+    visits = tuple(plant.evaluation(step) for step in (0, 150, 200))
+    loss = course_of(History("r", records, visits, None, 200)).visits.loss
+    assert math.isnan(loss[0])
+    assert loss[1:].tolist() == [4.0, 0.5]
+
+
 def test_the_order_of_the_input_does_not_matter(plant: Plant) -> None:
-    history = plant.history(n=4, updates={"generator_update": [1.0, 2.0, 3.0, 4.0]})
+    history = plant.history(n=4, trained={"generator_update": [1.0, 2.0, 3.0, 4.0]})
     shuffled = replace(history, records=history.records[::-1], evaluations=history.evaluations[::-1])
     assert course_of(shuffled).visits.step.tolist() == [250, 500, 750, 1000]
     assert course_of(shuffled).visits.generator_update.tolist() == [1.0, 2.0, 3.0, 4.0]
@@ -43,12 +52,14 @@ def test_a_record_that_is_not_finite_is_a_divergence(plant: Plant, name: str, ba
 
 
 def test_samples_that_are_not_finite_are_a_divergence_but_an_unknown_metric_is_not(plant: Plant) -> None:
-    assert first_divergence(plant.history(fid_ratio=math.nan, memorisation=math.nan)) is None
-    assert first_divergence(plant.history(confidence=[0.9, math.nan])) == Divergence(500, "fake")
+    assert first_divergence(plant.history(fid_excess=math.nan, memorisation=math.nan)) is None
+    assert first_divergence(plant.history(classifier_confidence=[0.9, math.nan])) == Divergence(500, "fake")
 
 
 def test_the_first_divergence_counts_and_nothing_from_it_on_is_read(plant: Plant) -> None:
-    history = plant.history(divergence=Divergence(500, "loss_d"), confidence=[0.9, 0.9, 0.9, math.nan])
+    history = plant.history(
+        divergence=Divergence(500, "loss_d"), classifier_confidence=[0.9, 0.9, 0.9, math.nan]
+    )
     course = course_of(history)
     assert course.divergence == Divergence(500, "loss_d")
     assert course.visits.step.tolist() == [250]

@@ -10,9 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stability.outcomes import events, label, stop_reason
-from stability.outcomes.labels import STOPPING
+from stability.outcomes.course import course_of, until
+from stability.outcomes.labels import COLLAPSES, STOPPING
+from stability.outcomes.signs import State, measured, states
+from stability.outcomes.stop_rule import STOPPED_FOR
 from stability.records import Divergence, EventKind, History, Outcome
-from stability.spec.thresholds import Thresholds
+from stability.spec.thresholds import MEASURES, Thresholds
 
 if TYPE_CHECKING:
     from tests.outcomes.conftest import Plant
@@ -21,18 +24,31 @@ ANY = st.sampled_from([0.0, 0.005, 0.04, 0.15, 0.5, 0.995, 1.0, 30.0]) | st.floa
 FINITE = st.sampled_from([0.0, 0.005, 0.5, 50.0]) | st.floats(allow_nan=False, allow_infinity=False)
 
 
+ENDS_IN = {
+    Outcome.SATURATED: EventKind.SATURATION,
+    Outcome.OSCILLATING: EventKind.OSCILLATION,
+    Outcome.COLLAPSED: EventKind.COLLAPSE,
+    Outcome.PARTIAL_COLLAPSE: EventKind.COLLAPSE,
+}
+"""The event that a run with this outcome is in at its end."""
+
+
 @st.composite
 def histories(draw: st.DrawFn, plant: Plant) -> History:
-    """Arbitrary numbers at arbitrary steps; half of the histories have finite records and samples."""
+    """Arbitrary numbers at arbitrary steps; half of the histories have finite records and samples, in half
+    the recorded separation swings."""
     trained = FINITE if draw(st.booleans()) else ANY
     record = st.fixed_dictionaries(
         {name: trained for name in ("loss_d", "loss_g", "generator_update", "discriminator_update")}
+        | {"separation": ANY}
     )
-    metrics = {name: ANY for name in ("precision", "diversity", "separation", "fid_ratio")}
-    modes = {"modes": st.integers(0, 10), "n_modes": st.sampled_from([10, 10, 10, 0, 1000])}
+    metrics = {name: ANY for name in ("precision", "diversity", "separation", "fid_excess")}
+    modes = {"modes": st.integers(0, 10), "n_modes": st.sampled_from([10, 10, 10, 1, 0, 1000])}
     evaluation = st.fixed_dictionaries(metrics | modes | {"classifier_confidence": trained})
     steps = st.integers(0, 40).map(lambda i: 50 * i)
     records = draw(st.dictionaries(steps, record, max_size=40))
+    for place, step in enumerate(sorted(records) if draw(st.booleans()) else ()):
+        records[step]["separation"] = 0.1 if place // 3 % 2 else 0.9
     evaluations = draw(st.dictionaries(steps, evaluation, max_size=9))
     divergence = draw(st.none() | st.builds(Divergence, steps, st.just("fake_logits")))
     return History(
@@ -46,9 +62,12 @@ def histories(draw: st.DrawFn, plant: Plant) -> History:
 
 @st.composite
 def thresholds(draw: st.DrawFn) -> Thresholds:
-    shares = dict.fromkeys(("good_precision", "lost_modes", "lost_diversity"), st.floats(0, 1))
-    counts = dict.fromkeys(("persist", "dropped_modes"), st.integers(1, 4))
-    changed = st.builds(Thresholds, **shares, **counts, spike_factor=st.floats(1e-3, 1e3))
+    names = ("good_precision", "lost_modes", "lost_diversity", "nearly_modes", "swing_high", "swing_low")
+    shares = dict.fromkeys((*names, "partial_precision", "dominated_separation"), st.floats(0, 1))
+    counts = dict.fromkeys(("persist", "dropped_modes", "swings"), st.integers(1, 4))
+    ratios = dict.fromkeys(("spike_factor", "explosion", "learning_horizon"), st.floats(1e-3, 1e3))
+    measures = st.lists(st.sampled_from(MEASURES), min_size=1, unique=True).map(tuple)
+    changed = st.builds(Thresholds, measures=measures, **shares, **counts, **ratios)
     return draw(st.just(Thresholds()) | changed)
 
 
@@ -61,7 +80,7 @@ def test_any_history_has_exactly_one_outcome(
     result = label(history, bars, horizon=horizon)
     assert result.outcome in Outcome
     assert result.reason
-    assert (result.outcome is Outcome.DIVERGED) == (result.divergence is not None)
+    assert result.divergence is None or result.outcome is Outcome.DIVERGED
     assert result.step == min(history.last_step, horizon)
     for event in result.events:
         assert 0 <= event.onset <= horizon
@@ -70,6 +89,10 @@ def test_any_history_has_exactly_one_outcome(
     for kind in EventKind:
         of_kind = [event for event in result.events if event.kind is kind]
         assert all(a.recovery is not None and a.recovery <= b.onset for a, b in pairwise(of_kind))
+    lasting = {event.kind for event in result.events if event.recovery is None}
+    assert ENDS_IN.get(result.outcome) in {None, *lasting}
+    exploded = result.outcome is Outcome.DIVERGED and result.divergence is None
+    assert not exploded or EventKind.EXPLOSION in lasting
     assert label(history, bars, horizon=horizon) == result
 
 
@@ -81,13 +104,12 @@ def test_stopping_agrees_with_the_label_of_the_same_prefix(
     history = data.draw(histories(plant))
     result = label(history, bars, horizon=history.last_step + 1)
     reason = stop_reason(history, bars, STOPPING)
-    sudden = result.outcome is Outcome.COLLAPSED and any(
-        event.provisional and event.recovery is None and event.kind is EventKind.COLLAPSE
-        for event in result.events
-    )
-    assert reason == (result.outcome if result.outcome in STOPPING and not sudden else None)
+    lately = states(measured(course_of(history), bars).visits, bars)[-bars.persist :]
+    lost = len(lately) == bars.persist and (lately == State.COLLAPSED).all()
+    stops = result.outcome in STOPPED_FOR and (result.outcome not in COLLAPSES or lost)
+    assert reason == (result.outcome if stops else None)
     assert stop_reason(history, bars, ()) is None
-    assert stop_reason(history, bars, ["stable", "unfinished", "oscillating"]) is None
+    assert stop_reason(history, bars, ["stable", "learning", "oscillating"]) is None
     assert events(history, bars) == result.events
 
 
@@ -101,44 +123,77 @@ def test_a_run_that_diverged_before_its_first_visit() -> None:
 
 
 def test_a_divergence_found_in_a_record_is_given_with_the_result(plant: Plant) -> None:
-    history = plant.history(losses={"loss_g": {300: math.inf}})
+    history = plant.history(recorded={"loss_g": {300: math.inf}})
     assert label(history, Thresholds(), horizon=1500).divergence == Divergence(300, "loss_g")
+
+
+FEW = {"fid_excess": 2.0}
+"""Far from real, so that nothing but the planted column decides."""
 
 
 @pytest.mark.parametrize(
     ("columns", "stop_on", "stops_at"),
     [
-        ({"modes": [9, 9, 2, 2, 2, 2]}, "collapsed", 1250),
-        ({"modes": [9, 9, 2, 2, 9, 9]}, "collapsed", None),
-        ({"precision": 0.0, "diversity": 0.05}, "collapsed", 750),
-        ({"separation": 1.0, "updates": {"generator_update": 0.0}}, "saturated", 750),
+        ({"modes": [9, 9, 2, 2, 2, 2]} | FEW, "collapsed", 1250),
+        ({"modes": [9, 9, 2, 2, 9, 9]} | FEW, "collapsed", None),
+        ({"diversity": [0.9, 0.1, 0.1, 0.1, 0.1, 0.1]} | FEW, "collapsed", 1000),
+        ({"precision": 0.0, "diversity": 0.05} | FEW, "collapsed", None),
+        ({"modes": 2} | FEW, "collapsed", None),
+        ({"modes": [9, 9, 6, 6, 6, 6]} | FEW, "collapsed", None),
+        ({"separation": 1.0, "trained": {"generator_update": 0.0}}, "saturated", 750),
         ({"divergence": Divergence(412, "loss_d")}, "diverged", 500),
+        ({"precision": 0.0, "trained": {"loss_d": [1.0, *[1e4] * 5]}} | FEW, "diverged", 1000),
+    ],
+    ids=[
+        *(
+            "modes lost",
+            "modes back",
+            "diversity lost",
+            "never had diversity",
+            "never had modes",
+            "still good",
+        ),
+        *("saturated", "diverged", "exploded"),
     ],
 )
 def test_the_visit_at_which_a_run_stops(
-    plant: Plant, columns: dict[str, Any], stop_on: str, stops_at: int | None
+    plant: Plant, bars: Thresholds, columns: dict[str, Any], stop_on: str, stops_at: int | None
 ) -> None:
     whole = plant.history(**columns)
 
     def so_far(step: int) -> History:
         known = whole.divergence if whole.divergence and whole.divergence.step <= step else None
-        visits = tuple(e for e in whole.evaluations if e.step <= step)
-        return replace(whole, evaluations=visits, divergence=known, last_step=step)
+        return replace(until(whole, step), divergence=known)
 
-    stops = [step for step in range(250, 1501, 250) if stop_reason(so_far(step), Thresholds(), [stop_on])]
+    stops = [step for step in range(250, 1501, 250) if stop_reason(so_far(step), bars, [stop_on])]
     assert next(iter(stops), None) == stops_at
 
 
-def test_a_shorter_horizon_sees_no_more_than_was_known_then(plant: Plant) -> None:
+def test_a_shorter_horizon_sees_no_more_than_was_known_then(plant: Plant, bars: Thresholds) -> None:
     history = plant.history(modes=[9, 9, 9, 2, 2, 2], divergence=Divergence(1400, "loss_d"))
-    outcomes = [label(history, Thresholds(), horizon=h).outcome for h in (750, 1250, 1500)]
-    assert outcomes == [Outcome.STABLE, Outcome.COLLAPSED, Outcome.DIVERGED]
-    assert label(history, Thresholds(), horizon=750).events == ()
+    outcomes = [label(history, bars, horizon=h).outcome for h in (249, 750, 1250, 1500)]
+    collapsed = Outcome.PARTIAL_COLLAPSE
+    assert outcomes == [Outcome.LEARNING, Outcome.STABLE, collapsed, Outcome.DIVERGED]
+    assert label(history, bars, horizon=750).events == ()
 
 
-def test_a_run_cut_short_says_so(plant: Plant) -> None:
+def test_swings_behind_the_horizon_are_not_seen(plant: Plant, bars: Thresholds) -> None:
+    separation = plant.swinging(1600, 2000, 2400, 2800, until=3000)
+    history = plant.history(n=12, fid_excess=2.0, precision=0.0, recorded={"separation": separation})
+    assert label(history, bars, horizon=3000).outcome is Outcome.OSCILLATING
+    assert label(history, bars, horizon=2500).outcome is Outcome.NOISE
+
+
+def test_records_that_swing_before_the_first_visit_are_no_outcome_yet(plant: Plant, bars: Thresholds) -> None:
+    separation = plant.swinging(1600, 2000, 2400, 2800, until=3000)
+    history = replace(plant.history(n=12, recorded={"separation": separation}), evaluations=())
+    assert label(history, bars, horizon=3000).outcome is Outcome.LEARNING
+
+
+def test_a_run_cut_short_says_so(plant: Plant, bars: Thresholds) -> None:
     history = plant.history(n=3)
-    result = label(history, Thresholds(), horizon=3000, stopped=True)
-    assert result.reason == "FID ratio 10 with 9 of 10 modes; trained to step 750 of 3000"
+    result = label(history, bars, horizon=3000, stopped=True)
+    assert result.outcome is Outcome.STABLE
+    assert result.reason.endswith("; trained to step 750 of 3000")
     assert result.stopped
-    assert not label(history, Thresholds(), horizon=750, stopped=True).stopped
+    assert not label(history, bars, horizon=750, stopped=True).stopped

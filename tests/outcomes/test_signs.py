@@ -12,14 +12,22 @@ from stability.outcomes.signs import (
     State,
     at_least,
     below,
-    fid_fall,
+    dominated,
+    excess_slope,
+    exploded,
+    gains,
     last_stretch,
+    lately,
     lost_at,
+    measured,
     saturated,
+    some_modes,
     states,
-    stillborn,
+    steady,
     stretches,
+    swings,
 )
+from stability.records import History
 from stability.spec.thresholds import Thresholds
 
 if TYPE_CHECKING:
@@ -37,6 +45,30 @@ def test_a_number_that_is_not_finite_is_neither_above_nor_below() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "persist", "median"),
+    [
+        ([9.0, 1.0, 2.0, 4.0], 3, 2.0),
+        ([9.0, 1.0, NAN, 4.0], 3, 2.5),
+        ([9.0, NAN, math.inf, 4.0], 3, NAN),
+        ([9.0], 3, 9.0),
+        ([9.0, NAN], 1, NAN),
+        ([], 3, NAN),
+    ],
+)
+def test_lately_is_the_median_of_the_last_visits(
+    bars: Thresholds, values: list[float], persist: int, median: float
+) -> None:
+    found = lately(np.array(values), bars.model_copy(update={"persist": persist}))
+    assert found == pytest.approx(median, nan_ok=True)
+
+
+def test_steady_fills_single_gaps_only() -> None:
+    mask = np.array([0, 1, 0, 1, 0, 0, 1, 0], dtype=bool)
+    assert steady(mask).tolist() == [bool(held) for held in (0, 1, 1, 1, 0, 0, 1, 0)]
+    assert steady(mask[:1]).tolist() == [False]
+
+
+@pytest.mark.parametrize(
     ("columns", "path"),
     [
         ({"precision": [0.19, 0.2, 0.15, 0.09, 0.15, 0.2]}, [NEW, GOOD, GOOD, FADED, FADED, GOOD]),
@@ -49,9 +81,9 @@ def test_a_number_that_is_not_finite_is_neither_above_nor_below() -> None:
     ],
 )
 def test_the_trigger_holds_between_its_thresholds(
-    plant: Plant, columns: dict[str, Any], path: list[State]
+    plant: Plant, bars: Thresholds, columns: dict[str, Any], path: list[State]
 ) -> None:
-    assert states(course_of(plant.history(**columns)).visits, Thresholds()).tolist() == path
+    assert states(course_of(plant.history(**columns)).visits, bars).tolist() == path
 
 
 def test_losses_are_counted_where_good_ends() -> None:
@@ -65,16 +97,130 @@ def test_losses_are_counted_where_good_ends() -> None:
         (0.99, 0.009, 0.5, True),
         (1.00, 0.5, 0.0, True),
         (1.00, 0.01, 0.01, False),
-        (0.989, 0.0, 0.0, False),
-        (NAN, 0.0, 0.0, False),
+        (0.989, 0.0, 0.5, False),
+        (0.5, 0.0, 0.0, True),
+        (NAN, 0.0, 0.0, True),
+        (NAN, 0.0, 0.5, False),
     ],
 )
-def test_saturation_needs_a_perfect_discriminator_and_a_stopped_network(
-    plant: Plant, separation: float, generator: float, discriminator: float, holds: bool
+def test_saturation_needs_a_perfect_discriminator_and_a_stopped_network_or_two_stopped_ones(
+    plant: Plant, bars: Thresholds, separation: float, generator: float, discriminator: float, holds: bool
 ) -> None:
     updates = {"generator_update": generator, "discriminator_update": discriminator}
-    visits = course_of(plant.history(n=1, separation=separation, updates=updates)).visits
-    assert saturated(visits, Thresholds()).tolist() == [holds]
+    visits = course_of(plant.history(n=1, separation=separation, trained=updates)).visits
+    assert saturated(visits, bars).tolist() == [holds]
+
+
+@pytest.mark.parametrize(
+    ("losses", "precision", "found"),
+    [
+        ([1.0, 1000.0, 1001.0], 0.0, [False, False, True]),
+        ([1.0, 1000.0, 1001.0], 0.2, [False, False, False]),
+        ([1.0, 1000.0, 1001.0], NAN, [False, False, True]),
+        ([5.0, 4999.0, 5001.0], 0.0, [False, False, True]),
+        ([0.01, 11.0, 1001.0], 0.0, [False, False, True]),
+    ],
+    ids=["grown", "good samples", "unknown samples", "large from the start", "tiny at the start"],
+)
+def test_an_explosion_is_told_from_the_first_loss(
+    plant: Plant, bars: Thresholds, losses: list[float], precision: float, found: list[bool]
+) -> None:
+    trained = {"loss_d": [-loss for loss in losses], "loss_g": 0.0}
+    visits = course_of(plant.history(precision=precision, n=3, trained=trained)).visits
+    assert exploded(visits, bars).tolist() == found
+
+
+def test_nothing_explodes_before_there_is_a_record(plant: Plant, bars: Thresholds) -> None:
+    visits = course_of(History("r", (), (plant.evaluation(10), plant.evaluation(20)), None, 20)).visits
+    assert not exploded(visits, bars).any()
+
+
+@pytest.mark.parametrize(
+    ("separation", "precision", "holds"),
+    [(0.98, 0.09, True), (0.98, 0.1, False), (0.979, 0.0, False), (NAN, 0.0, False), (1.0, NAN, False)],
+)
+def test_a_discriminator_dominates_only_where_nothing_is_recognisable(
+    plant: Plant, bars: Thresholds, separation: float, precision: float, holds: bool
+) -> None:
+    visits = course_of(plant.history(n=1, separation=separation, precision=precision)).visits
+    assert dominated(visits, bars).tolist() == [holds]
+
+
+def test_some_modes_are_fewer_than_nearly_all_of_what_is_recognisable(plant: Plant, bars: Thresholds) -> None:
+    visits = course_of(plant.history(modes=[0, 1, 7, 8, 5], precision=[0.5, 0.1, 0.5, 0.5, 0.09])).visits
+    assert some_modes(visits, bars).tolist() == [False, True, True, False, False]
+
+
+def test_swings_are_turns_of_the_median_of_five_in_the_last_two_thirds(
+    plant: Plant, bars: Thresholds
+) -> None:
+    separation = plant.swinging(500, 900, 1400, 1800, until=3000)
+    course = course_of(plant.history(n=12, recorded={"separation": separation}))
+    assert swings(course, bars).tolist() == [1450, 1850]
+    assert swings(course_of(plant.history(n=12)), bars).tolist() == []
+    assert not len(swings(course_of(History("r", course.records[:4], (), None, 200)), bars))
+
+
+def test_the_way_from_one_side_to_the_other_may_be_long(plant: Plant, bars: Thresholds) -> None:
+    between = dict.fromkeys(range(1600, 2401, 50), 0.5)
+    separation = dict.fromkeys(range(50, 1600, 50), 0.8) | between | dict.fromkeys(range(2450, 3001, 50), 0.3)
+    course = course_of(plant.history(n=12, recorded={"separation": separation}))
+    assert swings(course, bars).tolist() == [2450]
+
+
+@pytest.mark.parametrize(
+    ("fid_excess", "holds"),
+    [
+        ([4.0, 3.0, 2.0, 1.5, 1.0, 0.7], True),
+        ([4.0, 3.0, 1.0, 0.96, 0.951, 0.94], False),
+        ([4.0, 0.9, 8.0, 2.0, 1.5, 1.0], False),
+        ([4.0, 3.0, 2.0, 0.9, 1.0, 1.1], False),
+        ([4.0, 4.0, 4.0, 3.62, 3.61, 3.6], False),
+        ([4.0, NAN, math.inf, 1.5, 1.0, 0.7], True),
+        ([NAN, NAN, NAN, 1.5, 1.0, 0.7], False),
+        ([4.0, 3.0, 2.0, 1.5, NAN, 0.7], False),
+        ([4.0, 2.0, 1.0], False),
+        ([0.0, 0.0, 0.0, -0.1, -0.1, -0.1], False),
+        ([], False),
+    ],
+    ids=[
+        *("falling", "by less than new ground", "a recovery", "turned round", "too slow"),
+        *(
+            "best of what is known",
+            "nothing known before",
+            "no trend",
+            "nothing before",
+            "nothing left",
+            "none",
+        ),
+    ],
+)
+def test_new_ground(plant: Plant, bars: Thresholds, fid_excess: list[float], holds: bool) -> None:
+    visits = course_of(plant.history(fid_excess=fid_excess)).visits
+    assert gains(visits, bars) is holds
+
+
+def test_how_soon_the_trend_has_to_reach_the_bar_is_a_threshold(plant: Plant, bars: Thresholds) -> None:
+    visits = course_of(plant.history(fid_excess=[4.0, 4.0, 4.0, 3.7, 3.6, 3.5])).visits
+    to_go = math.log(3.6 / bars.stable_excess) / (math.log(3.7 / 3.5) / 500) / 1500
+    for factor, holds in ((1.01, True), (0.99, False)):
+        moved = bars.model_copy(update={"learning_horizon": factor * to_go})
+        assert gains(visits, moved) is holds
+
+
+def test_the_slope_is_the_least_squares_slope_over_the_last_third(plant: Plant) -> None:
+    falling = [100.0] * 8 + [math.exp(-0.2 * i) for i in range(4)]
+    slope = excess_slope(course_of(plant.history(fid_excess=falling)).visits)
+    assert slope == pytest.approx(-0.2 / 250)
+    rising = excess_slope(course_of(plant.history(fid_excess=[1.0, 2.0, 4.0])).visits)
+    assert rising == pytest.approx(math.log(4) / 500)
+
+
+@pytest.mark.parametrize("fid_excess", [[], [9, 1], [9, NAN, 1], [9, math.inf, 1], [9, 0, 1], [9, -1, 1]])
+def test_the_slope_is_unknown_without_three_positive_visits(
+    plant: Plant, fid_excess: Sequence[float]
+) -> None:
+    assert math.isnan(excess_slope(course_of(plant.history(fid_excess=fid_excess)).visits))
 
 
 def test_stretches() -> None:
@@ -86,34 +232,13 @@ def test_stretches() -> None:
     assert last_stretch(np.array([], dtype=bool)) is None
 
 
-def test_fid_fall_is_the_least_squares_fall_over_the_last_third(plant: Plant) -> None:
-    falling = [100.0] * 8 + [math.exp(-0.2 * i) for i in range(4)]
-    assert fid_fall(course_of(plant.history(fid_ratio=falling)).visits) == pytest.approx(0.6)
-    assert fid_fall(course_of(plant.history(fid_ratio=[1.0, 2.0, 4.0])).visits) == pytest.approx(-math.log(4))
-
-
-@pytest.mark.parametrize("fid_ratio", [[], [9, 1], [9, NAN, 1], [9, math.inf, 1], [9, 0, 1]])
-def test_fid_fall_is_unknown_without_three_finite_visits(plant: Plant, fid_ratio: Sequence[float]) -> None:
-    assert math.isnan(fid_fall(course_of(plant.history(fid_ratio=fid_ratio)).visits))
-
-
-@pytest.mark.parametrize(
-    ("columns", "found"),
-    [
-        ({"diversity": [0.5, 0.09, 0.05, 0.02]}, (1, 4)),
-        ({"diversity": [0.5, 0.5, 0.05, 0.02]}, None),
-        ({"diversity": [0.05, 0.05, 0.05, 0.5]}, None),
-        ({"diversity": 0.05, "fid_ratio": [90.0, 80.0, 70.0]}, None),
-        ({"diversity": [0.5, 0.05, 0.05, 0.05], "precision": 0.5}, None),
-    ],
-    ids=["lasting", "too short", "over", "progress", "was good"],
-)
-def test_stillborn(plant: Plant, columns: dict[str, Any], found: tuple[int, int] | None) -> None:
-    visits = course_of(plant.history(**({"precision": 0.0} | columns))).visits
-    assert stillborn(visits, Thresholds()) == found
-
-
-def test_the_untrained_network_is_no_part_of_a_low_diversity(plant: Plant) -> None:
-    visits = course_of(plant.history(n=3, spacing=0, precision=0.0, diversity=0.0)).visits
-    assert visits.step.tolist() == [0, 0, 0]
-    assert stillborn(visits, Thresholds()) is None
+def test_what_is_not_measured_has_a_perfect_generators_values(plant: Plant, bars: Thresholds) -> None:
+    course = course_of(plant.history(n=2, precision=0.0, modes=0, diversity=0.0, fid_excess=9.0))
+    whole = measured(course, bars).visits
+    assert (whole.precision[0], whole.modes_share[0], whole.diversity[0], whole.fid_excess[0]) == (0, 0, 0, 9)
+    only = {name: bars.model_copy(update={"measures": (name,)}) for name in bars.measures}
+    assert measured(course, only["fid"]).visits.precision.tolist() == [1.0, 1.0]
+    assert measured(course, only["fid"]).visits.modes_share.tolist() == [1.0, 1.0]
+    assert measured(course, only["fid"]).visits.diversity.tolist() == [1.0, 1.0]
+    assert measured(course, only["modes"]).visits.fid_excess.tolist() == [0.0, 0.0]
+    assert measured(course, only["modes"]).visits.modes_share.tolist() == [0.0, 0.0]

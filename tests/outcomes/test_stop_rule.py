@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stability.outcomes import stop_reason
+from stability.outcomes import label, stop_reason
 from stability.outcomes.course import until
 from stability.outcomes.labels import STOPPING
 from stability.outcomes.stop_rule import (
@@ -35,30 +35,45 @@ def study(*stop_on: Any, **thresholds: Any) -> StudySpec:
     return StudySpec(name="s", training=Training(stop_on=stop_on), outcomes=bars)
 
 
+FEW = {"fid_excess": 2.0}
+"""Far from real, so that nothing but the planted column decides."""
+
+
 @pytest.mark.parametrize(
     ("columns", "stop"),
     [
-        ({"modes": [9, 9, 2, 2, 2, 9]}, Stop(1250, Outcome.COLLAPSED)),
-        ({"modes": [9, 9, 9, 2, 2, 2]}, None),
-        ({"modes": [9, 9, 2, 2, 9, 9]}, None),
-        ({"precision": 0.0, "diversity": 0.05}, Stop(750, Outcome.COLLAPSED)),
-        ({"separation": 1.0, "updates": STUCK}, Stop(750, Outcome.SATURATED)),
-        ({"separation": [1.0, 1.0, 1.0, 0.6, 0.6, 0.6], "updates": STUCK}, Stop(750, Outcome.SATURATED)),
+        ({"modes": [9, 9, 2, 2, 2, 9]} | FEW, Stop(1250, Outcome.PARTIAL_COLLAPSE)),
+        ({"modes": [9, 9, 9, 2, 2, 2]} | FEW, None),
+        ({"modes": [9, 9, 2, 2, 9, 9]} | FEW, None),
+        ({"diversity": [0.9, 0.05, 0.05, 0.05, 0.05, 0.9]} | FEW, Stop(1000, Outcome.COLLAPSED)),
+        ({"precision": 0.0, "diversity": 0.05} | FEW, None),
+        ({"separation": 1.0, "trained": STUCK}, Stop(750, Outcome.SATURATED)),
+        ({"separation": [1.0, 1.0, 1.0, 0.6, 0.6, 0.6], "trained": STUCK}, Stop(750, Outcome.SATURATED)),
         ({"divergence": Divergence(412, "loss_d")}, Stop(412, Outcome.DIVERGED)),
+        ({"precision": 0.0, "trained": {"loss_d": [1.0, *[1e4] * 5]}}, Stop(1000, Outcome.DIVERGED)),
         ({}, None),
     ],
 )
 def test_a_finished_run_is_stopped_where_training_would_have(
-    plant: Plant, columns: dict[str, Any], stop: Stop | None
+    plant: Plant, bars: Thresholds, columns: dict[str, Any], stop: Stop | None
 ) -> None:
-    assert replay_stop(plant.history(**columns), Thresholds(), STOPPING, horizon=1500) == stop
+    assert replay_stop(plant.history(**columns), bars, STOPPING, horizon=1500) == stop
 
 
-def test_only_what_is_named_stops_and_never_the_last_visit(plant: Plant) -> None:
+def test_only_what_is_named_stops_and_never_the_last_visit(plant: Plant, bars: Thresholds) -> None:
     collapsed = plant.history(modes=[9, 9, 2, 2, 2, 2])
-    assert replay_stop(collapsed, Thresholds(), ["saturated", "diverged"], horizon=1500) is None
-    assert replay_stop(collapsed, Thresholds(), ["collapsed"], horizon=1250) is None
-    assert replay_stop(collapsed, Thresholds(persist=2), ["collapsed"], horizon=1250) is not None
+    assert replay_stop(collapsed, bars, ["saturated", "diverged"], horizon=1500) is None
+    assert replay_stop(collapsed, bars, ["collapsed"], horizon=1250) is None
+    sooner = bars.model_copy(update={"persist": 2})
+    assert replay_stop(collapsed, sooner, ["collapsed"], horizon=1250) is not None
+
+
+def test_swings_of_later_records_do_not_keep_a_run_from_being_stopped(plant: Plant, bars: Thresholds) -> None:
+    separation = plant.swinging(1600, 2000, 2400, 2800, until=3000)
+    history = plant.history(modes=[9, 9, *[2] * 10], fid_excess=2.0, recorded={"separation": separation})
+    assert label(history, bars, horizon=3000).outcome is Outcome.OSCILLATING
+    stop = Stop(1250, Outcome.PARTIAL_COLLAPSE)
+    assert replay_stop(history, bars, STOPPING, horizon=3000) == stop
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -69,13 +84,16 @@ def test_the_replay_is_the_rule_at_every_visit_by_what_was_known(plant: Plant, d
     def column(*values: float) -> list[Any]:
         return data.draw(st.lists(st.sampled_from(values), min_size=n, max_size=n))
 
+    turns = data.draw(st.lists(st.integers(1, 35).map(lambda i: 50 * i), max_size=8, unique=True))
     history: History = plant.history(
         modes=column(9, 9, 2),
         diversity=column(0.9, 0.9, 0.1),
         precision=column(0.6, 0.6, 0.0),
         separation=column(0.8, 1.0),
-        confidence=column(*[0.5] * 9, float("nan")),
-        updates={"generator_update": column(0.5, 0.0)},
+        fid_excess=column(0.1, 1.0, 4.0),
+        classifier_confidence=column(*[0.5] * 9, float("nan")),
+        trained={"generator_update": column(0.5, 0.0), "loss_d": column(*[1.0] * 4, 1e6)},
+        recorded={"separation": plant.swinging(*turns, until=1750)},
         divergence=data.draw(st.none() | st.builds(Divergence, st.integers(1, 1750), st.just("loss_g"))),
     )
     rule = data.draw(st.sampled_from(sorted(STOP_RULES)))
@@ -113,21 +131,23 @@ def test_the_note_names_thresholds_other_than_those_measured_with() -> None:
     assert "spike_factor" not in note
 
 
-def test_no_other_threshold_decides_a_stop(plant: Plant) -> None:
-    """Each of the others is moved far, in runs that stop and in one that is about to."""
-    others = {name: value for name, value in Thresholds().model_dump().items() if name not in STOP_THRESHOLDS}
-    moved = {name: 0.3 if isinstance(value, float) and value <= 1 else 7 for name, value in others.items()}
-    for columns in ({"modes": [9, 9, 2, 2, 2, 2]}, {"separation": 1.0, "updates": STUCK}, {"diversity": 0.1}):
+def test_no_other_threshold_decides_a_stop(plant: Plant, bars: Thresholds) -> None:
+    """Each of the others is moved far, in runs that stop and in some that do not."""
+    others = {
+        name: value
+        for name, value in bars.model_dump().items()
+        if name not in STOP_THRESHOLDS and isinstance(value, int | float)
+    }
+    moved = bars.model_copy(update={name: 0.3 if value <= 1 else 7 for name, value in others.items()})
+    lost = {"modes": [9, 9, 2, 2, 2, 2]} | FEW
+    for columns in (
+        lost,
+        {"separation": 1.0, "trained": STUCK},
+        lost | {"precision": 0.0, "separation": 1.0},
+    ):
         history = plant.history(**columns)
-        first, second = (
-            replay_stop(history, bars, STOPPING, horizon=1500)
-            for bars in (Thresholds(), replace_thresholds(moved))
-        )
+        first, second = (replay_stop(history, one, STOPPING, horizon=1500) for one in (bars, moved))
         assert first == second
-
-
-def replace_thresholds(moved: dict[str, float]) -> Thresholds:
-    return Thresholds(**Thresholds().model_dump() | moved)
 
 
 def test_the_packaged_measurements_are_whole_and_consistent() -> None:

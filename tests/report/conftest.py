@@ -26,9 +26,9 @@ OUTCOMES = (
     "saturated",
     "oscillating",
     "collapsed",
-    "degraded",
-    "unfinished",
-    "unlearned",
+    "nearly-stable",
+    "learning",
+    "noise",
 )
 LOSSES = ("minimax", "non-saturating", "hinge")
 SPACE: dict[str, Range | Choice] = {
@@ -111,7 +111,7 @@ EVENTS = {
     "collapsed": "collapse",
     "oscillating": "collapse",
     "saturated": "saturation",
-    "degraded": "mode_dropping",
+    "nearly-stable": "mode_dropping",
 }
 
 
@@ -196,8 +196,9 @@ def course(run: Run, outcome: str, generator: np.random.Generator) -> list[dict[
 def visit_rows(run: Run, outcome: str, generator: np.random.Generator) -> list[dict[str, Any]]:
     rows = []
     for step in range(VISIT, last_step(outcome) + 1, VISIT):
-        healthy = outcome == "stable" or (outcome in EVENTS and step < 500) or outcome == "degraded"
+        healthy = outcome == "stable" or (outcome in EVENTS and step < 500) or outcome == "nearly-stable"
         ratio = (60 * np.exp(-4 * step / HORIZON) + 6) if healthy else 55 + 30 * step / HORIZON
+        seen = float(ratio * np.exp(generator.normal(0, 0.1)))
         rows.append(
             {
                 "run": run.run,
@@ -205,7 +206,8 @@ def visit_rows(run: Run, outcome: str, generator: np.random.Generator) -> list[d
                 "n_samples": 1024,
                 "features": "mnist_cnn",
                 "fid_floor": 14.1,
-                "fid_ratio": float(ratio * np.exp(generator.normal(0, 0.1))),
+                "fid_ratio": seen,
+                "fid_excess": (seen - 1) / 200,
                 "modes": 10 - int(step < 300) if healthy else 1,
                 "n_modes": 10,
                 "effective_modes": 9.2 if healthy else 1.4,
@@ -228,7 +230,8 @@ def event_row(run: Run, outcome: str) -> dict[str, Any]:
         "evidence": "modes 10 to 1, diversity .08"
         if outcome != "saturated"
         else "separation 1, update of D 2e-4",
-        "provisional": outcome == "degraded",
+        "provisional": outcome == "nearly-stable",
+        "never_good": False,
     }
 
 

@@ -37,7 +37,9 @@ EVENTS = {
     Outcome.COLLAPSED: EventKind.COLLAPSE,
     Outcome.OSCILLATING: EventKind.COLLAPSE,
     Outcome.SATURATED: EventKind.SATURATION,
-    Outcome.DEGRADED: EventKind.MODE_DROPPING,
+    Outcome.NEARLY_STABLE: EventKind.MODE_DROPPING,
+    Outcome.PARTIAL_COLLAPSE: EventKind.COLLAPSE,
+    Outcome.DOMINATED: EventKind.DOMINATION,
 }
 STUDY = """\
 name: many
@@ -158,7 +160,7 @@ def _result(one: Planted) -> RunResult:
     lost = Divergence(1200, "loss_d") if outcome is Outcome.DIVERGED else None
     recovery = 2000 if outcome is Outcome.OSCILLATING else None
     events = (
-        (Event(run, EVENTS[outcome], 1500, recovery, "modes 10 to 1", provisional=False),)
+        (Event(run, EVENTS[outcome], 1500, recovery, "modes 10 to 1", provisional=False, never_good=False),)
         if outcome in EVENTS
         else ()
     )
@@ -223,7 +225,7 @@ def _lists(kind: pa.DataType, n_rows: int, generator: np.random.Generator) -> pa
 def _evaluations(group: Sequence[Planted], generator: np.random.Generator) -> pa.Table:
     names, mask = _kept(group, VISITS)
     shape = (len(group), len(VISITS))
-    good = np.array([one.outcome in (Outcome.STABLE, Outcome.DEGRADED) for one in group])[:, None]
+    good = np.array([one.outcome in (Outcome.STABLE, Outcome.NEARLY_STABLE) for one in group])[:, None]
     was_good = np.array([one.outcome in EVENTS for one in group])[:, None] & (VISITS < 1500)
     healthy = good | was_good
     ratio = np.where(healthy, 6 + 60 * np.exp(-4 * VISITS / HORIZON), 55 + 30 * VISITS / HORIZON)
@@ -232,6 +234,7 @@ def _evaluations(group: Sequence[Planted], generator: np.random.Generator) -> pa
     given = {
         "step": np.broadcast_to(VISITS, shape),
         "fid_ratio": ratio,
+        "fid_excess": (ratio - 1) / 200,
         "modes": np.where(healthy, 10, 1),
         "effective_modes": np.where(healthy, 9.2, 1.4),
         "precision": np.where(healthy, 0.6, 0.02),

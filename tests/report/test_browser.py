@@ -72,10 +72,10 @@ def test_filters_combine_and_count(opened: Page) -> None:
 
 
 def test_missing_values_come_last_both_ways(opened: Page) -> None:
-    button = opened.get_by_role("button", name="fid ratio", exact=True)
+    button = opened.get_by_role("button", name="fid excess", exact=True)
     for _ in range(2):
         button.click()
-        texts = column(opened, "fid ratio")
+        texts = column(opened, "fid excess")
         known = [text for text in texts if text != "\u2013"]
         assert texts[: len(known)] == known
 

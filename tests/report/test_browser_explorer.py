@@ -73,7 +73,7 @@ def test_every_run_is_a_line_through_all_axes(drawn: Page) -> None:
         "lr (log)",
         "lr ratio (log)",
         "beta1",
-        "fid ratio (log)",
+        "fid excess",
     ):
         assert name in titles
     assert {last for _, _, last in lines} == {7}  # seven axes and the outcome

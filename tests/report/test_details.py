@@ -73,7 +73,7 @@ def test_curves_and_visits_are_the_run_s_own(study: Study) -> None:
     assert "real_probability" not in curves  # nothing is known of it
     visits = study.frames.evaluations[study.frames.evaluations["run"] == run]
     assert detail["visits"]["step"] == visits["step"].tolist()
-    np.testing.assert_allclose(detail["visits"]["fid_ratio"], visits["fid_ratio"], rtol=6e-4)
+    np.testing.assert_allclose(detail["visits"]["fid_excess"], visits["fid_excess"], rtol=6e-4)
 
 
 def test_a_divergence_is_a_gap_and_an_event(study: Study) -> None:

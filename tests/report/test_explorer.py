@@ -11,7 +11,7 @@ from stability.analysis.study import Study
 from stability.report import explorer as module
 from stability.report.explorer import Explorer, explorer
 from stability.report.palette import LOOKS
-from stability.spec import Choice, Design, Range
+from stability.spec import Choice, Design, Range, Thresholds
 
 MakeStudy = Callable[..., StudyFrames]
 REPLAY = "stability replay {folder} {run}"
@@ -28,7 +28,7 @@ def test_all_runs_and_their_colours_are_in_the_data(made: Explorer) -> None:
     assert all(len(column["values"]) == 36 for column in data["columns"])
     assert set(data["colours"]) == set(LOOKS)
     assert len(data["details"]) == made.n_details == 36
-    assert data["bars"]["fid_ratio"] == 50
+    assert data["bars"]["fid_excess"] == Thresholds().stable_excess
 
 
 def test_the_replay_command_has_a_place_for_the_run_and_a_quoted_folder(make_study: MakeStudy) -> None:

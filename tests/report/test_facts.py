@@ -109,3 +109,29 @@ def test_thresholds_that_were_changed_are_marked(make_study: MakeStudy) -> None:
         str(default.persist),
     )
     assert all(row.meaning for row in rows.values())
+
+
+def test_variants_are_listed_with_what_they_set(make_study: MakeStudy) -> None:
+    variants = {"plain": {}, "fast": {"lr": 0.01, "optimizer": "sgd"}}
+    study = with_spec(make_study(), variants=variants)
+    assert [(row.name, row.values, row.how) for row in prior(study)[-2:]] == [
+        ("plain", "as fixed and drawn", "baseline"),
+        ("fast", "lr .01, optimizer sgd", "variant"),
+    ]
+    assert "Some variant sets lr itself, so nothing is told of what else was drawn of it." in cautions(study)
+
+
+def test_configurations_given_by_hand_estimate_no_space(make_study: MakeStudy) -> None:
+    frames = make_study(space={}, design=Design(points=2, seeds=2))
+    runs = frames.runs.assign(configuration=["plain", "plain", "clip", "clip"])
+    configs = {"plain": {}, "clip": {"weight_clip": 0.01}}
+    design = Design(sampler="given", points=2, seeds=2)
+    study = with_spec(dataclasses.replace(frames, runs=runs), configs=configs, design=design)
+    assert said(study)["Sampler"] == "none: configurations given by hand"
+    told = " ".join(cautions(study))
+    assert "a rate over several of them is of these alone and estimates no space." in told
+    assert "average over the space" not in told
+    assert [(row.name, row.how) for row in prior(study)[-2:]] == [
+        ("plain", "configuration"),
+        ("clip", "configuration"),
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import io
 import re
@@ -311,3 +312,44 @@ def test_importing_the_report_imports_neither_torch_nor_optuna() -> None:
 def test_the_command_line_starts_without_the_report() -> None:
     code = "import sys, stability.cli.app; sys.exit(bool({'seaborn', 'stability.report'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def with_variants(frames: StudyFrames) -> StudyFrames:
+    """The same study with the losses as variants of the first one."""
+    space = {name: domain for name, domain in frames.spec.space.items() if name != "loss"}
+    losses = dict.fromkeys(frames.runs["loss"])
+    spec = frames.spec.model_copy(
+        update={
+            "space": space,
+            "variants": {loss: {"loss": loss} for loss in losses},
+            "design": frames.spec.design.model_copy(update={"cross": ("variant",)}),
+        }
+    )
+    return dataclasses.replace(frames, spec=spec, runs=frames.runs.assign(variant=frames.runs["loss"]))
+
+
+def test_variants_are_compared_with_the_first_alone(make_study: MakeStudy, tmp_path: Path) -> None:
+    frames = with_variants(make_study())
+    page = Page(write_report(frames, tmp_path / "variants.html"))
+    text = " ".join(page.words)
+    assert "Does it help? Which variant makes runs end stable more or less often than minimax?" in text
+    assert "comparisons with minimax at once" in text
+    assert "non-saturating − minimax" in text
+    assert "non-saturating − hinge" not in text
+    assert "hinge − non-saturating" not in text
+
+
+def test_configurations_are_shown_by_their_names(make_study: MakeStudy, tmp_path: Path) -> None:
+    frames = make_study(space={}, design=Design(points=3, seeds=2))
+    names = [f"way-{point}" for point in frames.runs["point"]]
+    spec = frames.spec.model_copy(
+        update={
+            "configs": {name: {"width": 8 + place} for place, name in enumerate(dict.fromkeys(names))},
+            "design": Design(sampler="given", points=3, seeds=2),
+        }
+    )
+    frames = dataclasses.replace(frames, spec=spec, runs=frames.runs.assign(configuration=names))
+    text = " ".join(Page(write_report(frames, tmp_path / "configs.html")).words)
+    assert all(name in text for name in ("way-0", "way-1", "way-2"))
+    assert "none: configurations given by hand" in text
+    assert "told apart" not in text

@@ -30,19 +30,19 @@ def test_no_outcome_s_colour_follows_the_theme() -> None:
 
 def test_the_meanings_name_every_way_into_an_outcome() -> None:
     ways = {
-        Outcome.STABLE: ["FID", "modes"],
-        Outcome.COLLAPSED: ["was good, lost modes or diversity", "never good"],
-        Outcome.DEGRADED: ["FID is well above its best", "precision is lost and FID no longer falls"],
-        Outcome.UNFINISHED: ["none of these", "FID still falls"],
-        Outcome.UNLEARNED: ["none of these"],
+        Outcome.DIVERGED: ["exploded", "no longer finite"],
+        Outcome.SATURATED: ["stopped moving"],
+        Outcome.OSCILLATING: ["take turns in winning"],
+        Outcome.LEARNING: ["still getting better"],
+        Outcome.COLLAPSED: ["same picture for every z"],
+        Outcome.PARTIAL_COLLAPSE: ["of some kinds only", "lost or never came"],
+        Outcome.DOMINATED: ["tells everything apart", "gets nowhere"],
+        Outcome.NOISE: ["hardly anything is recognisable"],
     }
     missing = {
         str(way): words for way, words in ways.items() if not all(w in LOOKS[way].meaning for w in words)
     }
     assert missing == {}
-    assert (
-        "good" not in LOOKS[Outcome.UNLEARNED].meaning
-    )  # good with a mode short and a flat FID is unlearned
 
 
 def test_outlines_are_svg_paths_within_the_glyph_s_box() -> None:

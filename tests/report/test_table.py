@@ -36,9 +36,9 @@ def test_every_column_has_a_value_a_run(study: Study) -> None:
 def test_axes_are_what_varied_then_fid_and_outcome(study: Study) -> None:
     columns = run_columns(study)
     axes = {column.name for column in columns if column.axis}
-    assert axes == {*study.varied, "fid_ratio", "outcome"}
+    assert axes == {*study.varied, "fid_excess", "outcome"}
     log = {column.name for column in columns if column.axis and column.log}
-    assert log == {"lr", "lr_ratio", "fid_ratio"}
+    assert log == {"lr", "lr_ratio"}
 
 
 def test_levels_stand_in_the_study_s_order_and_outcomes_in_the_legend_s(study: Study) -> None:
@@ -59,9 +59,9 @@ def test_a_seed_keeps_all_its_digits(make_study: MakeStudy) -> None:
 
 def test_missing_and_infinite_numbers_are_kept_apart(make_study: MakeStudy) -> None:
     frames = make_study()
-    frames.runs.loc[0, "fid_ratio"] = np.inf
-    frames.runs.loc[1, "fid_ratio"] = np.nan
-    column = named(run_columns(Study(frames)))["fid_ratio"]
+    frames.runs.loc[0, "fid_excess"] = np.inf
+    frames.runs.loc[1, "fid_excess"] = np.nan
+    column = named(run_columns(Study(frames)))["fid_excess"]
     assert column.values[:2] == ("inf", None)
     json.dumps(column.as_json(), allow_nan=False)
 
@@ -77,7 +77,7 @@ def test_the_file_holds_what_the_table_shows(study: Study) -> None:
 def test_a_study_in_which_nothing_varied_has_columns_too(make_study: MakeStudy) -> None:
     frames = make_study(space={"loss": Choice(values=("hinge",))}, design=Design(points=2, cross=()))
     axes = [column.name for column in run_columns(Study(frames)) if column.axis]
-    assert axes == ["outcome", "fid_ratio"]
+    assert axes == ["outcome", "fid_excess"]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False))

@@ -112,11 +112,11 @@ def test_no_stable_run_still_leaves_a_bound() -> None:
     assert sentences[1].startswith("The most frequent failure: diverged, all of 20 runs [")
 
 
-def test_unfinished_runs_are_pointed_out() -> None:
-    sentences = headline(verdict(runs_of(hinge=["stable", "unfinished"] * 10), None))
+def test_runs_that_still_learn_are_pointed_out() -> None:
+    sentences = headline(verdict(runs_of(hinge=["stable", "learning"] * 10), None))
     assert sentences[0].startswith(".50 [")
     assert sentences[1] == "No run failed."
-    assert sentences[2].startswith("Still improving at the horizon: .50 [")
+    assert sentences[2].startswith("Still learning at the horizon: .50 [")
 
 
 def seeds_of(n_seeds: int, **outcomes: list[str]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_studies import make_small, run_small, small_spec
+from small_studies import all_bytes, make_small, run_small, small_spec
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +19,13 @@ def _small_world(feature_cache: Path) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def finished(_small_world: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="session")
+def finished(feature_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A finished small study; not to be written to."""
     folder = tmp_path_factory.mktemp("results") / "small"
-    assert run_small(small_spec(), folder)
-    return folder
+    with pytest.MonkeyPatch.context() as patch:
+        make_small(patch, feature_cache)
+        assert run_small(small_spec(), folder)
+    before = all_bytes(folder)
+    yield folder
+    assert all_bytes(folder) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 
+from stability.gan.cohort import Cohort
 from stability.gan.data import Dataset, load_dataset
 from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
-from stability.records import RunResult
+from stability.records import Evaluation, RunResult
 from stability.runner import materials
 from stability.runner.materials import Materials, Resources
 from stability.runner.study import StudyRunner
@@ -93,6 +95,26 @@ class StopAfter:
         return self.left <= 0
 
 
+def count_seconds(patch: pytest.MonkeyPatch, *, visit: float = 0.0) -> None:
+    """Let a step take a second for each run of its cohort, and the evaluation of a run so many."""
+    now = 0.0
+    step, evaluate = Cohort.update_generators, Evaluator.evaluate
+
+    def counted_step(cohort: Cohort) -> None:
+        nonlocal now
+        now += len(cohort.runs)
+        step(cohort)
+
+    def counted_evaluate(evaluator: Evaluator, *arguments: Any, **named: Any) -> Evaluation:
+        nonlocal now
+        now += visit
+        return evaluate(evaluator, *arguments, **named)
+
+    patch.setattr(Cohort, "update_generators", counted_step)
+    patch.setattr(Evaluator, "evaluate", counted_evaluate)
+    patch.setattr(time, "perf_counter", lambda: now)
+
+
 class Listener:
     """A reporter that keeps what it is told."""
 
@@ -142,6 +164,12 @@ def result_bytes(folder: Path) -> dict[str, bytes]:
         str(path.relative_to(folder)): path.read_bytes() for name in names for path in folder.rglob(name)
     }
     return found | {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
+
+
+def all_bytes(folder: Path) -> dict[str, bytes]:
+    """Every file but the lock, byte by byte."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def rows_by_run(folder: Path, table: Any) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from small_studies import CPU, result_bytes, run_small, small_evaluator, small_spec
+from small_studies import CPU, count_seconds, result_bytes, run_small, small_evaluator, small_spec
 
 from stability.analysis.frames import load
 from stability.gan.cohort import Cohort
@@ -47,14 +47,15 @@ def test_the_estimate_adds_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (estimate.training, estimate.evaluation) == (2 * 40 * 3, 2 * 2 * 5)
 
 
-def test_the_estimate_is_of_the_right_size(tmp_path: Path) -> None:
-    """Within a factor of ten, which a busy machine does not spoil."""
-    spec = small_spec("training.steps=400", "recording.evaluate_every=200", "design.points=1")
+def test_the_estimate_is_what_the_runs_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock on which only steps and evaluations take time, and always the same."""
+    spec = small_spec()
     evaluator = small_evaluator(spec)
+    count_seconds(monkeypatch, visit=7)
     estimate = estimate_time(plan_of(spec), spec, evaluator, Placement(CPU))
     run_small(spec, tmp_path / "r")
-    seconds = load(tmp_path / "r").runs["seconds"].sum()
-    assert seconds / 10 < estimate.total < seconds * 10
+    assert load(tmp_path / "r").runs["seconds"].sum() == pytest.approx(12 * (40 + 2 * 7))
+    assert estimate.total == pytest.approx(12 * (40 + 2 * 7))
 
 
 def test_calibration_changes_neither_plan_nor_records(finished: Path, tmp_path: Path) -> None:

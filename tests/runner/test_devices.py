@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +9,13 @@ import torch
 from small_studies import CPU, mnist_describer, small_mnist
 
 from stability.errors import StabilityError
+from stability.runner import devices
 from stability.runner.devices import (
     LIBRARIES,
     choose_device,
     describe_environment,
     environment_changes,
     prepare,
-    processor_name,
 )
 
 
@@ -131,9 +130,15 @@ def test_a_library_is_named_by_itself_and_what_was_not_written_down_is_not_compa
     assert changes == {"libraries.torch": {"was": "1.0", "is": now["libraries"]["torch"]}}
 
 
-def test_the_processor_has_a_name(tmp_path: Path) -> None:
-    path = tmp_path / "cpuinfo"
-    path.write_text("processor\t: 0\nmodel name\t: Some CPU: 3\nprocessor\t: 1\nmodel name\t: Other\n")
-    assert processor_name(path) == "Some CPU: 3"
-    assert isinstance(processor_name(tmp_path / "none"), str)
+def test_of_before_there_was_a_choice_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    then = described()
+    del then["products"]
+    monkeypatch.setattr(devices, "LIBRARY", "matmul")
+    assert environment_changes(then, described()) == {"products": {"was": "onednn", "is": "matmul"}}
+    monkeypatch.setattr(devices, "LIBRARY", "onednn")
+    assert environment_changes(then, described()) == {}
+    assert environment_changes({}, described()) == {}
+
+
+def test_the_cores_are_counted() -> None:
     assert described()["cores"] == os.cpu_count()

@@ -28,6 +28,8 @@ from stability.spec import StudySpec, parse_study
 from stability.store import Store
 
 HERE = Path("r")
+VARIANTS = "variants={a: {}, b: {lr: 0.1}}"
+CONFIGS = ("space={}", "design={seeds: 2}", "configs=[{lr: 0.1}, {lr: 0.2}]")
 MORE = ("space.loss=[hinge, minimax, non-saturating, wasserstein]", "design.points=3", "design.seeds=3")
 """Of each of the three that can grow one more, the level inserted before the others."""
 SHORT = ("training.steps=4", "recording.every=2", "recording.evaluate_every=4")
@@ -69,18 +71,29 @@ def test_changes_are_named_by_field() -> None:
         ("space.loss=[wasserstein, hinge, minimax, non-saturating]",),
         MORE,
         ("design.sampler=random", "design.points=9"),
+        (VARIANTS, "variants={a: {}, c: {n_dis: 2}, b: {lr: 0.1}}", "design.points=3"),
+        (*CONFIGS, "configs=[{lr: 0.1}, {lr: 0.2}, {}]", "design.seeds=3"),
     ],
 )
 def test_additions_are_taken(overrides: tuple[str, ...]) -> None:
-    kept = small_spec(*(text for text in overrides if "sampler" in text))
+    kept = small_spec(*(text for text in overrides if "sampler" in text or text in (VARIANTS, *CONFIGS)))
     changes = check_extension(kept, small_spec(*overrides), HERE)
-    assert {change.field for change in changes} <= {"design.points", "design.seeds", "space.loss"}
+    grown = {"design.points", "design.seeds", "space.loss", "variants", "variants.c.n_dis", "configs"}
+    assert {change.field for change in changes} <= grown
     plan = make_plan(kept, device="cpu", threads=1)
     longer = extended_plan(plan, small_spec(*overrides))
     assert longer.runs[: len(plan.runs)] == plan.runs
     assert longer.cohorts[: len(plan.cohorts)] == plan.cohorts
     whole = make_plan(small_spec(*overrides), device="cpu", threads=1)
     assert {run.run: run for run in longer.runs} == {run.run: run for run in whole.runs}
+
+
+def test_an_added_variant_that_sets_nothing_is_a_change_all_the_same() -> None:
+    kept = small_spec("variants={a: {lr: 0.1}}")
+    changes = changed_fields(kept, small_spec("variants={a: {lr: 0.1}, b: {}}"))
+    assert [(change.field, change.was, change.now) for change in changes] == [
+        ("variants", ("a",), ("a", "b"))
+    ]
 
 
 CATEGORICAL = "space.batchnorm=[none, generator]"
@@ -114,7 +127,13 @@ CATEGORICAL = "space.batchnorm=[none, generator]"
             ("design={sampler: tpe, points: 8, seeds: 2}",),
             "design.seeds: 1 -> 2",
         ),
-        ((), ("design.points=4", "training.steps=50"), "would not compare: training.steps: 40 -> 50; change"),
+        ((VARIANTS,), ("variants={b: {lr: 0.1}, a: {}}",), 'variants: ["a", "b"] -> ["b", "a"]'),
+        ((VARIANTS,), ("variants={a: {}}",), 'variants: ["a", "b"] -> ["a"]'),
+        ((VARIANTS,), ("variants={a: {}, b: {lr: 0.2}}",), "variants.b.lr: 0.1 -> 0.2"),
+        ((), (VARIANTS,), 'variants: nothing -> ["a", "b"]'),
+        (CONFIGS, (*CONFIGS[:2], "configs=[{lr: 0.2}, {lr: 0.1}]"), "configs.config-1.lr: 0.1 -> 0.2"),
+        (CONFIGS, (*CONFIGS[:2], "configs=[{lr: 0.1}]"), 'configs: ["config-1", "config-2"] -> ["config-1"]'),
+        ((), ("design.points=4", "training.steps=30"), "would not compare: training.steps: 40 -> 30; change"),
     ],
 )
 def test_anything_else_is_refused_by_field(

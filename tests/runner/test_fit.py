@@ -125,3 +125,15 @@ def test_more_training_images_than_there_are(text: str, named: str) -> None:
     with pytest.raises(StabilityError, match=f"train_size: {named}: mnist has"):
         check_fit(study(text), small_mnist())
     check_fit(study("space: {train_size: [10, 20, ~]}"), small_mnist())
+
+
+def test_own_code_that_a_variant_or_a_configuration_names_is_tried(module: str) -> None:
+    own = f"{{architecture: '{module}:late', dropout: 0.5}}"
+    for text in (f"variants: {{plain: {{}}, own: {own}}}", f"configs: {{plain: {{}}, own: {own}}}"):
+        spec = study(text)
+        assert own_architectures(spec) == (f"{module}:late",)
+        with pytest.raises(StabilityError, match="Dropout"):
+            check_fit(spec, small_mnist())
+    check_fit(study(f"variants: {{plain: {{}}, own: {own.replace('0.5', '0.0')}}}"), small_mnist())
+    with pytest.raises(StabilityError, match="train_size: 401"):
+        check_fit(study("variants: {plain: {}, many: {train_size: 401}}"), small_mnist())

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import json
 import math
+import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 
 import optuna
 import pytest
-from made_study import make_store
+from made_study import make_cohort, make_store
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from stability.errors import StabilityError
-from stability.runner.optuna_db import rebuild_study_db
+from stability.runner import optuna_db
+from stability.runner.optuna_db import BEHIND, is_current, rebuild_study_db, study_db_fault
 
 
 @contextmanager
@@ -38,6 +40,8 @@ def test_a_trial_is_complete_with_its_counts(study_db: Path) -> None:
         study = optuna.load_study(study_name="made", storage=storage)
         trials = study.trials
     assert study.direction.name == "MAXIMIZE"
+    with pytest.warns(optuna.exceptions.ExperimentalWarning):
+        assert study.metric_names == ["share of stable runs"]
     assert [trial.user_attrs["trial"] for trial in trials] == [
         f"p{point}-{loss}" for point in range(2) for loss in ("minimax", "hinge", "wgan-gp")
     ]
@@ -81,6 +85,94 @@ def test_it_is_rebuilt_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.M
     path.write_bytes(b"damaged")
     with storage_of(rebuild_study_db(folder)) as storage:
         assert optuna.get_all_study_names(storage) == ["made"]
+    assert (folder / "damaged" / "study.db-1").read_bytes() == b"damaged"
+
+
+def trials_of(storage: RDBStorage) -> dict[str, FrozenTrial]:
+    return {
+        trial.user_attrs["trial"]: trial
+        for trial in optuna.load_study(study_name="made", storage=storage).trials
+    }
+
+
+def test_notes_stay_and_open_readers_see_what_is_new(tmp_path: Path) -> None:
+    """A note is known by its trial's id, which must not change."""
+    store = make_store(tmp_path / "r", finish=1)
+    path = rebuild_study_db(store.folder)
+    with storage_of(path) as storage:
+        study_id = storage.get_study_id_from_name("made")
+        before = trials_of(storage)
+        third = before["p0-wgan-gp"]
+        note = f"dashboard:{third._trial_id}:note_str:0"
+        storage.set_study_system_attr(study_id, note, "odd")
+        storage.set_study_user_attr(study_id, "mine", 1)
+        other = store.plan.cohorts[1]
+        store.write_cohort(other.id, make_cohort(other.runs))
+        assert not is_current(store.folder)
+        assert study_db_fault(store.folder) == BEHIND
+        rebuild_study_db(store.folder)
+        after = trials_of(storage)
+        assert list(after)[:3] == list(before)
+        assert len(after) == 6
+        assert [trial.number for trial in after.values()] == list(range(6))
+        assert after["p0-wgan-gp"]._trial_id == third._trial_id
+        assert (third.user_attrs["runs"], after["p0-wgan-gp"].user_attrs["runs"]) == (1, 2)
+        assert storage.get_study_system_attrs(study_id)[note] == "odd"
+        assert storage.get_study_user_attrs(study_id)["mine"] == 1
+    assert is_current(store.folder)
+    assert study_db_fault(store.folder) is None
+    with storage_of(rebuild_study_db(make_store(tmp_path / "at once").folder)) as storage:
+        assert summary(trials_of(storage)) == summary(after)
+
+
+def summary(trials: dict[str, FrozenTrial]) -> dict[str, object]:
+    return {name: (trial.values, trial.params, trial.user_attrs) for name, trial in trials.items()}
+
+
+def test_a_trial_whose_runs_are_gone_waits_with_its_id(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r")
+    path = rebuild_study_db(store.folder)
+    second = store.folder / "cohorts" / store.plan.cohorts[1].id
+    second.rename(tmp_path / "gone")
+    with storage_of(path) as storage:
+        before = trials_of(storage)
+        rebuild_study_db(store.folder)
+        states = {name: trial.state for name, trial in trials_of(storage).items()}
+        assert list(states.values()) == [TrialState.COMPLETE] * 3 + [TrialState.WAITING] * 3
+        assert study_db_fault(store.folder) is None
+        (tmp_path / "gone").rename(second)
+        rebuild_study_db(store.folder)
+        after = trials_of(storage)
+    assert {name: trial._trial_id for name, trial in after.items()} == {
+        name: trial._trial_id for name, trial in before.items()
+    }
+    assert summary(after) == summary(before)
+
+
+def test_a_change_in_place_is_whole_or_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = make_store(tmp_path / "r", finish=1)
+    path = rebuild_study_db(store.folder)
+    before = path.read_bytes()
+    store.write_cohort(store.plan.cohorts[1].id, make_cohort(store.plan.cohorts[1].runs))
+    copy, copied = optuna_db._copy_trial, []
+
+    def second_fails(*arguments: Any) -> None:
+        copied.append(arguments)
+        copy(*arguments) if len(copied) < 3 else 1 / 0
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna_db, "_copy_trial", second_fails)
+        with pytest.raises(ZeroDivisionError):
+            rebuild_study_db(store.folder)
+    assert path.read_bytes() == before
+    monkeypatch.setattr(optuna_db, "PATIENCE", 0.0)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StabilityError, match=r"study\.db: is in use by another program"):
+            rebuild_study_db(store.folder)
+        other.execute("ROLLBACK")
+    rebuild_study_db(store.folder)
+    assert study_db_fault(store.folder) is None
 
 
 def test_a_folder_without_a_study_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ def test_the_status_counts_what_is_stored(finished: Path) -> None:
     state = study_status(finished)
     assert (state["runs"], state["runs_finished"], state["cohorts_finished"]) == (12, 12, 2)
     assert sum(state["outcomes"].values()) == 12
+    assert [(one["host"], one["cohorts"]) for one in state["machines"]] == [(socket.gethostname(), 2)]
     assert json.loads(json.dumps(state)) == state
     assert run_states(finished) == outcomes_by_run(finished)
 

@@ -349,7 +349,7 @@ def test_a_cohort_all_of_whose_runs_stop_is_finished(tmp_path: Path) -> None:
 
 # --- relabelling ------------------------------------------------------------------------------------------
 
-EASY = ("outcomes.stable_fid_ratio=1.0e9", "outcomes.stable_modes=0")
+EASY = ("outcomes.stable_excess=1.0e9", "outcomes.stable_modes=0")
 
 
 def test_relabelling_changes_labels_and_nothing_else(finished: Path, tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ def test_relabelling_changes_labels_and_nothing_else(finished: Path, tmp_path: P
     assert {run: (was[run], now[run]) for run in was if was[run] != now[run]} == changed
     assert {outcome for _, outcome in changed.values()} == {Outcome.STABLE}
     kept = parse_study(Store.open(folder).study_yaml)
-    assert kept.outcomes.stable_fid_ratio == 1e9
+    assert kept.outcomes.stable_excess == 1e9
     assert kept.outcomes.persist == small_spec().outcomes.persist
     assert run_small(small_spec(*EASY), folder)
     with pytest.raises(StabilityError, match="`stability relabel`"):
@@ -373,7 +373,7 @@ def test_relabelling_back_gives_the_old_labels(finished: Path, tmp_path: Path) -
     folder = copied(finished, tmp_path)
     default = small_spec().outcomes
     relabel_study(folder, EASY)
-    names = ("stable_fid_ratio", "stable_modes")
+    names = ("stable_excess", "stable_modes")
     relabel_study(folder, [f"outcomes.{name}={getattr(default, name)}" for name in names])
     columns = [name for name in load(folder).runs.columns if name != "seconds"]
     assert load(folder).runs[columns].equals(load(finished).runs[columns])

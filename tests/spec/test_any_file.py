@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,9 @@ SHIPPED = [
     path.read_text(encoding="utf-8")
     for path in (ROOT / "stability" / "cli" / "study.yaml", *sorted((ROOT / "studies").glob("*.yaml")))
 ]
-SECONDS = 2
 pytestmark = pytest.mark.slow
 many = settings(
     max_examples=500,
-    deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -91,15 +88,13 @@ def as_yaml(value: object, depth: int = 0) -> str:
 
 
 def check(text: str) -> None:
-    """A study that reads back as itself, or one line that names the file; in little time."""
-    started = time.process_time()
+    """A study that reads back as itself, or one line that names the file."""
     try:
         spec = parse_study(text)
     except StabilityError as error:
         check_message(str(error), "study.yaml:")
     else:
         assert parse_study(dump_study(spec)) == spec
-    assert time.process_time() - started < SECONDS
 
 
 def check_message(message: str, begins: str) -> None:
@@ -156,7 +151,7 @@ def test_the_changes_reach_good_studies_as_well_as_bad_ones() -> None:
     """Else the properties above would say nothing about one of the two."""
     outcomes = set()
 
-    @settings(max_examples=60, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=60, derandomize=True, database=None)
     @given(mutated())
     def look(text: str) -> None:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import cProfile
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from stability.spec.nodes import MAX_ITEMS
 
 FILES = [*BAD, *HOSTILE]
 LONGEST_LINE = 700
+MANY_CALLS = 10_000_000
+"""Of functions: the worst of these files takes four million, growth by the square would take billions."""
 Refusal = Callable[..., str]
 
 
@@ -68,15 +70,15 @@ def test_a_bad_file_is_told_in_one_line_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("case", [case for case in FILES if len(case[0]) > 10_000], ids=shortened)
-def test_a_large_file_is_refused_within_a_second(
+def test_a_large_file_is_refused_with_little_work(
     case: tuple[str | bytes, int, str, str], tmp_path: Path
 ) -> None:
     study = tmp_path / "study.yaml"
     study.write_bytes(case[0] if isinstance(case[0], bytes) else case[0].encode())
-    started = time.process_time()
-    with pytest.raises(StabilityError):
+    profile = cProfile.Profile()
+    with pytest.raises(StabilityError), profile:
         load_study(study)
-    assert time.process_time() - started < 1
+    assert sum(function.callcount for function in profile.getstats()) < MANY_CALLS
 
 
 def test_the_list_of_bad_files_is_long_and_without_repetition() -> None:
@@ -113,7 +115,7 @@ def test_the_installed_command_says_one_line(command: str, content: str, begins:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert (answer.returncode, answer.stdout) == (2, "")

@@ -199,7 +199,7 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(studies())
 def test_a_dumped_study_loads_back_as_itself(data: dict[str, Any]) -> None:
     overrides = [f"{key}={_flow(value)}" for key, value in data.items()]
@@ -220,7 +220,7 @@ def _flow(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=60) | st.text(alphabet="{}[]:,-&*!|>'\"#% \n\tab1.~", max_size=40))
 def test_any_text_is_a_study_or_one_line(text: str) -> None:
     for written in (text, f"name: s\nspace: {text}", f"name: s\nfixed: {{lr: {text}}}"):

@@ -16,6 +16,7 @@ from stability.records import (
     Event,
     EventKind,
     History,
+    Machine,
     Outcome,
     Record,
     RunResult,
@@ -140,13 +141,15 @@ def make_cohort(runs: tuple[str, ...], outcome: Outcome = Outcome.STABLE) -> Coh
     first, second, *_ = runs
     histories = {run: make_history(run) for run in runs}
     histories[first] = make_history(first, divergence=Divergence(12, "loss_d"))
-    collapse = Event(second, EventKind.COLLAPSE, 15, 30, "1 of 2 modes", provisional=True)
-    events = {second: (collapse, Event(second, EventKind.LOSS_SPIKE, 20, None, "|loss_g| 99", False))}
+    collapse = Event(second, EventKind.COLLAPSE, 15, 30, "1 of 2 modes", provisional=True, never_good=False)
+    spike = Event(second, EventKind.LOSS_SPIKE, 20, None, "|loss_g| 99", provisional=False, never_good=False)
+    events = {second: (collapse, spike)}
     return CohortData(
         results=tuple(make_result(histories[run], outcome, *events.get(run, ())) for run in runs),
         histories=tuple(histories.values()),
         seconds={run: 1.5 for run in runs},
         filmstrips={run: make_strip() for run in runs[1:]},
+        machine=Machine("node-3", "Some CPU"),
     )
 
 

@@ -12,6 +12,8 @@ from made_study import make_cohort, make_history, make_store, plain
 
 from stability.analysis.frames import load
 from stability.errors import StabilityError
+from stability.records import Machine
+from stability.runner.status import study_status
 from stability.spec import Config, Thresholds
 from stability.store import Plan, Store
 from stability.store.ages import absent_value, with_younger_columns
@@ -175,3 +177,19 @@ def test_a_plan_of_before_a_parameter_or_threshold_has_their_defaults(store: Sto
     plan = Plan.from_json(json.dumps(fields))
     assert plan == store.plan
     assert plan.stop_thresholds == Thresholds()
+
+
+def test_who_trained_is_not_known_of_an_older_cohort(store: Store) -> None:
+    assert store.read_cohort(COHORT).machine == Machine("node-3", "Some CPU")
+    aged(store, "runs", without("host", "processor"))
+    assert store.read_cohort(COHORT).machine is None
+    assert study_status(store.folder)["machines"] == [
+        {"host": None, "processor": None, "cohorts": 1},
+        {"host": "node-3", "processor": "Some CPU", "cohorts": 1},
+    ]
+
+
+def test_new_labels_leave_the_machine(store: Store) -> None:
+    results = {result.run: result for name in store.finished() for result in store.read_results(name)}
+    store.relabel(results, study_yaml=store.study_yaml)
+    assert store.read_cohort(COHORT).machine == Machine("node-3", "Some CPU")

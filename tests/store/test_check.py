@@ -15,6 +15,7 @@ from stability.records import Outcome
 from stability.spec.loader import dump_study, parse_study
 from stability.store import Store
 from stability.store.check import Examination, Fault, Remedy, examine_files
+from stability.store.files import host_name
 from stability.store.seals import encode_digests, is_whole, seal_text
 from stability.store.store import of_study
 from stability.store.unsealed import unsealed_study
@@ -67,12 +68,12 @@ def test_a_whole_folder_has_no_fault(store: Store) -> None:
 
 def test_a_relabelled_study_is_whole(store: Store) -> None:
     results = {
-        result.run: dataclasses.replace(result, outcome=Outcome.DEGRADED)
+        result.run: dataclasses.replace(result, outcome=Outcome.DOMINATED)
         for result in store.read_cohort(FIRST).results
     }
     store.relabel(results, study_yaml="name: made\n")
     assert examined(store).faults == ()
-    assert {result.outcome for result in store.read_results(FIRST)} == {Outcome.DEGRADED}
+    assert {result.outcome for result in store.read_results(FIRST)} == {Outcome.DOMINATED}
 
 
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.5, 0.9, 1.0])
@@ -189,6 +190,27 @@ def test_what_a_killed_writer_left_is_told_and_what_a_living_one_prepares_is_not
         (f"cohorts/.c9.tmp-{dead}", Remedy.REMOVE),
         (f".plan.json.tmp-{dead}", Remedy.REMOVE),
     }
+
+
+def test_what_another_host_may_be_writing_is_no_fault_but_told(store: Store) -> None:
+    (store.folder / ".plan.json.tmp-far-away-77").touch()
+    assert examined(store).faults == ()
+    said = "process 77 on far-away may still be writing, or may have been killed: ask there"
+    assert said in examined(store).notes
+    with store.lock():
+        assert not list(store.folder.glob(".*.tmp-*"))
+
+
+def test_a_process_of_another_host_is_not_looked_for_here(store: Store) -> None:
+    (store.folder / "labels").mkdir()
+    (store.folder / "study.yaml").rename(store.folder / "labels" / "study.yaml")
+    dead = 2**22 + 1
+    lock = store.folder / ".lock"
+    lock.write_text(json.dumps({"pid": dead, "host": host_name(), "start": ""}))
+    assert the_fault(store).file == "labels"
+    lock.write_text(json.dumps({"pid": dead, "host": "far-away", "start": ""}))
+    assert examined(store).faults == ()
+    assert any(note.startswith(f"process {dead} on far-away") for note in examined(store).notes)
 
 
 def test_changes_that_have_not_moved_are_told_and_read_all_the_same(store: Store) -> None:

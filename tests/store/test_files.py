@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from stability.errors import StabilityError
-from stability.store.files import folder_at_once, replace_file, write_asked
+from stability.store.files import (
+    folder_at_once,
+    host_name,
+    replace_file,
+    temporary_name,
+    temporary_owner,
+    write_asked,
+)
 
 LARGEST = 1 << 20
 
@@ -81,3 +89,26 @@ def test_a_page_may_lie_where_no_file_is_taken(tmp_path: Path, monkeypatch: pyte
     before = path.stat().st_ino
     write_asked(path, b"new")
     assert (path.read_bytes(), path.stat().st_ino) == (b"new", before)
+
+
+def test_a_temporary_name_tells_host_and_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "node-3.lab/\u00fc" + 80 * "x")
+    name = temporary_name(tmp_path / "plan.json")
+    assert name.parent == tmp_path
+    assert name.name.startswith(".plan.json.tmp-node-3.lab__xxx")
+    assert temporary_owner(name) == (host_name(), os.getpid())
+    assert len(host_name()) == 32
+
+
+@pytest.mark.parametrize(
+    ("name", "owner"),
+    [
+        (".c9.tmp-77", ("", 77)),
+        (".a.tmp-b.tmp-node-3-77", ("node-3", 77)),
+        (".c9.tmp-node", None),
+        (".c9.tmp-", None),
+        (".c9.tmp-node-\u0663", None),
+    ],
+)
+def test_an_owner_is_read_or_none(name: str, owner: tuple[str, int] | None) -> None:
+    assert temporary_owner(Path(name)) == owner

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stability.errors import StabilityError
-from stability.store.lock import locked
+from stability.store.lock import last_owner, locked
 
 HOLDER = """
 import sys, time
@@ -57,6 +57,21 @@ def test_an_owner_that_has_not_signed_refuses_all_the_same(tmp_path: Path, conte
         path.write_text(content)
         with pytest.raises(StabilityError, match="another process"), locked(path):
             pytest.fail("two writers")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "nonsense", "[1]", "{}", '{"pid": true, "host": "a"}', "[" * 100_000]
+)
+def test_a_lock_that_nobody_signed_has_no_owner(tmp_path: Path, content: str) -> None:
+    (tmp_path / ".lock").write_text(content)
+    assert last_owner(tmp_path / ".lock") is None
+    assert last_owner(tmp_path / "none") is None
+
+
+def test_the_last_owner_is_known_by_host_and_process(tmp_path: Path) -> None:
+    with locked(tmp_path / ".lock"):
+        pass
+    assert last_owner(tmp_path / ".lock") == (socket.gethostname(), os.getpid())
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:

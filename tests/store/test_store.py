@@ -40,7 +40,7 @@ from stability.store.changes import apply_pending
 from stability.store.seals import sha256
 
 FIRST, SECOND = (cohort.id for cohort in made_plan().cohorts)
-NEW_STUDY = STUDY + "outcomes: {stable_fid_ratio: 2.0}\n"
+NEW_STUDY = STUDY + "outcomes: {stable_excess: 2.0}\n"
 
 
 def test_a_new_study_is_written_before_any_work(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_a_damaged_checkpoint_says_so(tmp_path: Path) -> None:
     assert str(path) in damaged.reason
 
 
-def new_results(store: Store, outcome: Outcome = Outcome.DEGRADED) -> dict[str, RunResult]:
+def new_results(store: Store, outcome: Outcome = Outcome.DOMINATED) -> dict[str, RunResult]:
     results = [result for cohort in store.finished() for result in store.read_cohort(cohort).results]
     return {
         result.run: dataclasses.replace(result, outcome=outcome, events=result.events[:1])
@@ -259,7 +259,7 @@ def test_a_relabelling_cut_short_anywhere_is_seen_whole_or_not_at_all(
     """Its renames are counted and each in turn is the last; one commits, five move files into place."""
     store = make_store(tmp_path / "r")
     old, seen = outcomes(store), []
-    for last, outcome in enumerate([Outcome.DEGRADED, Outcome.OSCILLATING, *[Outcome.COLLAPSED] * 4]):
+    for last, outcome in enumerate([Outcome.DOMINATED, Outcome.OSCILLATING, *[Outcome.COLLAPSED] * 4]):
         results = new_results(store, outcome)
         with monkeypatch.context() as patch:
             count = iter(range(100))

@@ -1,4 +1,4 @@
-"""The two reference configurations, trained for real at full length."""
+"""The reference configurations, trained for real at full length: the two of images take minutes each."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def train(tmp_path: Path) -> Train:
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_reference_configuration_ends_stable_with_every_seed(train: Train) -> None:
     runs = train("reference")
     assert list(runs["outcome"]) == ["stable"] * 3, list(runs["reason"])
     assert (runs["modes"] >= 9).all()
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_minimax_without_batchnorm_saturates_with_every_seed(train: Train) -> None:
     runs = train("saturation")
     assert list(runs["outcome"]) == ["saturated"] * 3, list(runs["reason"])

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from stability.cli.selftest.bench import Bench
 from stability.cli.selftest.check import Finding, Question
@@ -29,6 +30,10 @@ VISITS, SPACING, RECORD_EVERY = 8, 250, 50
 SAMPLES, SEED = 512, 8
 FROZEN_UPDATE, HEALTHY = 0.0, 0.5
 """Relative updates: none, and any that training makes; also what every other number of a record is."""
+COARSE = 4
+"""Random numbers on a side of smooth noise."""
+GOOD_SHARES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
+"""Shares of good samples in the course of a generator that learns: too few at the end to be stable."""
 
 Images = Float[Tensor, "n 1 28 28"]
 Sample = Callable[[Dataset, torch.Generator], Images]
@@ -50,10 +55,13 @@ def one_image(dataset: Dataset, generator: torch.Generator) -> Images:
     return to_unit(dataset.train[:1]).expand(SAMPLES, -1, -1, -1)
 
 
-def static(dataset: Dataset, generator: torch.Generator) -> Images:
-    """Noise, as of a generator that has learned nothing."""
-    noise = 2 * torch.rand(SAMPLES, *dataset.train.shape[1:], generator=generator) - 1
-    return noise.to(dataset.train.device)
+def blobs(dataset: Dataset, generator: torch.Generator, *, good: float = 0.0) -> Images:
+    """Smooth noise, as of a generator that has learned nothing; a share of the samples may be good."""
+    coarse = torch.randn(SAMPLES, 1, COARSE, COARSE, generator=generator)
+    smooth = interpolate(coarse, size=dataset.train.shape[-2:], mode="bilinear").clamp(-1, 1)
+    images = smooth.to(dataset.train.device)
+    n_good = round(good * SAMPLES)
+    return torch.cat([real_images(dataset, generator)[:n_good], images[n_good:]])
 
 
 def not_a_number(dataset: Dataset, generator: torch.Generator) -> Images:
@@ -65,13 +73,27 @@ def not_a_number(dataset: Dataset, generator: torch.Generator) -> Images:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What is planted at one visit."""
+    """What is planted at one visit, and in the records since the visit before."""
 
     sample: Sample = real_images
     update: float = HEALTHY
-    """Both networks' relative updates in the records since the visit before."""
+    """Both networks' relative updates."""
+    loss: float = HEALTHY
+    """Both networks' losses."""
+    winning: float = HEALTHY
+    """The recorded separation."""
     perfect: bool = False
     """Whether the discriminator tells all real images from all samples; else it is little above chance."""
+
+
+def step_of(visit: int) -> int:
+    """The training step of a visit, counted from 0."""
+    return (visit + 1) * SPACING
+
+
+def first_record_of(visit: int) -> int:
+    """The step of the first record after the visit before."""
+    return visit * SPACING + RECORD_EVERY
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,66 +103,84 @@ class Course:
     visits: tuple[Visit, ...]
     outcome: Outcome
     event: EventKind | None = None
+    """The kind of event that is looked for; without one, no event of any kind may be found."""
     onsets: tuple[int, ...] = ()
-    """The visits, counted from 0, at which that event begins; of a divergence, where it is seen."""
+    """The steps at which that event begins; without an event, at which a divergence is seen."""
 
 
-GOOD, SAME_IMAGE, NAN = Visit(), Visit(one_image), Visit(not_a_number)
-NOISE, FROZEN = Visit(static), Visit(static, update=FROZEN_UPDATE, perfect=True)
+GOOD, SAME_IMAGE, NAN, NOISE = Visit(), Visit(one_image), Visit(not_a_number), Visit(blobs)
+FROZEN = Visit(blobs, update=FROZEN_UPDATE, perfect=True)
+BEATEN = Visit(blobs, perfect=True)
+EXPLODED = Visit(blobs, loss=1e6)
+UP, DOWN = Visit(blobs, winning=0.95), Visit(blobs, winning=0.05)
 TWO_GONE = Visit(partial(real_images, without=(3, 8)))
-FIVE_GONE = Visit(partial(real_images, without=(0, 2, 3, 5, 8)))
+SIX_GONE = Visit(partial(real_images, without=(0, 2, 3, 5, 8, 9)))
+BETTER = tuple(Visit(partial(blobs, good=share)) for share in GOOD_SHARES)
 
 COURSES: Mapping[str, Course] = MappingProxyType(
     {
         "stays good": Course((GOOD,) * 8, Outcome.STABLE),
         "collapses to one image": Course(
-            (*(GOOD,) * 4, *(SAME_IMAGE,) * 4), Outcome.COLLAPSED, EventKind.COLLAPSE, (4,)
+            (*(GOOD,) * 4, *(SAME_IMAGE,) * 4), Outcome.COLLAPSED, EventKind.COLLAPSE, (step_of(4),)
         ),
         "freezes, learning nothing": Course(
-            (*(NOISE,) * 3, *(FROZEN,) * 5), Outcome.SATURATED, EventKind.SATURATION, (3,)
+            (*(NOISE,) * 3, *(FROZEN,) * 5), Outcome.SATURATED, EventKind.SATURATION, (step_of(3),)
         ),
-        "samples become NaN": Course((*(GOOD,) * 5, *(NAN,) * 3), Outcome.DIVERGED, None, (5,)),
-        "good, lost, good, lost, good": Course(
-            (GOOD, GOOD, SAME_IMAGE, GOOD, GOOD, SAME_IMAGE, GOOD, GOOD),
-            Outcome.OSCILLATING,
+        "samples become NaN": Course((*(GOOD,) * 5, *(NAN,) * 3), Outcome.DIVERGED, None, (step_of(5),)),
+        "losses explode": Course(
+            (*(NOISE,) * 4, *(EXPLODED,) * 4), Outcome.DIVERGED, EventKind.EXPLOSION, (step_of(4),)
+        ),
+        "good, lost, good, lost at the last visit": Course(
+            (GOOD, GOOD, SAME_IMAGE, GOOD, GOOD, GOOD, GOOD, SAME_IMAGE),
+            Outcome.STABLE,
             EventKind.COLLAPSE,
-            (2, 5),
+            (step_of(2), step_of(7)),
         ),
-        "forgets two, then five classes": Course(
-            (*(GOOD,) * 4, TWO_GONE, TWO_GONE, FIVE_GONE, FIVE_GONE),
-            Outcome.DEGRADED,
-            EventKind.MODE_DROPPING,
-            (4,),
+        "the networks take turns": Course(
+            (UP, DOWN) * 4, Outcome.OSCILLATING, EventKind.OSCILLATION, (first_record_of(3),)
         ),
+        "forgets two classes": Course(
+            (*(GOOD,) * 4, *(TWO_GONE,) * 4), Outcome.NEARLY_STABLE, EventKind.MODE_DROPPING, (step_of(4),)
+        ),
+        "forgets two, then six classes": Course(
+            (*(GOOD,) * 3, TWO_GONE, TWO_GONE, *(SIX_GONE,) * 3),
+            Outcome.PARTIAL_COLLAPSE,
+            EventKind.COLLAPSE,
+            (step_of(5),),
+        ),
+        "never draws six classes": Course(
+            (SIX_GONE,) * 8, Outcome.PARTIAL_COLLAPSE, EventKind.COLLAPSE, (step_of(0),)
+        ),
+        "more and more samples are good": Course(BETTER, Outcome.LEARNING),
+        "is told from real at a glance": Course(
+            (BEATEN,) * 8, Outcome.DOMINATED, EventKind.DOMINATION, (step_of(2),)
+        ),
+        "learns nothing": Course((NOISE,) * 8, Outcome.NOISE),
     }
 )
 
 
-def step_of(visit: int) -> int:
-    """The training step of a visit."""
-    return (visit + 1) * SPACING
-
-
 def play(course: Course, bench: Bench) -> RunResult:
     """Evaluate every visit of a planted run, equal ones once, and label the run."""
-    found = {visit: _evaluate(visit, bench) for visit in dict.fromkeys(course.visits)}
-    evaluations = tuple(replace(found[visit], step=step_of(i)) for i, visit in enumerate(course.visits))
+    seen = [(visit.sample, visit.perfect) for visit in course.visits]
+    found = {what: _evaluate(*what, bench) for what in dict.fromkeys(seen)}
+    evaluations = tuple(replace(found[what], step=step_of(i)) for i, what in enumerate(seen))
     records = tuple(
-        _record(step, course.visits[(step - 1) // SPACING].update)
+        _record(step, course.visits[(step - 1) // SPACING])
         for step in range(RECORD_EVERY, VISITS * SPACING + 1, RECORD_EVERY)
     )
     history = History("planted", records, evaluations, None, last_step=VISITS * SPACING)
     return label(history, Thresholds(), horizon=VISITS * SPACING)
 
 
-def _evaluate(visit: Visit, bench: Bench) -> Evaluation:
+def _evaluate(sample: Sample, perfect: bool, bench: Bench) -> Evaluation:
     evaluator, generator = bench.evaluator("mnist"), torch.Generator().manual_seed(SEED)
     fake_logits = torch.randn(SAMPLES, generator=generator)
     real_logits = torch.randn(len(evaluator.held_out), generator=generator) + 0.5
-    if visit.perfect:
+    if perfect:
         real_logits, fake_logits = real_logits.abs() + 1, -fake_logits.abs() - 1
     return evaluator.evaluate(
-        visit.sample(evaluator.dataset, generator),
+        sample(evaluator.dataset, generator),
         run="planted",
         step=0,
         real_logits=real_logits,
@@ -148,24 +188,23 @@ def _evaluate(visit: Visit, bench: Bench) -> Evaluation:
     )
 
 
-def _record(step: int, update: float) -> Record:
+def _record(step: int, visit: Visit) -> Record:
     values: dict[str, Any] = {field.name: HEALTHY for field in fields(Record)}
     values |= {name: () for name in values if name.startswith("layer_")}
-    named = {"run": "planted", "step": step, "generator_update": update, "discriminator_update": update}
-    return Record(**(values | named))
+    named = {"run": "planted", "step": step, "separation": visit.winning}
+    losses = {"loss_d": visit.loss, "loss_g": -visit.loss}
+    updates = {"generator_update": visit.update, "discriminator_update": visit.update}
+    return Record(**(values | named | losses | updates))
 
 
 def planted(name: str, bench: Bench) -> Finding:
     """Label and onsets of a planted run."""
     course = COURSES[name]
     result = play(course, bench)
-    onsets = tuple(event.onset for event in result.events if event.kind is course.event)
-    if course.outcome is Outcome.DIVERGED and result.divergence is not None:
-        onsets = (result.divergence.step,)
-    if course.outcome is Outcome.STABLE:
-        onsets = tuple(event.onset for event in result.events)
-    wanted = _describe(course.outcome, [step_of(visit) for visit in course.onsets])
-    found = _describe(result.outcome, onsets)
+    onsets = [event.onset for event in result.events if course.event in {None, event.kind}]
+    if course.event is None and result.divergence is not None:
+        onsets = [result.divergence.step]
+    wanted, found = _describe(course.outcome, course.onsets), _describe(result.outcome, onsets)
     return Finding(wanted, found, found == wanted)
 
 

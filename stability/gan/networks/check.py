@@ -7,27 +7,94 @@ parameters and the buffers that the engine fills, and of nothing else.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from stability.errors import StabilityError
 from stability.gan.networks.architectures import find_pair, one_line
 from stability.gan.networks.layers import NORMS, FeatureNorm, MaskDropout, has_batchnorm
 from stability.gan.networks.pair import Builder, ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
-from stability.gan.networks.weights import initial_weights
+from stability.gan.networks.weights import INIT_STD, SCALING, initial_weights
 from stability.spec.config import Config
 
 BATCH = 4
 MEMBERS = 2
 ROUNDING = 1e-5
 _DROPOUT = nn.modules.dropout._DropoutNd
+DEFAULT_STARTS = ("reset_parameters", "_reset_parameters")
+"""The methods in which torch's own layers draw the weights that nobody asked for."""
+
+
+class _Starts(TorchDispatchMode):
+    """Notes what a builder does to the numbers of its weights, besides making torch's own layers."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._done: dict[int, tuple[Any, ...]] = {}
+        self._kept: list[Tensor] = []
+        """Else a later tensor might get the address of an earlier one."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        changes = func._schema.is_mutable
+        if isinstance(out, Tensor) and not (changes and _by_default()):
+            self._kept.append(out)
+            name = func.overloadpacket.__name__
+            if changes or _address(out) not in self._done:  # else it is a view
+                self._done[_address(out)] = (name, *(args[1:] if changes else ()))
+        return out
+
+    def note(self, tensor: Tensor, name: str) -> None:
+        """Note what should have been done to a tensor."""
+        self._done[_address(tensor)] = (name,)
+
+    def last(self, parameter: nn.Parameter) -> tuple[Any, ...]:
+        """The operation that it has its numbers from, and with what."""
+        return self._done.get(_address(parameter), ("unknown",))
+
+
+class _Omissions(TorchFunctionMode):
+    """Notes the functions of torch.nn.init, too, that do nothing to what has no memory."""
+
+    def __init__(self, starts: _Starts) -> None:
+        super().__init__()
+        self._starts = starts
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        started = next(
+            (name for where, name in _calls() if where == nn.init.__name__ and name[-1] == "_"), ""
+        )
+        if started and args and isinstance(args[0], Tensor) and not _by_default():
+            self._starts.note(args[0], started)
+        return func(*args, **(kwargs or {}))
+
+
+def _address(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _by_default() -> bool:
+    """Whether what happens now is a layer of torch being made, and not its weights being set afterwards."""
+    return any(name in DEFAULT_STARTS and where.startswith("torch.nn.modules.") for where, name in _calls())
+
+
+def _calls() -> Iterator[tuple[str, str]]:
+    """Module and name of every function that runs now, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame.f_globals.get("__name__", ""), frame.f_code.co_name
+        frame = frame.f_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +106,8 @@ class _Network:
     template: nn.Module
     in_shape: tuple[int, ...]
     out_shape: tuple[int, ...]
+    starts: _Starts
+    """What its builder did to its weights."""
 
     def refuse(self, why: str) -> StabilityError:
         """The error to raise."""
@@ -75,18 +144,20 @@ def _build_both(config: Config, image: ImageShape, pair: Pair) -> tuple[_Network
     seen = image.seen(config.packing)
     images, inputs = (image.channels, image.size, image.size), (config.latent_dim + image.classes,)
     where = f"{config.architecture}: generator"
-    generator = _Network(where, _built(where, pair.generator, config, image), inputs, images)
+    template, starts = _built(where, pair.generator, config, image)
+    generator = _Network(where, template, inputs, images, starts)
     where = f"{config.architecture}: discriminator"
-    template = _built(where, pair.discriminator, config, seen)
-    return generator, _Network(where, template, (seen.channels, seen.size, seen.size), ())
+    template, starts = _built(where, pair.discriminator, config, seen)
+    return generator, _Network(where, template, (seen.channels, seen.size, seen.size), (), starts)
 
 
-def _built(where: str, builder: Builder, config: Config, image: ImageShape) -> nn.Module:
-    with _told(f"{where}: cannot be built on torch's meta device"), torch.device("meta"):
+def _built(where: str, builder: Builder, config: Config, image: ImageShape) -> tuple[nn.Module, _Starts]:
+    starts, meta = _Starts(), torch.device("meta")
+    with _told(f"{where}: cannot be built on torch's meta device"), meta, starts, _Omissions(starts):
         network = builder(config, image)
     if not isinstance(network, nn.Module):
         raise StabilityError(f"{where}: the builder gives a {type(network).__name__}, not an nn.Module")
-    return network
+    return network, starts
 
 
 @contextmanager
@@ -115,20 +186,38 @@ def _check_structure(network: _Network, pair: Pair, filled: tuple[type[nn.Module
             raise network.refuse(f"{name} does not require a gradient, but every parameter is trained")
     for path, layer in network.template.named_modules():
         named = f"{path or 'it'} ({type(layer).__name__})"
-        for why in _refusals(layer, pair):
+        for why in _refusals(layer, pair, drops=MaskDropout in filled):
             raise network.refuse(f"{named} {why}")
+        for name in _ignored_starts(layer, network.starts):
+            raise network.refuse(
+                f"{named} sets what {name} starts at, but every run draws its own weights; leave that to it "
+                "(torch.empty makes a parameter without), or give the layer the attribute initial_value"
+            )
         own_buffers = [] if isinstance(layer, filled) else list(layer.named_buffers(recurse=False))
         if own_buffers:
             raise network.refuse(f"{named} has the buffer {own_buffers[0][0]}, which nothing would fill")
 
 
-def _refusals(layer: nn.Module, pair: Pair) -> Iterator[str]:
+def _refusals(layer: nn.Module, pair: Pair, *, drops: bool) -> Iterator[str]:
+    if isinstance(layer, (_DROPOUT, MaskDropout)) and not drops:
+        yield "drops out in a generator, and masks are drawn for discriminators alone; leave it out"
     if isinstance(layer, _DROPOUT):
         yield "draws from torch's global stream; use stability.gan.networks.MaskDropout"
     if getattr(layer, "track_running_stats", False):
         yield "keeps running statistics; give it track_running_stats=False"
     if isinstance(layer, NORMS) and not isinstance(layer, FeatureNorm) and not pair.convolutional:
         yield "rounds differently in every cohort; use stability.gan.networks.FeatureNorm"
+
+
+def _ignored_starts(layer: nn.Module, starts: _Starts) -> Iterator[str]:
+    """The parameters that a builder sets to other numbers than those that the engine starts them at."""
+    if hasattr(layer, "initial_value") or isinstance(layer, FeatureNorm):
+        return
+    for name, parameter in layer.named_parameters(recurse=False):
+        drawn = ("normal_", 1.0 if isinstance(layer, SCALING) else 0.0, INIT_STD)
+        usual = [("zeros",), ("zero_",), ("fill_", 0.0)] if name == "bias" else [drawn]
+        if starts.last(parameter) not in [("empty",), ("empty_like",), *usual]:
+            yield name
 
 
 # --- what it does -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from stability.gan.networks.layers import NORMS
 
 INIT_STD = 0.02
-_SCALING = (*NORMS, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm1d, nn.InstanceNorm2d)
+SCALING = (*NORMS, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm1d, nn.InstanceNorm2d)
 """Their weights are scales around 1."""
 
 
@@ -34,4 +34,4 @@ def _start(module: nn.Module, name: str, shape: torch.Size, generator: torch.Gen
         return torch.full(shape, float(fixed))
     if name == "bias":
         return torch.zeros(shape)
-    return torch.randn(shape, generator=generator) * INIT_STD + (1.0 if isinstance(module, _SCALING) else 0.0)
+    return torch.randn(shape, generator=generator) * INIT_STD + (1.0 if isinstance(module, SCALING) else 0.0)

@@ -49,7 +49,7 @@ class Bars:
 def run_curves(
     records: pd.DataFrame, evaluations: pd.DataFrame, onsets: Sequence[Onset], *, bars: Bars, horizon: int
 ) -> Figure:
-    """One run on one time axis: separation, losses, gradient norms, updates, modes and FID ratio by step."""
+    """One run on one time axis: separation, losses, gradient norms, updates, modes and FID excess by step."""
     with page_style():
         figure = Figure(figsize=(6.7, 5.3))
         panels = figure.subplots(3, 2, sharex=True).ravel()

@@ -18,7 +18,7 @@ from stability.report.words import NOTHING, listed, number, plural, share
 
 EVENT_WORDS = {
     "stable": "end stable",
-    "collapse_ever": "collapse at some time",
+    "collapse_ever": "collapse at some time after being good",
     "saturation_ever": "saturate at some time",
 }
 """What runs do, after `runs`."""
@@ -34,21 +34,32 @@ MOST_ROWS = 40
 """The page lists no more points than this; the CSV lists all."""
 
 
-def comparisons_blocks(study: Study, comparisons: Sequence[Comparison]) -> list[Block]:
-    """A block for every event that was compared between at least two levels."""
-    return [_block(study, comparison) for comparison in comparisons if len(comparison.pairs)]
+def comparisons_blocks(
+    study: Study, comparisons: Sequence[Comparison], same_runs: pd.DataFrame
+) -> list[Block]:
+    """A block for every event that was compared between at least two levels.
+
+    The first one says how often two levels trained the very same run, as `same_runs` has counted.
+    """
+    compared = [comparison for comparison in comparisons if len(comparison.pairs)]
+    said = [_same_runs(same_runs), *("" for _ in compared[1:])]
+    return [_block(study, comparison, same) for comparison, same in zip(compared, said, strict=False)]
 
 
-def _block(study: Study, comparison: Comparison) -> Block:
+def _block(study: Study, comparison: Comparison, same: str) -> Block:
     pairs, words = comparison.ranked, _words(comparison.event)
-    finding = f"{_finding(comparison, pairs, words)} {_overall(comparison)}".strip()
-    name = f"difference in the share of runs that {words}: first − second"
+    parts = (_finding(comparison, pairs, words), _overall(comparison), same)
+    finding = " ".join(part for part in parts if part)
+    against = comparison.baseline
+    name = f"difference in the share of runs that {words}: first − {against or 'second'}"
     figure = None if _all_alike(comparison) or pairs["estimate"].isna().all() else forest(pairs, name)
     alt = f"Forest plot of the {name}, with intervals. {finding}"
     key = f"differences-{comparison.event.replace('_', '-')}"
     return Block(
         key=key,
-        question=f"Do runs {words} more often under one {comparison.factor} than under another?",
+        question=f"Do runs {words} more often under one {comparison.factor} than under another?"
+        if against is None
+        else f"Does it help? Which {comparison.factor} makes runs {words} more or less often than {against}?",
         finding=finding,
         figure=inline_svg(figure, key, alt) if figure is not None else None,
         note=_note(comparison),
@@ -63,6 +74,8 @@ def _finding(comparison: Comparison, pairs: pd.DataFrame, words: str) -> str:
         return f"Differences are {pairs['reason'].iloc[0]}."
     if _all_alike(comparison):
         return "At every point all have the same share: there is no difference to see."
+    if comparison.baseline is not None:
+        return _finding_against(comparison.baseline, pairs, words)
     if apart.empty:
         both = "the two" if len(pairs) == 1 else "any two"
         return f"No difference is large enough for these points: {both} cannot be told apart."
@@ -75,9 +88,27 @@ def _finding(comparison: Comparison, pairs: pd.DataFrame, words: str) -> str:
     return f"{told}{listed(named)}{more}."
 
 
+def _finding_against(baseline: str, pairs: pd.DataFrame, words: str) -> str:
+    """Which levels are told apart from the baseline, on either side of it."""
+    apart = pairs[pairs["p_holm"] <= ALPHA]
+    sides = {"more": apart[apart["estimate"] > 0], "less": apart[apart["estimate"] < 0][::-1]}
+    told = [
+        f"runs {words} {how} often than under {baseline} with "
+        + listed([f"{row.first} ({signed(row.estimate)} {_signed_interval(row)})" for row in _rows(those)])
+        for how, those in sides.items()
+        if len(those)
+    ]
+    n_rest = len(pairs) - len(apart)
+    if not told:
+        return f"None of {n_rest} can be told apart from {baseline} with these points."
+    rest = f"; {n_rest} of {len(pairs)} cannot be told apart from it" if n_rest else ""
+    text = "; ".join(told) + rest + "."
+    return text[0].upper() + text[1:]
+
+
 def _overall(comparison: Comparison) -> str:
     found, n_levels = comparison.overall, len(comparison.levels)
-    if n_levels < 3 or not comparison.crossed:
+    if n_levels < 3 or not comparison.crossed or comparison.baseline is not None:
         return ""
     if _all_alike(comparison):
         return ""
@@ -91,10 +122,27 @@ def _overall(comparison: Comparison) -> str:
     )
 
 
+def _same_runs(counted: pd.DataFrame) -> str:
+    """Which levels were the same run, in one sentence; empty where none were."""
+    named = [
+        f"{row.first} and {row.second} in {row.n_same:,} of {plural(row.n_pairs, 'pair')}"
+        + (f" (in {row.n_half - row.n_same:,} more until half-way)" if row.n_half > row.n_same else "")
+        for row in _rows(counted[counted["n_half"] > 0].sort_values("n_half", ascending=False, kind="stable"))
+    ]
+    if not named:
+        return ""
+    more = f", and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return (
+        "Some runs of a point and seed are one and the same to the last bit, so that nothing can differ: "
+        f"{listed(named[:MOST_NAMED])}{more}."
+    )
+
+
 def _note(comparison: Comparison) -> str:
     n_pairs, percent = len(comparison.pairs), f"{comparison.confidence:.0%}"
+    one = "pairs" if comparison.baseline is None else f"comparisons with {comparison.baseline}"
     family = (
-        f"Intervals hold for all {n_pairs} pairs at once with {percent} (Bonferroni)"
+        f"Intervals hold for all {n_pairs} {one} at once with {percent} (Bonferroni)"
         if n_pairs > 1
         else f"{percent} interval"
     )

@@ -62,7 +62,7 @@ def _outcomes(estimates: Estimates) -> Iterable[Block]:
 
 
 def _comparison(study: Study, found: Findings, factor: str) -> Iterable[Block]:
-    yield from comparisons_blocks(study, found.comparisons)
+    yield from comparisons_blocks(study, found.comparisons, found.same_runs)
     yield from costs_blocks(study, found.costs, factor)
     yield from subbox_blocks(study, found.subboxes, factor)
 

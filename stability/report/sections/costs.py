@@ -32,7 +32,7 @@ DRAWN = (
     "stable_per_hour",
 )
 
-EVENT_TITLES = {"stable": "ended stable", "collapse_ever": "collapsed at some time"}
+EVENT_TITLES = {"stable": "ended stable", "collapse_ever": "collapsed after being good"}
 
 WHOLE_NAME = "whole space"
 
@@ -134,10 +134,10 @@ def _same_updates(costs: pd.DataFrame) -> list[str]:
 
 def _note(study: Study) -> str:
     parts = [
-        "A run is at risk of collapse until its first one, or until it diverges. Both the number of "
-        "events and the training are random, and runs of a point are not independent: dots have 95% "
-        "intervals of such ratios, each for itself, on a logarithmic scale, with points as units. Runs that "
-        "train together share their time equally, so seconds tell apart only what was trained apart."
+        "A run is at risk of collapse until its first one after being good, or until it diverges. Both "
+        "the number of events and the training are random, and runs of a point are not independent: dots "
+        "have 95% intervals of such ratios, each for itself, on a logarithmic scale, by points. Runs "
+        "that train together share their time equally, so seconds tell apart only what was trained apart."
     ]
     if "accuracy_bar" in study.runs and study.runs["accuracy_bar"].notna().any():
         parts.append("Updates skipped because of accuracy_bar are counted as if they had been made.")

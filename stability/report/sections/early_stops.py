@@ -17,12 +17,13 @@ BOTH = "saturated or collapsed"
 
 NOTE = (
     "The rule is replayed on stored histories as it works in training: at every visit but the last, by what "
-    "was known then; a saturation or a collapse must have lasted {persist} by then. A stop is false if the "
-    "run, trained on to the horizon, ended neither diverged, saturated nor collapsed; some of those ended "
-    "stable. Longer training could mend more runs: a false stop is one by this horizon. Saved: updates of "
-    "both networks after the stop, of all updates of all runs. 95% intervals over points.{part}{cut} Where a "
-    "study does stop runs, recovery cannot be seen any more: the section on time counts a stop as an end of "
-    "its own that competes with the event and with recovery."
+    "was known then. A saturation must have lasted {persist} by then, and so must a collapse, of a run that "
+    "had been good. A stop is false if the run, trained on to the horizon, ended neither diverged, saturated "
+    "nor collapsed (wholly or in part); some of those ended stable. Longer training could mend more runs: a "
+    "false stop is one by this horizon. Saved: updates of both networks after the stop, of all updates of "
+    "all runs. 95% intervals over points.{part}{cut} Where a study does stop runs, recovery cannot be seen "
+    "any more: the section on time counts a stop as an end of its own that competes with the event and with "
+    "recovery."
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from stability.analysis.rates import EVENTS, OUTCOMES
+from stability.analysis.rates import EVENTS, NORMAL_FROM, OUTCOMES
 from stability.analysis.study import ALL, Study
 from stability.report.blocks import Block, Cell, Head, Table, rate_cell
 from stability.report.figures.shares import share_panels
@@ -16,8 +16,11 @@ from stability.report.words import interval, share
 
 METHOD = (
     "Intervals are 95% Wilson intervals. Runs that share a point are not independent: with several runs a "
-    "point the number of runs is divided by the design effect, and Student’s quantile is used. Diverged "
-    "runs stay in the denominator. Outcomes add up to 1, events do not."
+    f"point the number of runs is divided by the design effect; below {NORMAL_FROM} points Student’s "
+    "quantile is used, but no interval is wider than with one run a point. Diverged runs stay in the "
+    "denominator. Outcomes add up to 1, events do not. Of events, “collapse ever” is one of a run that had "
+    "been good, “collapse never good” one of a run that never was, and “collapse at horizon” is either, "
+    "where it lasts to the end."
 )
 
 

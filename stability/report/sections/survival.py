@@ -11,6 +11,7 @@ from stability.analysis.aftermath import AFTER
 from stability.analysis.incidence import Incidence
 from stability.analysis.study import ALL, Study
 from stability.analysis.survival import MOST_LEFT, Survival
+from stability.records import EventKind
 from stability.report.blocks import Block, Cell, Head, Table, rate_cell
 from stability.report.figures.survival import difference_forest, end_curves, survival_curves
 from stability.report.svg import inline_svg
@@ -37,12 +38,16 @@ CURVES_NOTE = (
 )
 
 RECOVERY_NOTE = (
-    "A run that was never good has a {kind} only because that lasts to its last visit, so who recovers is "
-    "asked of the others, by their first {kind}; one that diverges without recovering counts as not "
+    "Who recovers is asked by a run's first {kind}; one that diverges without recovering counts as not "
     "recovered. Where any run was stopped for its {kind}, no share is given: a run is stopped only if it did "
     "not recover at once, so that the share among the others would be too high. The last table follows the "
     "same runs from the event on: there recovery, an early stop and a divergence compete, and only the "
     "horizon takes runs from sight (Aalen and Johansen); the median wait goes by it, too."
+)
+
+NEVER_GOOD_NOTE = (
+    " Only a run that had been good can lose anything: one that never was and ends collapsed, wholly or in "
+    "part, counts here as a run without a collapse, and in the table of recoveries in a column of its own."
 )
 
 MEANS_NOTE = (
@@ -51,7 +56,7 @@ MEANS_NOTE = (
     f"one that left. So a pair is not put into words where more than {MOST_LEFT:.0%} of the runs "
     "of either level left before the last visit without the event. A filled diamond is a difference whose "
     "interval leaves out zero; an open circle is one whose interval does not. The intervals hold for all "
-    "pairs at once (Bonferroni) and rest on the points, which the levels share in a crossed study."
+    "these pairs at once (Bonferroni) and rest on the points, which the levels share in a crossed study."
 )
 
 ENDS_NOTE = (
@@ -107,9 +112,9 @@ def _curve_finding(survival: Survival, incidence: Incidence) -> str:
     kind, recoveries = survival.kind, incidence.recoveries
     n_events, n_runs = int(survival.means["n_events"].sum()), int(survival.means["n_runs"].sum())
     if n_events == 0:
-        return f"No run had a {kind} at any visit, of {plural(n_runs, 'run')}."
+        return f"No run had a {kind}{_after_good(kind)} at any visit, of {plural(n_runs, 'run')}."
     sentences = [
-        f"{n_events:,} of {plural(n_runs, 'run')} had a {kind} at some visit.",
+        f"{n_events:,} of {plural(n_runs, 'run')} had a {kind}{_after_good(kind)} at some visit.",
         *_recovery_sentences(recoveries),
     ]
     missing = survival.means[survival.means["estimate"].isna()]
@@ -119,17 +124,22 @@ def _curve_finding(survival: Survival, incidence: Incidence) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def _after_good(kind: str) -> str:
+    """Of collapses only those count that took something away."""
+    return " after being good" if kind == EventKind.COLLAPSE else ""
+
+
 def _recovery_sentences(recoveries: pd.DataFrame) -> list[str]:
-    """What became of the runs that had the event: those that could not recover are told apart."""
+    """What became of the runs that had the event: those that had nothing to lose are told apart."""
     never, lost, stopped, recovered = (
         int(recoveries[name].sum()) for name in ("never_good", "lost", "stopped", "recovered")
     )
     told = []
     if never:
-        told.append(f"{never:,} of them had never been good, so that there was nothing to recover.")
+        ends = "ends" if never == 1 else "end"
+        told.append(f"{never:,} more never were good and {ends} collapsed: there was nothing to lose.")
     if lost:
-        who = f"the {lost:,} that had been good before" if never else f"{lost:,}"
-        told.append(f"The first one was over again in {recovered:,} of {who}.")
+        told.append(f"The first one was over again in {recovered:,} of {lost:,}.")
     if stopped:
         told.append(f"{stopped:,} of the {lost:,} had been stopped for it and could not recover.")
     return told
@@ -140,7 +150,8 @@ def _curves_note(survival: Survival, incidence: Incidence) -> str:
     n_stopped = int(survival.curves["stopped"].sum())
     stopped = f"{plural(n_stopped, 'run')} {'was' if n_stopped == 1 else 'were'}"
     stops = STOPS_COMPETE.format(stopped=stopped, kind=survival.kind) if n_stopped else ""
-    return f"{CURVES_NOTE}{recovery}".format(kind=survival.kind, stops=stops)
+    never_good = NEVER_GOOD_NOTE if survival.kind == EventKind.COLLAPSE else ""
+    return f"{CURVES_NOTE}{never_good}{recovery}".format(kind=survival.kind, stops=stops)
 
 
 def _differences(survival: Survival) -> Block:

@@ -145,10 +145,10 @@ def _unsaid(estimates: Estimates, found: Findings) -> Tile:
     sentences = []
     if verdict.overlapping and not is_thin(verdict.stable.iloc[0]):
         sentences.append(_unranked(verdict))
-    unfinished = verdict.learning.iloc[0]
-    if unfinished["estimate"] > 0:
+    learning = verdict.learning.iloc[0]
+    if learning["estimate"] > 0:
         sentences.append(
-            f"How {share(unfinished['estimate'])} of the runs would have ended: they were still improving "
+            f"How {share(learning['estimate'])} of the runs would have ended: they were still learning "
             f"at step {study.frames.spec.training.steps:,}."
         )
     if study.frames.spec.design.seeds == 1:

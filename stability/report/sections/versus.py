@@ -131,7 +131,8 @@ def _rates(result: Versus) -> Block:
         if figure is not None
         else None,
         note=(
-            "95% Wilson intervals with the points as units, each by itself. Where the two have some levels "
+            "95% Wilson intervals with the points as units, each by itself. A collapse counts where a run "
+            "had been good before. Where the two have some levels "
             "of a parameter in common, only runs at these count."
         ),
         tables=(_rate_table(result),),

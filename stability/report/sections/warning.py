@@ -66,7 +66,7 @@ def _rule_block(study: Study, warning: EarlyWarning) -> Block:
             "(dotted "
             "line), and each run is judged by a model that never saw its point. Saved: updates of both "
             "networks "
-            "after that step in the stopped runs, of all updates of all runs. Runs still improving at the "
+            "after that step in the stopped runs, of all updates of all runs. Runs still learning at the "
             "horizon "
             "count as neither good nor bad, yet they would be stopped, too: their share stands beside. The "
             "sentence above is about a step fixed beforehand, not about the one that saves most. "
@@ -175,7 +175,7 @@ def _why_not(warning: EarlyWarning, estimates: pd.DataFrame) -> str:
 
 
 def _auc_note(study: Study, warning: EarlyWarning) -> str:
-    part, lasts = "", plural(study.frames.spec.outcomes.persist, "visit")
+    part, lasts = "", plural(study.frames.spec.outcomes.persist + 1, "visit")
     if warning.n_runs < warning.n_available:
         part = f" Estimated on {warning.n_runs:,} of {warning.n_available:,} runs, at random points."
     return (
@@ -185,7 +185,7 @@ def _auc_note(study: Study, warning: EarlyWarning) -> str:
         "a logistic regression that never saw the run's point (five folds); only runs at different "
         "points are compared. Right: a disc's size is the AUC above .5, full where the whole interval is "
         "above "
-        "it. Runs still improving at the horizon are left out. 95% intervals over points, each for itself; "
+        "it. Runs still learning at the horizon are left out. 95% intervals over points, each for itself; "
         "at "
         f"least {FEWEST_POINTS} points of either end are needed.{part}"
     )

@@ -13,7 +13,7 @@ import torch
 from stability.cli.selftest import outcomes
 from stability.cli.selftest.bench import Bench
 from stability.gan import evaluation
-from stability.outcomes import course, event_rules, outcome_rules
+from stability.outcomes import course, event_rules, outcome_rules, signs
 from stability.records import Outcome
 from stability.spec.thresholds import Thresholds
 
@@ -31,7 +31,7 @@ def attribute(target: Any, name: str, value: Any) -> Plant:
 def looked_at(shared: Bench) -> Callable[..., Any]:
     """The visits' evaluations, each made once while nothing was wrong."""
     right = outcomes._evaluate
-    return cache(lambda visit: right(visit, shared))
+    return cache(lambda sample, perfect: right(sample, perfect, shared))
 
 
 def without_rule(outcome: Outcome) -> Plant:
@@ -53,28 +53,53 @@ def late_onset(patch: Patch) -> None:
     patch.setattr(event_rules, "_sighting", late)
 
 
-def swapped_rules(patch: Patch) -> None:
-    """Stable before all the others."""
-    rules = sorted(outcome_rules.OUTCOME_RULES, key=lambda rule: rule[0] is not Outcome.STABLE)
-    patch.setattr(outcome_rules, "OUTCOME_RULES", tuple(rules))
+def tried_first(outcome: Outcome) -> Plant:
+    rules = sorted(outcome_rules.OUTCOME_RULES, key=lambda rule: rule[0] is not outcome)
+    return attribute(outcome_rules, "OUTCOME_RULES", tuple(rules))
 
 
-COLLAPSES, FREEZES, BREAKS = "collapses to one image", "freezes, learning nothing", "samples become NaN"
-SWINGS, FORGETS, STAYS = "good, lost, good, lost, good", "forgets two, then five classes", "stays good"
+def no_recovery_counts(patch: Patch) -> None:
+    """Once lost, lost for good."""
+    right = signs._next
+
+    def stays(state: signs.State, **seen: bool) -> signs.State:
+        return state if state is signs.State.COLLAPSED else right(state, **seen)
+
+    patch.setattr(signs, "_next", stays)
+
+
+STAYS, COLLAPSES, FREEZES = "stays good", "collapses to one image", "freezes, learning nothing"
+BREAKS, EXPLODES, SWINGS = "samples become NaN", "losses explode", "the networks take turns"
+COMES_BACK, FORGETS = "good, lost, good, lost at the last visit", "forgets two classes"
+FORGETS_MORE, NEVER_HAD = "forgets two, then six classes", "never draws six classes"
+LEARNS, BEATEN, NOISE = "more and more samples are good", "is told from real at a glance", "learns nothing"
 RULE_ERRORS: dict[str, tuple[Plant, tuple[str, ...]]] = {
-    "no rule: diverged": (attribute(course, "first_divergence", lambda history: None), (BREAKS,)),
+    "no finite number is asked for": (attribute(course, "first_divergence", lambda history: None), (BREAKS,)),
+    "no rule: diverged": (without_rule(Outcome.DIVERGED), (BREAKS, EXPLODES)),
     "no rule: saturated": (without_rule(Outcome.SATURATED), (FREEZES,)),
+    "no rule: stable": (without_rule(Outcome.STABLE), (STAYS, COMES_BACK)),
+    "no rule: nearly stable": (without_rule(Outcome.NEARLY_STABLE), (FORGETS,)),
     "no rule: oscillating": (without_rule(Outcome.OSCILLATING), (SWINGS,)),
+    "no rule: learning": (without_rule(Outcome.LEARNING), (LEARNS,)),
     "no rule: collapsed": (without_rule(Outcome.COLLAPSED), (COLLAPSES,)),
-    "no rule: degraded": (without_rule(Outcome.DEGRADED), (FORGETS,)),
-    "no rule: stable": (without_rule(Outcome.STABLE), (STAYS,)),
-    "stable is tried first": (swapped_rules, (SWINGS,)),
-    "onsets a visit late": (late_onset, (COLLAPSES, FREEZES, SWINGS, FORGETS)),
-    "persist 6": (thresholds(persist=6), (FREEZES,)),
-    "degraded from 1,000 times on": (thresholds(degraded_ratio=1000.0), (FORGETS,)),
+    "no rule: partial collapse": (without_rule(Outcome.PARTIAL_COLLAPSE), (FORGETS_MORE, NEVER_HAD)),
+    "no rule: dominated": (without_rule(Outcome.DOMINATED), (BEATEN,)),
+    "partial collapse is tried first": (tried_first(Outcome.PARTIAL_COLLAPSE), (COLLAPSES,)),
+    "onsets a visit late": (late_onset, (COLLAPSES, FREEZES, EXPLODES, COMES_BACK, FORGETS, BEATEN)),
+    "the last visit alone decides": (thresholds(persist=1), (COMES_BACK,)),
+    "persist 6": (thresholds(persist=6), (FREEZES, EXPLODES)),
+    "once lost, lost for good": (no_recovery_counts, (COMES_BACK,)),
     "mode dropping from three on": (thresholds(dropped_modes=3), (FORGETS,)),
-    "good from a precision of 1 on": (thresholds(good_precision=1.0, good_modes=1.0), (SWINGS,)),
-    "stable only below a ratio of .001": (thresholds(stable_fid_ratio=1e-3), (STAYS,)),
+    "stable with eight modes of ten": (thresholds(stable_modes=0.8), (FORGETS,)),
+    "nearly stable with four modes of ten": (thresholds(nearly_modes=0.4), (FORGETS_MORE, NEVER_HAD)),
+    "good from a precision of 1 on": (thresholds(good_precision=1.0, good_modes=1.0), (COMES_BACK,)),
+    "stable up to an excess of 10": (thresholds(stable_excess=10.0), (LEARNS,)),
+    "nearly stable only below an excess of 1e-9": (thresholds(nearly_excess=1e-9), (FORGETS,)),
+    "explosions from 1e9 times on": (thresholds(explosion=1e9), (EXPLODES,)),
+    "six swings are asked for": (thresholds(swings=6), (SWINGS,)),
+    "new ground is nothing but a hundredth": (thresholds(new_ground=0.01), (LEARNS,)),
+    "noise passes as partly collapsed": (thresholds(partial_precision=0.0), (BEATEN,)),
+    "all is one image": (thresholds(collapsed_diversity=1.0), (NOISE,)),
 }
 
 
@@ -82,7 +107,7 @@ RULE_ERRORS: dict[str, tuple[Plant, tuple[str, ...]]] = {
 def test_a_wrong_rule_is_found(
     monkeypatch: Patch, looked_at: Callable[..., Any], fails_when: FailsWhen, tmp_path: Path, error
 ) -> None:
-    monkeypatch.setattr(outcomes, "_evaluate", lambda visit, bench: looked_at(visit))
+    monkeypatch.setattr(outcomes, "_evaluate", lambda sample, perfect, bench: looked_at(sample, perfect))
     plant, names = RULE_ERRORS[error]
     fails_when(plant, tuple(f"planted run: {name}" for name in names), lambda: Bench(CPU, tmp_path))
 

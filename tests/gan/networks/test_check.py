@@ -36,6 +36,8 @@ class Function(nn.Module):
 class Unused(nn.Module):
     """Has a parameter that its output ignores."""
 
+    initial_value = 1.0
+
     def __init__(self) -> None:
         super().__init__()
         self.factor = nn.Parameter(torch.ones(1))
@@ -150,11 +152,6 @@ def test_a_conditional_pair_gets_the_class_in_both_networks(check) -> None:
 
 
 REFUSED = {
-    "dropout": (
-        lambda: nn.Dropout(0.5),
-        r"LAYER \(Dropout\) draws from .* use stability.gan.networks.MaskDropout",
-    ),
-    "alpha dropout": (lambda: nn.AlphaDropout(0.5), r"LAYER \(AlphaDropout\) draws from .*"),
     "running statistics": (
         lambda: nn.BatchNorm1d(4),
         r"LAYER \(BatchNorm1d\) keeps running statistics; give it track_running_stats=False",
@@ -206,10 +203,78 @@ def test_convolutional_pairs_need_no_vmap_on_a_cpu(check) -> None:
 
 
 def test_dropout_is_the_discriminators(check) -> None:
-    found = refusal(check, generator_with(lambda: MaskDropout(4)))
-    assert found == "generator: body.1 (MaskDropout) has the buffer mask, which nothing would fill"
+    words = "drops out in a generator, and masks are drawn for discriminators alone; leave it out"
+    for layer in (MaskDropout(4), nn.Dropout(0.5)):
+        found = refusal(check, generator_with(lambda layer=layer: layer))
+        assert found == f"generator: body.1 ({type(layer).__name__}) {words}"
     found = refusal(check, discriminator=discriminator_with(lambda: MaskDropout(3)))
     assert found.startswith("discriminator: fails on an input of shape [4, 2, 1, 1]: RuntimeError: ")
+
+
+def test_dropout_of_torchs_own_is_told_what_to_use(check) -> None:
+    for layer in (nn.Dropout(0.5), nn.AlphaDropout(0.5)):
+        found = refusal(check, discriminator=discriminator_with(lambda layer=layer: layer))
+        assert found == (
+            f"discriminator: body.2 ({type(layer).__name__}) draws from torch's global stream; "
+            "use stability.gan.networks.MaskDropout"
+        )
+
+
+class Factor(nn.Module):
+    def __init__(self, value: Tensor) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(value)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.factor
+
+
+def linear(start, name: str = "weight") -> nn.Module:
+    layer = nn.Linear(4, 4)
+    start(getattr(layer, name))
+    return layer
+
+
+def set_to(value: float):
+    def start(parameter: Tensor) -> None:
+        parameter.data.copy_(torch.full_like(parameter, value))
+
+    return start
+
+
+IGNORED = {
+    "orthogonal": (lambda: linear(nn.init.orthogonal_), "Linear", "weight"),
+    "another spread": (lambda: linear(lambda w: nn.init.normal_(w, 0.0, 0.05)), "Linear", "weight"),
+    "the data": (lambda: linear(set_to(0.1)), "Linear", "weight"),
+    "a bias": (lambda: linear(nn.init.ones_, "bias"), "Linear", "bias"),
+    "a norm": (lambda: nn.LayerNorm(4).apply(lambda m: nn.init.zeros_(m.weight)), "LayerNorm", "weight"),
+    "a parameter of one's own": (lambda: Factor(torch.ones(4)), "Factor", "factor"),
+}
+HEEDED = {
+    "torch's own layers": lambda: nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.PReLU()),
+    "what the engine does": lambda: linear(lambda w: nn.init.normal_(w, 0.0, 0.02)),
+    "a bias of 0": lambda: linear(nn.init.zeros_, "bias"),
+    "no numbers": lambda: Factor(torch.empty(4)),
+    "batchnorm": lambda: FeatureNorm(4),
+    "torch's way": lambda: linear(lambda w: None).apply(lambda m: m.reset_parameters()),
+}
+
+
+@pytest.mark.parametrize("side", PLACES)
+@pytest.mark.parametrize("kind", IGNORED)
+def test_an_initialisation_that_would_be_ignored_is_refused(check, side, kind) -> None:
+    layer, name, parameter = IGNORED[kind]
+    network = generator_with(layer) if side == "generator" else discriminator_with(layer)
+    assert refusal(check, **{side: network}) == (
+        f"{side}: {PLACES[side][1]} ({name}) sets what {parameter} starts at, but every run draws its own "
+        "weights; leave that to it (torch.empty makes a parameter without), or give the layer the attribute "
+        "initial_value"
+    )
+
+
+@pytest.mark.parametrize("kind", HEEDED)
+def test_what_starts_as_the_engine_draws_it_passes(check, kind) -> None:
+    check(generator_with(HEEDED[kind]))
 
 
 def test_what_mixes_rows_says_so(check) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 from stability.report.figures.curves import Bars, Onset, bare_curves, run_curves
 from stability.report.svg import inline_svg
 
-BARS = Bars(0.99, 0.01, 0.9, 12.0)
+BARS = Bars(0.99, 0.01, 0.9, 0.25)
 
 
 def curves(**changes: list[float]) -> pd.DataFrame:
@@ -17,14 +17,14 @@ def curves(**changes: list[float]) -> pd.DataFrame:
     )
 
 
-def visits(ratio: float = 20.0) -> pd.DataFrame:
+def visits(excess: float = 0.4) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "step": [10, 20],
             "separation": [0.8, 0.9],
             "modes": [3, 9],
             "n_modes": [10, 10],
-            "fid_ratio": [50.0, ratio],
+            "fid_excess": [2.0, excess],
         }
     )
 

@@ -22,7 +22,7 @@ def study(losses: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     names = runs.loc[runs["point"] % 3 == 0, "run"]
     events = pd.DataFrame({"run": [*names, runs["run"].iloc[2]], "onset": 200})
     events = events.assign(kind=["collapse"] * len(names) + ["saturation"])
-    events = events.assign(evidence="was good, then 3 modes")
+    events = events.assign(never_good=False)
     return runs, events.assign(recovery=pd.array([400] * len(events), dtype="Int64"))
 
 

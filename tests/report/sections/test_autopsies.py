@@ -49,7 +49,7 @@ def test_typical_curves_what_came_first_and_chosen_runs(study: Study) -> None:
     assert keys == ["collapse-typical", "collapse-first", *(f"collapse-run-{n}" for n in (1, 2, 3))]
     assert "the share of modes goes from 1 to 0.1" in blocks[0].finding
     assert f"in the median of {result.n_cases} runs" in blocks[0].finding
-    ends = study.runs["outcome"].isin(["stable", "unfinished"]).sum()
+    ends = study.runs["outcome"].isin(["stable", "learning"]).sum()
     assert result.n_controls <= ends
     assert f"Grey: {result.n_controls} runs that come to no harm" in blocks[0].note
     assert [row[0].text for row in blocks[1].tables[0].rows] == [

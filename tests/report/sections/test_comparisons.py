@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stability.analysis.comparisons import compare_levels
+from stability.analysis.comparisons import ALL_PAIRS, Family, compare_levels
 from stability.analysis.frames import StudyFrames
+from stability.analysis.same_runs import SAME_RUN_COLUMNS
 from stability.analysis.study import Study
 from stability.report.blocks import Block
 from stability.report.sections.comparisons import MOST_ROWS, comparisons_blocks, p_text
@@ -38,15 +40,27 @@ def study_of(shares: dict[str, list[float]]) -> Study:
     return Study(StudyFrames("pairs", spec, nothing, runs, nothing, nothing, nothing, Path()))
 
 
-def blocks_of(shares: dict[str, list[float]], *, crossed: bool = True) -> list[Block]:
+def blocks_of(
+    shares: dict[str, list[float]],
+    *,
+    crossed: bool = True,
+    same: Sequence[tuple[object, ...]] = (),
+    family: Family = ALL_PAIRS,
+) -> list[Block]:
     study = study_of(shares)
     found = [
         compare_levels(
-            study.runs, "loss", event, crossed=crossed, rng=np.random.default_rng(0), varied=study.varied
+            study.runs,
+            "loss",
+            event,
+            crossed=crossed,
+            rng=np.random.default_rng(0),
+            varied=study.varied,
+            family=family,
         )
         for event in ("stable", "collapse_ever")
     ]
-    return comparisons_blocks(study, found)
+    return comparisons_blocks(study, found, pd.DataFrame(same, columns=list(SAME_RUN_COLUMNS)))
 
 
 CLEAR = {"minimax": [0.0] * 11 + [0.5], "hinge": [1.0] * 10 + [0.5, 0.0], "wasserstein": [0.0, 0.5] * 6}
@@ -61,6 +75,37 @@ def test_a_clear_difference_is_told_with_its_interval() -> None:
     assert stable.figure is not None
     assert "Forest plot" in stable.figure
     assert (stable.key, collapse.key) == ("differences-stable", "differences-collapse-ever")
+
+
+def test_levels_that_trained_the_same_runs_are_named_once() -> None:
+    counted = [
+        ("minimax", "hinge", 0, 0, 24),
+        ("minimax", "wasserstein", 1, 1, 24),
+        ("hinge", "wasserstein", 12, 15, 24),
+    ]
+    stable, collapse = blocks_of(CLEAR, same=counted)
+    assert stable.finding.endswith(
+        "Some runs of a point and seed are one and the same to the last bit, so that nothing can differ: "
+        "hinge and wasserstein in 12 of 24 pairs (in 3 more until half-way) and minimax and wasserstein in "
+        "1 of 24 pairs."
+    )
+    assert "to the last bit" not in collapse.finding
+    assert "to the last bit" not in blocks_of(CLEAR, same=counted[:1])[0].finding
+
+
+def test_against_a_baseline_the_question_is_whether_it_helps() -> None:
+    stable, collapse = blocks_of(CLEAR, family=Family("minimax"))
+    assert stable.question == (
+        "Does it help? Which loss makes runs end stable more or less often than minimax?"
+    )
+    assert stable.finding.startswith("Runs end stable more often than under minimax with hinge (+.83 [+")
+    assert "Hotelling" not in stable.finding
+    assert collapse.finding.startswith("Runs collapse at some time less often than under minimax with hinge")
+    assert "for all 2 comparisons with minimax at once with 95% (Bonferroni)" in stable.note
+    assert [row[0].text for row in stable.tables[0].rows] == ["hinge − minimax", "wasserstein − minimax"]
+    assert set(stable.data["second"]) == {"minimax"}
+    few = blocks_of({"minimax": [0, 1, 0.5, 1] * 3, "hinge": [1, 0, 0.5, 0.5] * 3}, family=Family("minimax"))
+    assert few[0].finding == "None of 1 can be told apart from minimax with these points."
 
 
 def test_the_table_has_a_row_for_every_pair() -> None:

@@ -52,9 +52,9 @@ def test_the_finding_counts_runs_and_recoveries(make_study: MakeStudy) -> None:
         for mask in (frames.events["onset"].notna(), frames.events["recovery"].notna())
     )
     finding = blocks_of(frames)["time-to-collapse"].finding
-    assert finding.startswith(f"{had} of 48 runs had a collapse")
+    assert finding.startswith(f"{had} of 48 runs had a collapse after being good")
     assert f"over again in {back} of {had}." in finding
-    assert "never been good" not in finding
+    assert "never were good" not in finding
     assert "stopped" not in finding
 
 
@@ -63,12 +63,13 @@ def test_the_finding_tells_apart_those_that_could_not_recover(make_study: MakeSt
     collapses = frames.events["kind"] == "collapse"
     lasting = frames.events.index[collapses & frames.events["recovery"].isna()]
     events, runs = frames.events.copy(), frames.runs.copy()
-    events.loc[lasting[:3], "evidence"] = "never good, diversity 0.1 from here on without progress"
+    events.loc[lasting[:3], "never_good"] = True
     runs.loc[runs["run"].isin(events.loc[lasting[3:5], "run"]), "stopped"] = True
     block = blocks_of(dataclasses.replace(frames, runs=runs, events=events))["time-to-collapse"]
     lost = events.loc[collapses, "run"].nunique() - 3
-    assert "3 of them had never been good, so that there was nothing to recover." in block.finding
-    assert f"of the {lost} that had been good before. 2 of the {lost} had been stopped" in block.finding
+    assert block.finding.startswith(f"{lost} of 48 runs had a collapse after being good")
+    assert "3 more never were good and end collapsed: there was nothing to lose." in block.finding
+    assert f"of {lost}. 2 of the {lost} had been stopped" in block.finding
     assert "no share is given" in block.note
     recovery = block.tables[1]
     counts = {

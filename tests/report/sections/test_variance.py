@@ -79,7 +79,7 @@ def test_where_nothing_is_estimable_the_reason_is_given_and_no_figure(make_study
 def test_parts_are_named_by_the_factor_and_add_up(make_study: MakeStudy) -> None:
     frames = make_study(design=Design(points=16, seeds=2, cross=("loss",)))
     generator = np.random.default_rng(0)
-    runs = frames.runs.assign(outcome="unlearned", fid_ratio=np.exp(generator.normal(size=len(frames.runs))))
+    runs = frames.runs.assign(outcome="noise", fid_ratio=np.exp(generator.normal(size=len(frames.runs))))
     study = Study(frames)
     result = variance_shares(runs, "loss")
     block = {b.key: b for b in variance_blocks(study, result, best_of(runs, "loss"))}["parts-of-the-variance"]

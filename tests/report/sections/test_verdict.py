@@ -167,11 +167,11 @@ def test_the_worst_is_the_last_of_the_verdict_with_its_failures() -> None:
     assert tile.link == "shares-by-loss"
 
 
-def test_failures_at_a_tie_are_all_named_and_unfinished_runs_are_no_failure() -> None:
+def test_failures_at_a_tie_are_all_named_and_runs_that_learn_are_no_failure() -> None:
     tied = study(failures=("diverged", "collapsed"), shares={"hinge": 1.0, "minimax": 0.0})
     tile = tiles(estimates(tied))[1]
     assert "They end diverged and collapsed most often." in tile.sentences
-    slow = estimates(study(failures=("unfinished",)))
+    slow = estimates(study(failures=("learning",)))
     assert "most often" not in told(tiles(slow)[1])
 
 
@@ -193,8 +193,8 @@ def test_without_levels_the_failures_are_told() -> None:
     [
         (study(shares={"hinge": 0.6, "minimax": 0.55}), "the intervals overlap", True),
         (study(), "the intervals overlap", False),
-        (study(failures=("unfinished",)), "still improving at step 3,000", True),
-        (study(), "still improving", False),
+        (study(failures=("learning",)), "still learning at step 3,000", True),
+        (study(), "still learning", False),
         (study(seeds=1), "What another seed would have done", True),
         (study(), "What another seed would have done", False),
         (study(), "other data than mnist", True),

@@ -39,7 +39,7 @@ def made(early: float = 0.55, late: float = 0.8, gain: float = 0.2, **rule: floa
         for step in STEPS
         for place, (name, kind) in enumerate(kinds.items())
     ]
-    shares = {"compute_saved": 0.3, "caught": 0.4, "false_stops": 0.04, "unfinished_stops": 0.2} | rule
+    shares = {"compute_saved": 0.3, "caught": 0.4, "false_stops": 0.04, "learning_stops": 0.2} | rule
     rows = [
         {"step": step, "quantity": name} | estimate(shares[name] * (2 if step == 200 else 1), 0.01)
         for step in STEPS
@@ -86,7 +86,7 @@ def test_later_steps_are_told_apart_from_the_first_one(make_study: MakeStudy) ->
 
 def test_the_note_says_what_healthy_is(make_study: MakeStudy) -> None:
     note = warning_blocks(Study(make_study()), made())[0].note
-    assert "no saturation that had lasted 3 visits" in note
+    assert "no saturation that had lasted 4 visits" in note
     assert "A run that is not good yet counts as healthy" in note
 
 

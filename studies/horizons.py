@@ -1,0 +1,23 @@
+"""Writes when runs were first stable.
+
+`python studies/horizons.py RESULTS... > stability/data/horizons.json`, where each of RESULTS is a results
+folder of a study that stops only runs that diverge.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from stability.analysis.frames import load
+from stability.analysis.horizons import horizon_facts
+from stability.analysis.sensitivity import stored_histories
+from stability.store import Store
+
+if __name__ == "__main__":
+    studies = [
+        row
+        for folder in sys.argv[1:]
+        for row in horizon_facts(load(folder), stored_histories(Store.open(folder)))
+    ]
+    print(json.dumps({"version": 1, "studies": studies}, indent=1))
