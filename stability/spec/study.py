@@ -157,9 +157,11 @@ class StudySpec(_Section):
     @property
     def settings(self) -> dict[tuple[str, ...], dict[str, Any]]:
         """Every set of parameters that the study file gives single values, by where it stands."""
-        variants = {("variants", name): values for name, values in self.variants.items()}
-        configs = {("configs", name): values for name, values in self.configs.items()}
-        return {("fixed",): self.fixed, **variants, **configs}
+        sections = {"variants": self.variants, "configs": self.configs}
+        settings: dict[tuple[str, ...], dict[str, Any]] = {("fixed",): self.fixed}
+        for section, named in sections.items():
+            settings |= {(section, name): values for name, values in named.items()}
+        return settings
 
     @property
     def named(self) -> tuple[str, ...]:
