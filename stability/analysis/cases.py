@@ -94,8 +94,10 @@ def _states(
         diversity=diversity,
         separation=unknown,
         fid_excess=unknown,
+        distance=unknown,
         generator_update=unknown,
         discriminator_update=unknown,
         loss=unknown,
+        peak_loss=unknown,
     )
     return states(measured_visits(visits, bars), bars)

@@ -39,7 +39,9 @@ def sheet(folders: Sequence[Path], out: Path, plan: Plan, data_root: Path | None
         out,
         plan,
         examples=examples,
-        watched=lambda items: track(items, "drawing", console=console, transient=True),
+        watched=lambda items: track(
+            items, "drawing", console=console, transient=True, disable=not console.is_terminal
+        ),
     )
     yield from missing
     yield f"wrote {out / 'sheet.html'}, {out / 'items'} and {out / 'marks.csv'}: {len(items)} runs"

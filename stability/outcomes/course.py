@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -14,6 +15,8 @@ from stability.records import Divergence, Evaluation, History, Record
 Floats = Float[np.ndarray, "visits"]
 Ints = Int[np.ndarray, "visits"]
 
+POINTS = "points"
+"""Whose features the evaluations of points have."""
 RECORDED = ("loss_d", "loss_g", "generator_update", "discriminator_update")
 """The numbers of a record that are finite as long as training is."""
 
@@ -32,10 +35,14 @@ class Visits:
     diversity: Floats
     separation: Floats
     fid_excess: Floats
+    distance: Floats
+    """To the nearest training images, relative to held-out ones: `Evaluation.memorisation`."""
     generator_update: Floats
     discriminator_update: Floats
     loss: Floats
     """The larger of |loss_d| and |loss_g|."""
+    peak_loss: Floats
+    """The same at its largest since the visit before."""
 
     def __len__(self) -> int:
         return len(self.step)
@@ -60,6 +67,8 @@ class Course:
     divergence: Divergence | None
     records: tuple[Record, ...]
     visits: Visits
+    of_points: bool = False
+    """Whether the samples are points, not images."""
 
 
 def course_of(history: History) -> Course:
@@ -68,7 +77,8 @@ def course_of(history: History) -> Course:
     end = math.inf if divergence is None else divergence.step
     records = tuple(sorted((r for r in history.records if r.step < end), key=lambda r: r.step))
     evaluations = sorted((e for e in history.evaluations if e.step < end), key=lambda e: e.step)
-    return Course(history.run, divergence, records, _visits(evaluations, records))
+    of_points = any(evaluation.features == POINTS for evaluation in evaluations)
+    return Course(history.run, divergence, records, _visits(evaluations, records), of_points)
 
 
 def first_divergence(history: History) -> Divergence | None:
@@ -112,6 +122,7 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         return np.array([read(evaluation) for evaluation in evaluations], dtype=np.int64)
 
     step = ints(lambda e: e.step)
+    losses = [max(abs(record.loss_d), abs(record.loss_g)) for record in records]
     ends = np.searchsorted(np.array([record.step for record in records], dtype=np.int64), step, side="right")
     return Visits(
         step=step,
@@ -121,18 +132,24 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         diversity=floats(lambda e: e.diversity),
         separation=floats(lambda e: e.separation),
         fid_excess=floats(lambda e: e.fid_excess),
+        distance=floats(lambda e: e.memorisation),
         generator_update=_medians([record.generator_update for record in records], ends),
         discriminator_update=_medians([record.discriminator_update for record in records], ends),
-        loss=_medians([max(abs(record.loss_d), abs(record.loss_g)) for record in records], ends),
+        loss=_medians(losses, ends),
+        peak_loss=_by_visit(losses, ends, np.max),
     )
 
 
 def _medians(values: Sequence[float], ends: Ints) -> Floats:
-    """Median of values[previous end:end] for each end; NaN where there is no value."""
-    medians = np.full(len(ends), np.nan)
+    return _by_visit(values, ends, np.median)
+
+
+def _by_visit(values: Sequence[float], ends: Ints, summary: Callable[..., Any]) -> Floats:
+    """Summary of values[previous end:end] for each end; NaN where there is no value."""
+    summaries = np.full(len(ends), np.nan)
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     with np.errstate(over="ignore"):
         for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
             if start < end:
-                medians[i] = np.median(values[start:end])
-    return medians
+                summaries[i] = summary(values[start:end])
+    return summaries

@@ -15,12 +15,12 @@ from stability.outcomes.signs import (
     Mask,
     State,
     Stretch,
-    at_least,
     exploded,
     gains,
     last_stretch,
     lately,
     measured,
+    mostly,
     one_image,
     saturated,
     some_modes,
@@ -45,18 +45,25 @@ def decide(course: Course, thresholds: Thresholds) -> tuple[Outcome, str]:
 
 
 def diverged(course: Course, thresholds: Thresholds) -> str | None:
-    """Anything was not finite, or the losses have grown out of all proportion and the samples with them."""
+    """Anything was not finite."""
     found = course.divergence
-    if found is not None:
-        return f"{found.tensor} is not finite at step {found.step}"
+    return None if found is None else f"{found.tensor} is not finite at step {found.step}"
+
+
+def collapsed_wholly(course: Course, thresholds: Thresholds) -> str | None:
+    """Z no longer changes the image, whatever became of the networks."""
+    return _one_image(course, thresholds, thresholds.latent_ignored_diversity)
+
+
+def exploded_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
+    """The losses have grown out of all proportion and the samples with them."""
     visits = course.visits
-    since = last_stretch(steady(exploded(visits, thresholds)), thresholds.persist)
-    if since is None:
+    mask = exploded(visits, thresholds)
+    if not mostly(mask, thresholds):
         return None
     first = visits.loss[np.isfinite(visits.loss)][0]
-    return (
-        f"exploded: losses of {visits.loss[-1]:.2g} after {first:.2g}, since step {visits.step[since.start]}"
-    )
+    peak = float(np.nanmax(visits.peak_loss))
+    return f"exploded: losses up to {peak:.2g} after {first:.2g}, {describe(visits, thresholds)}"
 
 
 def saturated_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
@@ -72,7 +79,9 @@ def saturated_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
 
 def stable(course: Course, thresholds: Thresholds) -> str | None:
     """The FID excess is below its bar and the modes are covered; precision and diversity have to be known."""
-    return _reached(course, thresholds, thresholds.stable_excess, thresholds.stable_modes)
+    precise = lately(course.visits.precision, thresholds) >= thresholds.stable_precision
+    reached = _reached(course, thresholds, thresholds.stable_excess, thresholds.stable_modes)
+    return reached if precise else None
 
 
 def nearly_stable(course: Course, thresholds: Thresholds) -> str | None:
@@ -101,49 +110,48 @@ def learning(course: Course, thresholds: Thresholds) -> str | None:
 
 def collapsed(course: Course, thresholds: Thresholds) -> str | None:
     """Nearly the same image for every z, lost or never had."""
-    visits = course.visits
-    if not lately(visits.diversity, thresholds) < thresholds.collapsed_diversity or not visits.step[-1]:
-        return None
-    return f"one image for every z: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
-
-
-def partly_collapsed(course: Course, thresholds: Thresholds) -> str | None:
-    """Recognisable samples, but only of some of the modes, lost or never had."""
-    visits = course.visits
-    share = lately(visits.modes_share, thresholds)
-    recognisable = lately(visits.precision, thresholds) >= thresholds.partial_precision
-    if not (recognisable and 0 < share < thresholds.nearly_modes):
-        return None
-    return f"only some modes: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
+    return _one_image(course, thresholds, thresholds.collapsed_diversity)
 
 
 def dominated(course: Course, thresholds: Thresholds) -> str | None:
     """The discriminator tells nearly all apart over the last two thirds, and the generator gets nowhere."""
     visits = course.visits
     late = visits.separation[visits.step > visits.step[-1] / 3]
-    if len(late) < thresholds.persist or not at_least(late, thresholds.dominated_separation).all():
+    usual = min(lately(visits.separation, thresholds), float(np.median(late)))
+    if not usual >= thresholds.dominated_separation:
         return None
-    return f"separation at least {late.min():.2f} since the first third, {describe(visits, thresholds)}"
+    return f"separation {usual:.2f} since the first third, {describe(visits, thresholds)}"
+
+
+def partly_collapsed(course: Course, thresholds: Thresholds) -> str | None:
+    """Recognisable samples, but only of some of the modes, lost or never had."""
+    visits = course.visits
+    if not mostly(some_modes(course, thresholds), thresholds):
+        return None
+    return f"only some modes: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
 
 
 def noise(course: Course, thresholds: Thresholds) -> str:
     """Nothing else holds."""
     visits = course.visits
     return (
-        f"hardly anything recognisable: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
+        f"not near the data and not gaining: {describe(visits, thresholds)}, "
+        f"{describe_past(visits, thresholds)}"
     )
 
 
 OUTCOME_RULES: tuple[tuple[Outcome, Rule], ...] = (
     (Outcome.DIVERGED, diverged),
+    (Outcome.COLLAPSED, collapsed_wholly),
+    (Outcome.DIVERGED, exploded_at_the_end),
     (Outcome.SATURATED, saturated_at_the_end),
     (Outcome.STABLE, stable),
     (Outcome.NEARLY_STABLE, nearly_stable),
     (Outcome.OSCILLATING, oscillating),
     (Outcome.LEARNING, learning),
     (Outcome.COLLAPSED, collapsed),
-    (Outcome.PARTIAL_COLLAPSE, partly_collapsed),
     (Outcome.DOMINATED, dominated),
+    (Outcome.PARTIAL_COLLAPSE, partly_collapsed),
     (Outcome.NOISE, noise),
 )
 
@@ -160,7 +168,7 @@ def collapse_at_the_end(course: Course, thresholds: Thresholds) -> Stretch | Non
     if outcome is Outcome.COLLAPSED:
         return _since(one_image(visits, thresholds), thresholds)
     if outcome is Outcome.PARTIAL_COLLAPSE:
-        return _since(some_modes(visits, thresholds), thresholds)
+        return _since(some_modes(course, thresholds), thresholds)
     return None
 
 
@@ -168,6 +176,13 @@ def _since(mask: Mask, thresholds: Thresholds) -> Stretch:
     """From where on a state holds in which the last visits are by their median, an odd last one included."""
     lately_so = [s.start for s in stretches(steady(mask)) if s.stop > len(mask) - thresholds.persist]
     return Stretch(lately_so[0] if lately_so else len(mask) - 1, len(mask))
+
+
+def _one_image(course: Course, thresholds: Thresholds, bar: float) -> str | None:
+    visits = course.visits
+    if not len(visits) or not lately(visits.diversity, thresholds) < bar or not visits.step[-1]:
+        return None
+    return f"one image for every z: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
 
 
 def _reached(course: Course, thresholds: Thresholds, excess: float, modes: float) -> str | None:

@@ -89,6 +89,12 @@ def lately(values: Floats, thresholds: Thresholds) -> float:
     return float(np.median(finite)) if 2 * len(finite) > len(last) else math.nan
 
 
+def mostly(mask: Mask, thresholds: Thresholds) -> bool:
+    """Tell whether something holds at most of the last `persist` visits."""
+    last = mask[-thresholds.persist :]
+    return 2 * int(last.sum()) > len(last)
+
+
 def steady(mask: Mask) -> Mask:
     """Fill each single gap: what holds at the visits before and after held in between."""
     filled = mask.copy()
@@ -107,19 +113,26 @@ def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
 
 
 def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits the loss has grown out of all proportion and the samples show it."""
+    """Tell at which visits a loss has grown out of all proportion and the samples show it.
+
+    Once a loss has leapt so far, they show it as long as they are twice as far from real ones as before.
+    """
     known = visits.loss[np.isfinite(visits.loss)]
     if not len(known):
         return np.zeros(len(visits), dtype=bool)
-    grown: Mask = visits.loss > thresholds.explosion * max(1.0, float(known[0]))
-    mask: Mask = grown & ~at_least(visits.precision, thresholds.good_precision)
+    bar = thresholds.explosion * max(1.0, float(known[0]))
+    leapt = visits.peak_loss > bar
+    before = np.where(np.cumsum(leapt), np.nan, visits.fid_excess)
+    best = np.nanmin(before) if np.isfinite(before).any() else np.nan
+    still = np.cumsum(leapt).astype(bool) & (visits.fid_excess > 2 * best)
+    mask: Mask = ((visits.loss > bar) | still) & ~(visits.fid_excess <= thresholds.nearly_excess)
     return mask
 
 
 def dominated(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits the discriminator tells (nearly) all apart and no sample is recognisable."""
+    """Tell at which visits the discriminator tells (nearly) all apart, of samples far from real ones."""
     perfect = at_least(visits.separation, thresholds.dominated_separation)
-    mask: Mask = perfect & below(visits.precision, thresholds.partial_precision)
+    mask: Mask = perfect & ~(visits.fid_excess <= thresholds.nearly_excess)
     return mask
 
 
@@ -147,11 +160,13 @@ def one_image(visits: Visits, thresholds: Thresholds) -> Mask:
     return below(visits.diversity, thresholds.collapsed_diversity) & (visits.step > 0)
 
 
-def some_modes(visits: Visits, thresholds: Thresholds) -> Mask:
+def some_modes(course: Course, thresholds: Thresholds) -> Mask:
     """Tell where samples are recognisable, but only of some of the modes."""
-    mask: Mask = at_least(visits.precision, thresholds.partial_precision)
-    mask &= (visits.modes_share < thresholds.nearly_modes) & (visits.modes > 0)
-    return mask
+    visits = course.visits
+    mask: Mask = (visits.modes_share < thresholds.nearly_modes) & (visits.modes > 0)
+    if course.of_points:
+        return mask & at_least(visits.precision, thresholds.recognisable_precision)
+    return mask & (visits.distance <= thresholds.recognisable_distance)
 
 
 def swings(course: Course, thresholds: Thresholds) -> Ints:
@@ -174,20 +189,18 @@ def gains(visits: Visits, thresholds: Thresholds) -> bool:
     """Tell whether new ground is gained that would soon be good enough.
 
     The FID excess lately is at most `new_ground` of the best one before, and along its line over the last
-    third of the visits (at least 3) it would be stable within `learning_horizon` times the steps so far.
-    Coming back to what was there before is no new ground. Without FID: more modes than ever before.
+    third of the visits (at least 3) would be nearly stable within `learning_horizon` times the steps so far.
+    Coming back to what was there before is no new ground. Without FID nothing is known of that.
     """
     before = len(visits) - thresholds.persist
-    if before < 1:
+    if before < 1 or "fid" not in thresholds.measures:
         return False
-    if "fid" not in thresholds.measures:
-        return lately(visits.modes_share, thresholds) > float(np.max(visits.modes_share[:before]))
     now = lately(visits.fid_excess, thresholds)
     known = visits.fid_excess[:before][np.isfinite(visits.fid_excess[:before])]
     if not len(known) or not 0 < now <= thresholds.new_ground * float(known.min()):
         return False
     slope = excess_slope(visits)
-    to_go = math.log(now / thresholds.stable_excess)
+    to_go = math.log(now / thresholds.nearly_excess)
     return slope < 0 and to_go / -slope <= thresholds.learning_horizon * float(visits.step[-1])
 
 

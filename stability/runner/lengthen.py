@@ -7,7 +7,7 @@ from stability.runner.planning import cohort_runs
 from stability.runner.trainer import Track, encode_tracks
 from stability.store import PlannedCohort, Store
 from stability.store.changes import COHORTS
-from stability.store.shorter import cut_short, keeps_state, read_state, take_up
+from stability.store.shorter import cut_short, keeps_state, kept_weights, read_state, take_up
 
 
 def check_states(store: Store) -> None:
@@ -38,8 +38,8 @@ def _take_up(store: Store, cohort: PlannedCohort) -> None:
         track.records, track.evaluations = list(history.records), list(history.evaluations)
         track.divergence, track.last_step = history.divergence, history.last_step
         track.stopped = history.run not in state.active
-        if track.stopped and store.has_weights(history.run):
-            track.weights = store.weights(history.run)
+        if track.stopped:
+            track.weights = kept_weights(store, cohort.id, history.run)
     for run, film in data.filmstrips.items():
         tracks[run].pictures, tracks[run].picture_steps = list(film.images), list(film.steps)
     take_up(store, cohort.id, *encode_tracks(state, tracks.values()))

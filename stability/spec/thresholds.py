@@ -32,35 +32,41 @@ class Thresholds(BaseModel):
     """... or with at most this share of the modes, ..."""
     lost_diversity: Share = 0.3
     """... or below this diversity."""
-    stable_excess: Ratio = 0.25
+    stable_excess: Ratio = 0.1
     """Stable: the FID excess of the last visits is at most this, ..."""
+    stable_precision: Share = 0.4
+    """... from this precision on, ..."""
     stable_modes: Share = 0.9
     """... with this share of the modes covered."""
-    nearly_excess: Ratio = 0.5
-    """Nearly stable: the FID excess is at most this, ..."""
+    nearly_excess: Ratio = 0.27
+    """Nearly stable: the FID excess is at most this and nothing lost, ..."""
     nearly_modes: Share = 0.75
     """... with this share of the modes covered."""
     collapsed_diversity: Share = 0.2
     """Collapsed: (nearly) one image for every z, the diversity is below this."""
-    partial_precision: Share = 0.1
-    """Partial collapse: recognisable samples, from this precision on, of fewer than `nearly_modes`."""
+    recognisable_distance: Ratio = 2.0
+    """Partial collapse: recognisable images, whose median distance to the nearest training image is at most
+    this many times that of held-out ones ..."""
+    recognisable_precision: Share = 0.05
+    """... (recognisable points from this precision on), of fewer than `nearly_modes`."""
     saturated_separation: Share = 0.99
     """Saturated: separation from here on ..."""
-    saturated_update: Ratio = 0.01
+    saturated_update: Ratio = 0.02
     """... while either network's median update since the visit before is below this; or both are."""
     dominated_separation: Share = 0.98
-    """Dominated: separation from here on over the last two thirds of the visits, and nothing recognisable."""
+    """Dominated: separation from here on, lately and by the median of the last two thirds of the visits, of
+    samples that are not even nearly stable."""
     swing_high: Share = 0.8
     """Oscillating: the recorded separation (running median of five) swings between at least this ..."""
     swing_low: Share = 0.3
     """... and at most this, ..."""
-    swings: Annotated[int, Field(ge=1)] = 4
+    swings: Annotated[int, Field(ge=1)] = 2
     """... so many times over the last two thirds of the run."""
-    new_ground: Share = 0.95
+    new_ground: Share = 0.97
     """Learning: the FID excess of the last visits is at most this share of the best one before ..."""
-    learning_horizon: Ratio = 1.0
-    """... and would, going on like that, be stable within this many times the steps trained so far."""
-    explosion: Ratio = 1000.0
+    learning_horizon: Ratio = 1.3
+    """... and would, going on like that, be nearly stable within this many times the steps so far."""
+    explosion: Ratio = 100.0
     """Exploded: the median |loss| since the visit before is this many times the first one (at least 1)."""
     fooled_separation: Share = 0.45
     """Discriminator fooled: separation below this."""
@@ -69,4 +75,4 @@ class Thresholds(BaseModel):
     dropped_modes: Annotated[int, Field(ge=1)] = 2
     """Mode dropping: once good, this many modes fewer than the most that were covered before."""
     latent_ignored_diversity: Share = 0.05
-    """Latent ignored: diversity below this, so z no longer changes the image."""
+    """Latent ignored: diversity below this, z no longer changes the image; collapsed whatever else is so."""

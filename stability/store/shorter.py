@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from stability.errors import StabilityError
 from stability.store.advice import advised
 from stability.store.changes import COHORTS
-from stability.store.checkpoints import DamagedCheckpoint
+from stability.store.checkpoints import Arrays, DamagedCheckpoint
+from stability.store.cohorts import WEIGHTS
 from stability.store.files import remove_folder
 from stability.store.states import CohortState, decode_state, state_horizon, state_name
 from stability.store.store import Store
@@ -44,6 +45,12 @@ def read_state(store: Store, cohort_id: str) -> CohortState:
         if isinstance(state, DamagedCheckpoint):
             raise StabilityError(f"{folder / name}: damaged, {state.reason}")
     return state
+
+
+def kept_weights(store: Store, cohort_id: str, run: str) -> Arrays:
+    """What a run of a cohort that has ended stopped with; nothing where weights were not kept."""
+    is_there = (_folder(store, cohort_id) / WEIGHTS / f"{run}.safetensors").is_file()
+    return store.weights(run) if is_there else {}
 
 
 def take_up(

@@ -400,7 +400,8 @@ class Store:
         Raises `StabilityError`: no such run is planned, it has not finished, its weights were not kept, or
         the file is damaged.
         """
-        folder, path = self._cohort_folder(run), self._weights(run)
+        folder = self._cohort_folder(run)
+        path = folder / WEIGHTS / f"{run}.safetensors"
         if not folder.is_dir():
             raise StabilityError(f"{self.folder}: {run} has not finished yet")
         if not path.is_file():
@@ -410,13 +411,6 @@ class Store:
             if isinstance(read, DamagedCheckpoint):
                 raise StabilityError(f"{path}: damaged, {read.reason}")
         return read[0]
-
-    def has_weights(self, run: str) -> bool:
-        """Whether a run's last weights were kept."""
-        return self._weights(run).is_file()
-
-    def _weights(self, run: str) -> Path:
-        return self._cohort_folder(run) / WEIGHTS / f"{run}.safetensors"
 
     def _cohort_folder(self, run: str) -> Path:
         if run not in self._cohort_of:

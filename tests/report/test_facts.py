@@ -116,7 +116,7 @@ def test_variants_are_listed_with_what_they_set(make_study: MakeStudy) -> None:
     study = with_spec(make_study(), variants=variants)
     assert [(row.name, row.values, row.how) for row in prior(study)[-2:]] == [
         ("plain", "as fixed and drawn", "baseline"),
-        ("fast", "lr .01, optimizer sgd", "variant"),
+        ("fast", "lr 0.01, optimizer sgd", "variant"),
     ]
     assert "Some variant sets lr itself, so nothing is told of what else was drawn of it." in cautions(study)
 

@@ -30,8 +30,8 @@ KEEP = (
 )
 """Eight runs in cohorts of three, three and two."""
 STOPPING = (
-    "training.stop_on=[diverged, saturated, collapsed]",
-    "outcomes={persist: 1, collapsed_diversity: 0.9, saturated_separation: 0.6, saturated_update: 0.5}",
+    "training.stop_on=[diverged, saturated]",
+    "outcomes={persist: 1, saturated_separation: 0.85, saturated_update: 1.0e+9}",
 )
 
 
