@@ -165,8 +165,10 @@ def some_modes(course: Course, thresholds: Thresholds) -> Mask:
     visits = course.visits
     mask: Mask = (visits.modes_share < thresholds.nearly_modes) & (visits.modes > 0)
     if course.of_points:
-        return mask & at_least(visits.precision, thresholds.recognisable_precision)
-    return mask & (visits.distance <= thresholds.recognisable_distance)
+        mask &= at_least(visits.precision, thresholds.recognisable_precision)
+    else:
+        mask &= visits.distance <= thresholds.recognisable_distance
+    return mask
 
 
 def swings(course: Course, thresholds: Thresholds) -> Ints:
