@@ -36,6 +36,7 @@
     const code = codes[shown];
     find(`item-${code}`).hidden = false;
     find("code").textContent = jump.value = code;
+    form.reset();  // radios take no value that none of them has
     for (const name of marked) form.elements[name].value = marks[code]?.[name] ?? "";
     progress();
     window.scrollTo(0, 0);
