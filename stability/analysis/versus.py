@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stability.analysis.comparisons import compare_levels
+from stability.analysis.comparisons import Family, compare_levels
 from stability.analysis.differences import holm
 from stability.analysis.factors import crossed_factors, level_text, numeric, with_text_levels
 from stability.analysis.factors import levels as listed_levels
