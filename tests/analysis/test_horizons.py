@@ -67,7 +67,7 @@ def test_the_facts_of_every_architecture(frames: StudyFrames, histories_of: Hist
 
 def test_a_study_without_stable_runs_and_a_search(frames: StudyFrames, histories_of: HistoriesOf) -> None:
     strict = frames.spec.model_copy(
-        update={"outcomes": frames.spec.outcomes.model_copy(update={"stable_fid_ratio": 1e-9})}
+        update={"outcomes": frames.spec.outcomes.model_copy(update={"stable_excess": 1e-9})}
     )
     (row,) = horizon_facts(dataclasses.replace(frames, spec=strict), histories_of)
     assert (row["n_stable"], row["first"], row["half"]) == (0, None, None)
