@@ -42,7 +42,7 @@ def runs_of(points: int = 8, seeds: int = 2, **columns: Any) -> pd.DataFrame:
 
 
 def events_of(*rows: tuple[str, str, int]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["run", "kind", "onset"])
+    return pd.DataFrame(rows, columns=["run", "kind", "onset"]).assign(never_good=False)
 
 
 def costs(runs: pd.DataFrame, events: pd.DataFrame | None = None) -> pd.DataFrame:

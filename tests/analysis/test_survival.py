@@ -33,7 +33,9 @@ def study(onsets: dict[str, list[list[float]]], **columns: Any) -> tuple[pd.Data
         for seed, onset in enumerate(seeds)
     ]
     runs = pd.DataFrame(rows, columns=["run", "loss", "point", "onset"])
-    events = runs.loc[runs["onset"].notna(), ["run", "onset"]].assign(kind="collapse", provisional=False)
+    events = runs.loc[runs["onset"].notna(), ["run", "onset"]].assign(
+        kind="collapse", provisional=False, never_good=False
+    )
     events["recovery"] = pd.array([None] * len(events), dtype="Int64")
     defaults = {"adaptive": False, "outcome": "stable", "step": 400, "stopped": False}
     missing = pd.array([None] * len(runs), dtype="Int64")
@@ -114,7 +116,9 @@ def test_only_the_first_event_of_the_kind_counts() -> None:
     more = pd.DataFrame(
         {"run": ["hinge-0-0", "hinge-1-0"], "kind": ["collapse", "saturation"], "onset": [200, 100]}
     )
-    onsets = first_onsets(runs, pd.concat([events, more]), "collapse")
+    never_good = pd.DataFrame({"run": ["hinge-1-0"], "kind": ["collapse"], "onset": [100]})
+    others = [more.assign(never_good=False), never_good.assign(never_good=True)]
+    onsets = first_onsets(runs, pd.concat([events, *others]), "collapse")
     assert onsets.fillna(-1).tolist() == [200, -1]
 
 
