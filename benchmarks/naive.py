@@ -114,6 +114,10 @@ def _cross_entropy(logits: Tensor, target: float) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, target))
 
 
+TRAINED = ("minimax", "non-saturating", "least-squares", "hinge", "wasserstein")
+"""The losses that this loop knows."""
+
+
 def loss_d(loss: str, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """What the discriminator minimises."""
     if loss in ("minimax", "non-saturating"):

@@ -124,7 +124,7 @@ def test_a_run_that_diverged_is_in_no_collapse_at_the_horizon() -> None:
 
 
 def test_every_kind_of_event_has_a_column() -> None:
-    """Of a collapse there are three, since it matters whether the run had been good, and whether it lasted."""
+    """Of a collapse there are three: had the run been good, had it never been, did it last?"""
     assert set(EVENT_FLAGS.values()) == set(EventKind) - {EventKind.COLLAPSE}
 
 
