@@ -142,6 +142,10 @@ def _advice_on_stops(spec: StudySpec) -> list[str]:
     return [] if note is None else [note]
 
 
+def _threshold(value: float | tuple[str, ...]) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else ", ".join(value)
+
+
 def _count(number: int, word: str, plural: str = "s") -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
 
@@ -186,7 +190,7 @@ def as_text(summary: dict[str, Any]) -> str:
         size = decimal(summary["kept_state_bytes"])
         lines.append(f"  {'keep_state':<11}{size} on disk, from which the study can be lengthened")
     lines.append("thresholds (any of them can be set under outcomes)")
-    lines += [f"  {name:<25}{value:g}" for name, value in summary["thresholds"].items()]
+    lines += [f"  {name:<25}{_threshold(value)}" for name, value in summary["thresholds"].items()]
     lines += [f"note: {count} runs: {words}" for words, count in summary["doubtful"].items()]
     lines += [f"note: {words}" for words in summary["advice"]]
     if "estimated_seconds" in summary:
