@@ -63,5 +63,6 @@ def _note(spec: StudySpec, row: Mapping[str, Any]) -> str:
 def _differences(spec: StudySpec, measured: Mapping[str, float]) -> str:
     """The thresholds that differ from those measured with: "stable_modes 0.9 (here 0.5)"."""
     here = spec.outcomes.model_dump()
-    differing = [name for name, value in measured.items() if name in here and here[name] != value]
+    numbers = {name: value for name, value in measured.items() if isinstance(value, int | float)}
+    differing = [name for name, value in numbers.items() if name in here and here[name] != value]
     return ", ".join(f"{name} {measured[name]:g} (here {here[name]:g})" for name in differing)

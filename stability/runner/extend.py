@@ -134,11 +134,11 @@ def _grows(was: int, now: int) -> bool:
 
 
 def _keeps_baseline(was: tuple[str, ...] | None, now: tuple[str, ...] | None) -> bool:
-    return was is not None and now is not None and was[:1] == now[:1] and set(was) <= set(now)
+    return was is not None and now is not None and was[0] == now[0] and set(was) <= set(now)
 
 
 def _goes_on(was: tuple[str, ...] | None, now: tuple[str, ...] | None) -> bool:
-    return bool(was) and now is not None and was == now[: len(was or ())]
+    return was is not None and now is not None and was == now[: len(was)]
 
 
 ADDITIONS: dict[str, tuple[tuple[str, ...], Callable[[Any, Any], bool]]] = {
