@@ -150,6 +150,7 @@ def test_a_missing_classifier(stability: Command, workplace: Path) -> None:
     (workplace / "a").mkdir()
     for name in "xy":
         picture(workplace / "a" / "cat" / f"{name}.png")
+        picture(workplace / "a" / "dog" / f"{name}.png")
     before = left_behind(workplace)
     answer = stability("run", "study.yaml", "--set", "dataset=folder:a")
     assert (answer.code, answer.err.count("\n")) == (2, 1)
@@ -197,9 +198,9 @@ def test_relabelling_with_anything_but_thresholds(
 def test_another_study_or_other_thresholds_in_the_folder(
     stability: Command, workplace: Path, finished: Path
 ) -> None:
-    answer = stability("run", "study.yaml", "--out", finished, "--set", "training.steps=50")
+    answer = stability("run", "study.yaml", "--out", finished, "--set", "training.steps=30")
     refused(
-        answer, "was begun otherwise, and its runs would not compare: training.steps: 40 -> 50", workplace
+        answer, "was begun otherwise, and its runs would not compare: training.steps: 40 -> 30", workplace
     )
     assert answer.err.endswith("begin the new study in a folder of its own with --fork FOLDER\n")
     answer = stability("run", "study.yaml", "--out", finished, "--set", "outcomes.persist=2")

@@ -100,7 +100,7 @@ def test_against_a_baseline_the_question_is_whether_it_helps() -> None:
     )
     assert stable.finding.startswith("Runs end stable more often than under minimax with hinge (+.83 [+")
     assert "Hotelling" not in stable.finding
-    assert collapse.finding.startswith("Runs collapse at some time less often than under minimax with hinge")
+    assert collapse.finding.startswith("Runs collapse at some time after being good less often than under ")
     assert "for all 2 comparisons with minimax at once with 95% (Bonferroni)" in stable.note
     assert [row[0].text for row in stable.tables[0].rows] == ["hinge − minimax", "wasserstein − minimax"]
     assert set(stable.data["second"]) == {"minimax"}

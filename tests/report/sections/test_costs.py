@@ -141,7 +141,7 @@ def test_the_parts_tell_how_far_the_rate_moves() -> None:
     (block,) = part_blocks_of(study_of())
     assert [row[0].text for row in block.tables[0].rows] == ["whole space", "lr 1e-4 to 1e-3"]
     assert block.finding.startswith("hinge, ahead over the whole space, is so on every part.")
-    assert "under hinge is .91 over the whole space, 1 [.66, 1] on lr 1e-4 to 1e-3." in block.finding
+    assert "under hinge is .91 over the whole space, 1 [.72, 1] on lr 1e-4 to 1e-3." in block.finding
     assert block.tables[1].folded
     assert set(block.data.parameter) == {"", "lr"}
 
