@@ -212,7 +212,8 @@ def test_either_network_may_have_dropout_of_the_right_shape(check) -> None:
 
 def test_dropout_of_torchs_own_is_told_what_to_use(check) -> None:
     for layer in (nn.Dropout(0.5), nn.AlphaDropout(0.5)):
-        why = f"({type(layer).__name__}) draws from torch's global stream; use stability.gan.networks.MaskDropout"
+        why = f"({type(layer).__name__}) draws from torch's global stream; "
+        why += "use stability.gan.networks.MaskDropout"
         found = refusal(check, generator_with(lambda layer=layer: layer))
         assert found == f"generator: body.1 {why}"
         found = refusal(check, discriminator=discriminator_with(lambda layer=layer: layer))
