@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 import torch
 from cohorts import CPU, CPU64, make_run, some_images
-from plain_loop import PlainLoop, generator_loss
+from plain_loop import PlainLoop
 from torch import Tensor
 
 from stability.gan.cohort import Cohort
@@ -178,7 +178,7 @@ def test_a_record_says_what_autograd_says_of_plain_modules(architecture, loss) -
 
     fake = loop.fake.detach().requires_grad_()
     real_logits, logits = loop.d(loop.real), loop.d(fake)
-    summed = generator_loss(loss, real_logits, logits) * len(logits)
+    summed = loop.generator_loss(real_logits, logits) * len(logits)
     to_fake, to_logits = torch.autograd.grad(summed, [fake, logits])
     assert record.loss_g == close(summed / len(logits))
     assert record.signal == close(to_logits.abs().mean())

@@ -186,7 +186,7 @@ def _check_structure(network: _Network, pair: Pair, filled: tuple[type[nn.Module
             raise network.refuse(f"{name} does not require a gradient, but every parameter is trained")
     for path, layer in network.template.named_modules():
         named = f"{path or 'it'} ({type(layer).__name__})"
-        for why in _refusals(layer, pair, drops=MaskDropout in filled):
+        for why in _refusals(layer, pair):
             raise network.refuse(f"{named} {why}")
         for name in _ignored_starts(layer, network.starts):
             raise network.refuse(
@@ -198,9 +198,7 @@ def _check_structure(network: _Network, pair: Pair, filled: tuple[type[nn.Module
             raise network.refuse(f"{named} has the buffer {own_buffers[0][0]}, which nothing would fill")
 
 
-def _refusals(layer: nn.Module, pair: Pair, *, drops: bool) -> Iterator[str]:
-    if isinstance(layer, (_DROPOUT, MaskDropout)) and not drops:
-        yield "drops out in a generator, and masks are drawn for discriminators alone; leave it out"
+def _refusals(layer: nn.Module, pair: Pair) -> Iterator[str]:
     if isinstance(layer, _DROPOUT):
         yield "draws from torch's global stream; use stability.gan.networks.MaskDropout"
     if getattr(layer, "track_running_stats", False):

@@ -205,18 +205,19 @@ def test_convolutional_pairs_need_no_vmap_on_a_cpu(check) -> None:
 def test_either_network_may_have_dropout_of_the_right_shape(check) -> None:
     check(generator_with(lambda: MaskDropout(4)))
     found = refusal(check, generator_with(lambda: MaskDropout(3)))
-    assert found.startswith("generator: fails on an input of shape [4, 20]: RuntimeError: ")
+    assert found.startswith("generator: fails on an input of shape [4, 10]: RuntimeError: ")
     found = refusal(check, discriminator=discriminator_with(lambda: MaskDropout(3)))
     assert found.startswith("discriminator: fails on an input of shape [4, 2, 1, 1]: RuntimeError: ")
 
 
 def test_dropout_of_torchs_own_is_told_what_to_use(check) -> None:
     for layer in (nn.Dropout(0.5), nn.AlphaDropout(0.5)):
+        why = f"({type(layer).__name__}) draws from torch's global stream; "
+        why += "use stability.gan.networks.MaskDropout"
+        found = refusal(check, generator_with(lambda layer=layer: layer))
+        assert found == f"generator: body.1 {why}"
         found = refusal(check, discriminator=discriminator_with(lambda layer=layer: layer))
-        assert found == (
-            f"discriminator: body.2 ({type(layer).__name__}) draws from torch's global stream; "
-            "use stability.gan.networks.MaskDropout"
-        )
+        assert found == f"discriminator: body.2 {why}"
 
 
 class Factor(nn.Module):
