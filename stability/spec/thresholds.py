@@ -32,7 +32,7 @@ class Thresholds(BaseModel):
     """... or with at most this share of the modes, ..."""
     lost_diversity: Share = 0.3
     """... or below this diversity."""
-    stable_excess: Ratio = 0.1
+    stable_excess: Ratio = 0.125
     """Stable: the FID excess of the last visits is at most this, ..."""
     stable_precision: Share = 0.4
     """... from this precision on, ..."""
