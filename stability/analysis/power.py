@@ -71,7 +71,7 @@ class Sizes:
 def sizes_of(spec: StudySpec, points: int) -> Sizes:
     """The sizes of a study with so many points."""
     factor = next(iter(categorical(spec, spec.space)), None)
-    levels = {name: len(domain.values) for name, domain in spec.space.items() if isinstance(domain, Choice)}
+    levels = {name: len(domain.values) for name, domain in spec.factors.items() if isinstance(domain, Choice)}
     unit, seeds = unit_of(spec, points), spec.design.seeds
     return Sizes(
         units=points if unit == "point" else points * seeds,

@@ -57,7 +57,7 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "horizon": plan.horizon,
         "visits": -(-plan.horizon // spec.recording.evaluate_every),
         "stop_on": list(spec.training.stop_on),
-        "thresholds": spec.outcomes.model_dump(),
+        "thresholds": spec.outcomes.model_dump(mode="json"),
         "doubtful": dict(doubtful),
         "advice": [
             *_advice(spec),
@@ -142,7 +142,7 @@ def _advice_on_stops(spec: StudySpec) -> list[str]:
     return [] if note is None else [note]
 
 
-def _threshold(value: float | tuple[str, ...]) -> str:
+def _threshold(value: float | list[str]) -> str:
     return f"{value:g}" if isinstance(value, int | float) else ", ".join(value)
 
 

@@ -28,6 +28,7 @@ from stability.outcomes.signs import (
     steady,
     stretches,
     swings,
+    usual,
 )
 from stability.outcomes.wording import describe, describe_past, describe_saturation, last_visits
 from stability.records import Outcome
@@ -116,11 +117,11 @@ def collapsed(course: Course, thresholds: Thresholds) -> str | None:
 def dominated(course: Course, thresholds: Thresholds) -> str | None:
     """The discriminator tells nearly all apart over the last two thirds, and the generator gets nowhere."""
     visits = course.visits
-    late = visits.separation[visits.step > visits.step[-1] / 3]
-    usual = min(lately(visits.separation, thresholds), float(np.median(late)))
-    if not usual >= thresholds.dominated_separation:
+    late = usual(visits.separation[visits.step > visits.step[-1] / 3])
+    least = float(np.minimum(late, lately(visits.separation, thresholds)))
+    if not least >= thresholds.dominated_separation:
         return None
-    return f"separation {usual:.2f} since the first third, {describe(visits, thresholds)}"
+    return f"separation {least:.2f} since the first third, {describe(visits, thresholds)}"
 
 
 def partly_collapsed(course: Course, thresholds: Thresholds) -> str | None:

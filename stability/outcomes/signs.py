@@ -83,10 +83,14 @@ def measured_visits(visits: Visits, thresholds: Thresholds) -> Visits:
 
 
 def lately(values: Floats, thresholds: Thresholds) -> float:
-    """Median of the last `persist` values; NaN where half of them or more are not finite."""
-    last = values[-thresholds.persist :]
-    finite = last[np.isfinite(last)]
-    return float(np.median(finite)) if 2 * len(finite) > len(last) else math.nan
+    """What is usual of the last `persist` values."""
+    return usual(values[-thresholds.persist :])
+
+
+def usual(values: Floats) -> float:
+    """Median of what is finite; NaN where half of the values or more are not."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if 2 * len(finite) > len(values) else math.nan
 
 
 def mostly(mask: Mask, thresholds: Thresholds) -> bool:

@@ -50,12 +50,14 @@ STOP_THRESHOLDS = (
     "stable_precision",
     "saturated_separation",
     "saturated_update",
+    "dominated_separation",
     "swing_high",
     "swing_low",
     "swings",
     "new_ground",
     "learning_horizon",
     "explosion",
+    "latent_ignored_diversity",
 )
 """The thresholds that decide whether and when a run is stopped: those of the outcomes that can stop one, and
 of the outcomes that are tried before."""

@@ -23,7 +23,7 @@ def test_the_plan_in_plain_values() -> None:
     assert (found["runs"], found["cohorts"], found["horizon"], found["visits"]) == (12, 2, 40, 2)
     assert found["sampled"] == {"beta1": "0 to 0.9", "lr": "0.0001 to 0.01, log"}
     assert found["crossed"] == {"loss": "minimax, non-saturating, wasserstein"}
-    assert found["thresholds"] == Thresholds().model_dump()
+    assert found["thresholds"] == Thresholds().model_dump(mode="json")
     assert found["dataset"] == "mnist, 400 training images"
     assert found["metrics"] == "features of mnist_cnn"
     assert "estimated_seconds" not in found
@@ -38,11 +38,11 @@ def test_the_examples_may_be_points() -> None:
 
 def test_every_threshold_is_printed() -> None:
     lines = as_text(summary("outcomes.persist=7")).splitlines()
-    shown = {line.split()[0]: line.split()[1] for line in lines if len(line.split()) == 2}
+    shown = dict(line.split(maxsplit=1) for line in lines if line.startswith("  "))
     assert shown["persist"] == "7"
-    assert {name: float(shown[name]) for name in Thresholds.model_fields} == Thresholds(
-        persist=7
-    ).model_dump()
+    assert shown.pop("measures") == "fid, precision, modes, diversity"
+    numbers = Thresholds(persist=7).model_dump(exclude={"measures"})
+    assert {name: float(shown[name]) for name in numbers} == numbers
 
 
 def test_the_estimate_adds_up() -> None:

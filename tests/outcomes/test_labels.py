@@ -42,9 +42,12 @@ def histories(draw: st.DrawFn, plant: Plant) -> History:
         {name: trained for name in ("loss_d", "loss_g", "generator_update", "discriminator_update")}
         | {"separation": ANY}
     )
-    metrics = {name: ANY for name in ("precision", "diversity", "separation", "fid_excess")}
+    metrics = {name: ANY for name in ("precision", "diversity", "separation", "fid_excess", "memorisation")}
     modes = {"modes": st.integers(0, 10), "n_modes": st.sampled_from([10, 10, 10, 1, 0, 1000])}
-    evaluation = st.fixed_dictionaries(metrics | modes | {"classifier_confidence": trained})
+    features = st.just(draw(st.sampled_from(["mnist_cnn", "points"])))
+    evaluation = st.fixed_dictionaries(
+        metrics | modes | {"classifier_confidence": trained, "features": features}
+    )
     steps = st.integers(0, 40).map(lambda i: 50 * i)
     records = draw(st.dictionaries(steps, record, max_size=40))
     for place, step in enumerate(sorted(records) if draw(st.booleans()) else ()):
@@ -63,9 +66,10 @@ def histories(draw: st.DrawFn, plant: Plant) -> History:
 @st.composite
 def thresholds(draw: st.DrawFn) -> Thresholds:
     names = ("good_precision", "lost_modes", "lost_diversity", "nearly_modes", "swing_high", "swing_low")
-    shares = dict.fromkeys((*names, "partial_precision", "dominated_separation"), st.floats(0, 1))
+    shares = dict.fromkeys((*names, "recognisable_precision", "dominated_separation"), st.floats(0, 1))
     counts = dict.fromkeys(("persist", "dropped_modes", "swings"), st.integers(1, 4))
-    ratios = dict.fromkeys(("spike_factor", "explosion", "learning_horizon"), st.floats(1e-3, 1e3))
+    ratio_names = ("spike_factor", "explosion", "learning_horizon", "recognisable_distance")
+    ratios = dict.fromkeys(ratio_names, st.floats(1e-3, 1e3))
     measures = st.lists(st.sampled_from(MEASURES), min_size=1, unique=True).map(tuple)
     changed = st.builds(Thresholds, measures=measures, **shares, **counts, **ratios)
     return draw(st.just(Thresholds()) | changed)
@@ -142,7 +146,7 @@ FEW = {"fid_excess": 2.0}
         ({"modes": [9, 9, 6, 6, 6, 6]} | FEW, "collapsed", None),
         ({"separation": 1.0, "trained": {"generator_update": 0.0}}, "saturated", 750),
         ({"divergence": Divergence(412, "loss_d")}, "diverged", 500),
-        ({"precision": 0.0, "trained": {"loss_d": [1.0, *[1e4] * 5]}} | FEW, "diverged", 1000),
+        ({"precision": 0.0, "trained": {"loss_d": [1.0, *[1e4] * 5]}} | FEW, "diverged", 750),
     ],
     ids=[
         *(

@@ -112,22 +112,30 @@ def test_saturation_needs_a_perfect_discriminator_and_a_stopped_network_or_two_s
 
 
 @pytest.mark.parametrize(
-    ("losses", "precision", "found"),
+    ("losses", "fid_excess", "found"),
     [
-        ([1.0, 1000.0, 1001.0], 0.0, [False, False, True]),
-        ([1.0, 1000.0, 1001.0], 0.2, [False, False, False]),
+        ([1.0, 1000.0, 1001.0], 0.51, [False, False, True]),
+        ([1.0, 1000.0, 1001.0], 0.5, [False, False, False]),
         ([1.0, 1000.0, 1001.0], NAN, [False, False, True]),
-        ([5.0, 4999.0, 5001.0], 0.0, [False, False, True]),
-        ([0.01, 11.0, 1001.0], 0.0, [False, False, True]),
+        ([5.0, 4999.0, 5001.0], 2.0, [False, False, True]),
+        ([0.01, 11.0, 1001.0], 2.0, [False, False, True]),
     ],
     ids=["grown", "good samples", "unknown samples", "large from the start", "tiny at the start"],
 )
 def test_an_explosion_is_told_from_the_first_loss(
-    plant: Plant, bars: Thresholds, losses: list[float], precision: float, found: list[bool]
+    plant: Plant, bars: Thresholds, losses: list[float], fid_excess: float, found: list[bool]
 ) -> None:
     trained = {"loss_d": [-loss for loss in losses], "loss_g": 0.0}
-    visits = course_of(plant.history(precision=precision, n=3, trained=trained)).visits
+    visits = course_of(plant.history(fid_excess=fid_excess, n=3, trained=trained)).visits
     assert exploded(visits, bars).tolist() == found
+
+
+def test_an_explosion_lasts_as_long_as_samples_are_twice_as_far_as_before(
+    plant: Plant, bars: Thresholds
+) -> None:
+    trained = {"loss_d": [1.0, 1.0, 1001.0, 1.0, 1.0], "loss_g": 0.0}
+    visits = course_of(plant.history(fid_excess=[3.0, 2.0, 2.5, 4.1, 4.0], trained=trained)).visits
+    assert exploded(visits, bars).tolist() == [False, False, True, True, False]
 
 
 def test_nothing_explodes_before_there_is_a_record(plant: Plant, bars: Thresholds) -> None:
@@ -136,19 +144,24 @@ def test_nothing_explodes_before_there_is_a_record(plant: Plant, bars: Threshold
 
 
 @pytest.mark.parametrize(
-    ("separation", "precision", "holds"),
-    [(0.98, 0.09, True), (0.98, 0.1, False), (0.979, 0.0, False), (NAN, 0.0, False), (1.0, NAN, False)],
+    ("separation", "fid_excess", "holds"),
+    [(0.98, 0.51, True), (0.98, 0.5, False), (0.979, 9.0, False), (NAN, 9.0, False), (1.0, NAN, True)],
 )
-def test_a_discriminator_dominates_only_where_nothing_is_recognisable(
-    plant: Plant, bars: Thresholds, separation: float, precision: float, holds: bool
+def test_a_discriminator_dominates_only_samples_that_are_far_from_real_ones(
+    plant: Plant, bars: Thresholds, separation: float, fid_excess: float, holds: bool
 ) -> None:
-    visits = course_of(plant.history(n=1, separation=separation, precision=precision)).visits
+    visits = course_of(plant.history(n=1, separation=separation, fid_excess=fid_excess)).visits
     assert dominated(visits, bars).tolist() == [holds]
 
 
 def test_some_modes_are_fewer_than_nearly_all_of_what_is_recognisable(plant: Plant, bars: Thresholds) -> None:
-    visits = course_of(plant.history(modes=[0, 1, 7, 8, 5], precision=[0.5, 0.1, 0.5, 0.5, 0.09])).visits
-    assert some_modes(visits, bars).tolist() == [False, True, True, False, False]
+    modes, found = [0, 1, 7, 8, 5], [False, True, True, False, False]
+    images = plant.history(modes=modes, memorisation=[0.5, 2.0, 0.5, 0.5, 2.01], precision=0.0)
+    points = plant.history(
+        modes=modes, features=["points"] * 5, precision=[0.5, 0.1, 0.5, 0.5, 0.09], memorisation=9.0
+    )
+    assert some_modes(course_of(images), bars).tolist() == found
+    assert some_modes(course_of(points), bars).tolist() == found
 
 
 def test_swings_are_turns_of_the_median_of_five_in_the_last_two_thirds(
@@ -202,7 +215,7 @@ def test_new_ground(plant: Plant, bars: Thresholds, fid_excess: list[float], hol
 
 def test_how_soon_the_trend_has_to_reach_the_bar_is_a_threshold(plant: Plant, bars: Thresholds) -> None:
     visits = course_of(plant.history(fid_excess=[4.0, 4.0, 4.0, 3.7, 3.6, 3.5])).visits
-    to_go = math.log(3.6 / bars.stable_excess) / (math.log(3.7 / 3.5) / 500) / 1500
+    to_go = math.log(3.6 / bars.nearly_excess) / (math.log(3.7 / 3.5) / 500) / 1500
     for factor, holds in ((1.01, True), (0.99, False)):
         moved = bars.model_copy(update={"learning_horizon": factor * to_go})
         assert gains(visits, moved) is holds

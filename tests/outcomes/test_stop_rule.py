@@ -50,7 +50,7 @@ FEW = {"fid_excess": 2.0}
         ({"separation": 1.0, "trained": STUCK}, Stop(750, Outcome.SATURATED)),
         ({"separation": [1.0, 1.0, 1.0, 0.6, 0.6, 0.6], "trained": STUCK}, Stop(750, Outcome.SATURATED)),
         ({"divergence": Divergence(412, "loss_d")}, Stop(412, Outcome.DIVERGED)),
-        ({"precision": 0.0, "trained": {"loss_d": [1.0, *[1e4] * 5]}}, Stop(1000, Outcome.DIVERGED)),
+        ({"precision": 0.0, "trained": {"loss_d": [1.0, *[1e4] * 5]}} | FEW, Stop(750, Outcome.DIVERGED)),
         ({}, None),
     ],
 )
