@@ -245,7 +245,7 @@ def test_the_edges_of_the_rules(plant: Plant, bars: Thresholds, edge: str) -> No
     assert outcome_of(plant, bars, columns) is outcome
 
 
-STOPS_LATE = dict.fromkeys(FROZEN, [0.5, 0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0])
+STOPS_LATE = {network: [*[0.5] * 4, *[0.0] * 4] for network in FROZEN}
 LOST_FIRST = {"fid_excess": 2.0, "modes": [9, 9, 3, 3, 3, 3, 3, 3], "trained": STOPS_LATE}
 LOST_AFTERWARDS = LOST_FIRST | {"modes": [9, 9, 9, 9, 9, 3, 3, 3]}
 NEVER_HAD = LOST_FIRST | {"modes": [3] * 8}
