@@ -409,13 +409,13 @@ def test_what_is_under_way_is_labelled_with_the_new_thresholds(tmp_path: Path) -
     assert outcomes_by_run(folder) == outcomes_by_run(whole)
 
 
-STRICT = "outcomes={persist: 1, collapsed_diversity: 1.0, progress: 1.0e9}"
-"""Samples of an untrained generator hardly differ, so thresholds this strict call them collapsed."""
-MILD = ("outcomes.persist=9", "outcomes.collapsed_diversity=0", "outcomes.progress=0.1")
+STRICT = "outcomes={persist: 1, saturated_update: 1.0e+9}"
+"""By a threshold this high both networks have stopped moving from the first visit on."""
+MILD = ("outcomes.persist=9", "outcomes.saturated_update=1.0e-9")
 
 
 def test_relabelling_leaves_the_rules_of_stopping_as_they_were(tmp_path: Path) -> None:
-    stops = ("training.stop_on=[collapsed]", "training.cohort_size=6")
+    stops = ("training.stop_on=[saturated]", "training.cohort_size=6")
     whole, folder = tmp_path / "whole", tmp_path / "r"
     run_small(small_spec(*stops, STRICT), whole)
     assert set(load(whole).runs["step"]) == {20}
@@ -424,7 +424,7 @@ def test_relabelling_leaves_the_rules_of_stopping_as_they_were(tmp_path: Path) -
     relabel_study(folder, MILD)
     assert run_small(small_spec(*stops, STRICT, *MILD), folder)
     assert result_bytes(folder) == result_bytes(whole)
-    assert Outcome.COLLAPSED not in outcomes_by_run(folder).values()
+    assert Outcome.SATURATED not in outcomes_by_run(folder).values()
     for run in ("p000-minimax-s0", "p001-wasserstein-s1"):
         again = replay(folder, run, Resources("cpu"), Listener())
         assert (again.difference, again.result) == (None, again.stored)

@@ -137,26 +137,25 @@ def test_with_nobody_left_it_ends(evaluator: Evaluator) -> None:
     assert {result.outcome for result in trainer.results()} == {Outcome.DIVERGED}
 
 
-def test_a_collapse_that_lasts_stops_its_run(evaluator: Evaluator) -> None:
-    """Samples of an untrained generator hardly differ, so thresholds this strict call them collapsed."""
-    spec = small_spec(
-        "outcomes={persist: 1, collapsed_diversity: 1.0, progress: 1.0e9}",
-        "training.stop_on=[collapsed]",
-        "design.points=1",
-    )
+STRICT = ("outcomes={persist: 1, saturated_update: 1.0e+9}", "training.stop_on=[saturated]")
+"""By a threshold this high both networks have stopped moving from the first visit on."""
+
+
+def test_a_saturation_that_lasts_stops_its_run(evaluator: Evaluator) -> None:
+    spec = small_spec(*STRICT, "design.points=1")
     trainer = trainer_of(spec, evaluator)
     assert sum(trainer.advance()) == 6 * 20
     for result in trainer.results():
-        assert (result.outcome, result.step, result.stopped) == (Outcome.COLLAPSED, 20, True)
+        assert (result.outcome, result.step, result.stopped) == (Outcome.SATURATED, 20, True)
 
 
 def test_runs_stop_by_other_thresholds_than_they_are_labelled_with(evaluator: Evaluator) -> None:
-    spec = small_spec("training.stop_on=[collapsed]", "design.points=1")
-    strict = Thresholds(persist=1, collapsed_diversity=1.0, progress=1e9)
+    spec = small_spec("training.stop_on=[saturated]", "design.points=1")
+    strict = Thresholds(persist=1, saturated_update=1e9)
     trainer = CohortTrainer(runs_of(spec), spec, evaluator, Placement(CPU), stop_thresholds=strict)
     assert sum(trainer.advance()) == 6 * 20
     assert all(result.stopped for result in trainer.results())
-    assert Outcome.COLLAPSED not in {result.outcome for result in trainer.results()}
+    assert Outcome.SATURATED not in {result.outcome for result in trainer.results()}
 
 
 @pytest.mark.parametrize("overrides", [(), WILD], ids=["healthy", "diverging"])
@@ -194,7 +193,6 @@ def test_a_checkpoint_is_a_copy(evaluator: Evaluator) -> None:
 # --- kept weights -----------------------------------------------------------------------------------------
 
 KEPT = ("recording.keep_weights=true", "design.points=1")
-STRICT = ("outcomes={persist: 1, collapsed_diversity: 1.0, progress: 1.0e9}", "training.stop_on=[collapsed]")
 
 
 def trained(spec: StudySpec, evaluator: Evaluator) -> CohortTrainer:
@@ -256,7 +254,7 @@ def test_a_run_that_stopped_keeps_the_weights_it_stopped_with(evaluator: Evaluat
     assert weight_bytes(later[other]) != weight_bytes(data.weights[other])
 
 
-@pytest.mark.parametrize("overrides", [WILD, STRICT], ids=["diverging", "collapsing"])
+@pytest.mark.parametrize("overrides", [WILD, STRICT], ids=["diverging", "saturated"])
 def test_weights_of_stopped_runs_survive_a_resume(evaluator: Evaluator, overrides: tuple[str, ...]) -> None:
     spec = small_spec(*overrides, "recording.keep_weights=true")
     whole = trained(spec, evaluator)
