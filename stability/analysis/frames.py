@@ -152,7 +152,10 @@ def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
         for column, kind in EVENT_FLAGS.items()
     }
     lasting = collapses.loc[collapses["recovery"].isna(), "run"]
-    return runs.assign(
+    joined = (
+        runs.copy()
+    )  # a hundred columns, each a block of its own: pandas warns of more until they are joined
+    return joined.assign(
         collapse_ever=runs["run"].isin(collapses.loc[~never_good, "run"]),
         collapse_never_good=runs["run"].isin(collapses.loc[never_good, "run"]),
         collapse_at_horizon=runs["run"].isin(lasting) & runs["outcome"].ne(Outcome.DIVERGED),

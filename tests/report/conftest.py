@@ -269,8 +269,6 @@ def run_rows(pairs: list[tuple[Run, str]], reason: str) -> pd.DataFrame:
         "adaptive",
         "cohort",
         *Config.model_fields,
-        "lr_d",
-        "lr_g",
     ]
     ends = ["outcome", "step", "reason", "stopped", "divergence_step", "divergence_tensor", "seconds"]
     return pd.DataFrame(rows, columns=[*columns, *ends]).astype({"divergence_step": "Int64"})

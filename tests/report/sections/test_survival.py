@@ -181,7 +181,8 @@ def test_without_a_factor_there_are_no_differences(make_study: MakeStudy) -> Non
 
 def test_without_events_the_finding_says_so(make_study: MakeStudy) -> None:
     blocks = blocks_of(make_study(design=CROSSED, events=False))
-    assert blocks["time-to-collapse"].finding == "No run had a collapse at any visit, of 48 runs."
+    finding = blocks["time-to-collapse"].finding
+    assert finding == "No run had a collapse after being good at any visit, of 48 runs."
     assert "first-of-collapse-and-others" not in blocks
 
 
