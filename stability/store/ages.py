@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,9 +40,8 @@ sets that are shipped; of others, files that lack the excess do not tell it."""
 
 
 def without_retired(study_yaml: str) -> str:
-    """A stored study file without the lines of thresholds that there are no more."""
-    lines = study_yaml.splitlines(keepends=True)
-    return "".join(line for line in lines if line.strip().partition(":")[0] not in RETIRED_THRESHOLDS)
+    """A stored study file without the thresholds that there are no more, on lines of their own or not."""
+    return re.sub(rf"(?<![\w-])({'|'.join(RETIRED_THRESHOLDS)})\s*:[^,}}\n]*,?", "", study_yaml)
 
 
 def absent_value(field: pa.Field) -> float | None:

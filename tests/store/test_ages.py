@@ -60,7 +60,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.mark.parametrize(
     ("table", "number", "maybe"),
-    [("evaluations", "high_quality", "class_agreement"), ("records", "signal", "fake_probability")],
+    [("evaluations", "confident_share", "class_agreement"), ("records", "signal", "fake_probability")],
 )
 def test_a_metric_that_was_not_taken_is_nan_or_null(
     store: Store, table: TableName, number: str, maybe: str
@@ -90,12 +90,12 @@ def test_a_run_of_another_value_than_the_default_is_not_the_planned_one(store: S
 
 
 def test_an_older_folder_is_whole_and_loaded_beside_cohorts_of_today(store: Store) -> None:
-    old = aged(store, "evaluations", without("high_quality", "diversity_within"))
+    old = aged(store, "evaluations", without("confident_share", "diversity_within"))
     aged(store, "runs", without_parameters(["packing"]))
     aged(store, "records", without("signal"))
     frames = load(store.folder)
     by_age = frames.evaluations.groupby(frames.evaluations["run"].isin(store.plan.cohorts[0].runs))
-    assert by_age["high_quality"].apply(lambda column: column.isna().all()).to_dict() == {
+    assert by_age["confident_share"].apply(lambda column: column.isna().all()).to_dict() == {
         True: True,
         False: False,
     }
@@ -159,9 +159,9 @@ def test_nothing_stands_for_a_name_or_a_step() -> None:
 def test_a_checkpoint_of_before_a_metric_is_read() -> None:
     history = make_history("r")
     note = json.loads(json.dumps(encode_history(history)))
-    del note["evaluations"]["high_quality"], note["evaluations"]["class_agreement"], note["records"]["signal"]
+    del note["evaluations"]["confident_share"], note["evaluations"]["class_agreement"], note["records"]["signal"]
     read = decode_history(note)
-    assert [repr(visit.high_quality) for visit in read.evaluations] == ["nan", "nan"]
+    assert [repr(visit.confident_share) for visit in read.evaluations] == ["nan", "nan"]
     assert [visit.class_agreement for visit in read.evaluations] == [None, None]
     assert [repr(record.signal) for record in read.records] == ["nan"] * 3
     assert plain([visit.sized for visit in read.evaluations]) == plain(
@@ -171,7 +171,7 @@ def test_a_checkpoint_of_before_a_metric_is_read() -> None:
 
 def test_a_plan_of_before_a_parameter_or_threshold_has_their_defaults(store: Store) -> None:
     fields: dict[str, Any] = json.loads((store.folder / "plan.json").read_bytes())
-    del fields["sha256"], fields["stop_thresholds"]["progress"]
+    del fields["sha256"], fields["stop_thresholds"]["new_ground"]
     for run in fields["runs"]:
         del run["config"]["packing"], run["config"]["ema_decay"]
     plan = Plan.from_json(json.dumps(fields))

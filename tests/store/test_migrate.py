@@ -11,6 +11,7 @@ from made_study import file_bytes, make_cohort, plain
 
 from stability.analysis.frames import load
 from stability.errors import StabilityError
+from stability.outcomes import label
 from stability.records import History
 from stability.spec import Thresholds
 from stability.store import FORMAT_VERSION, Store
@@ -49,10 +50,11 @@ def test_what_was_stored_stays_to_the_last_bit(folder: Path) -> None:
     done = migrate(folder)
     assert done[0] == "kept the old plan as plan.json.v1"
     assert done[-1] == f"migrated from format 1 to {FORMAT_VERSION}"
-    for name, rows in tables(folder).items():
-        assert len(rows) == len(before[name]) > 0
-        for old, new in zip(before[name], rows, strict=True):
-            kept = {column: new[column] for column in old if column != "config"}
+    migrated = tables(folder)
+    assert migrated.keys() == before.keys()
+    for name, rows in before.items():
+        for old, new in zip(rows, migrated[name] if name != "events" else rows, strict=True):
+            kept = {column: new[column] for column in old.keys() & new.keys() - {"config", "outcome", "reason"}}
             assert plain(kept) == plain({column: old[column] for column in kept})
     after = file_bytes(folder)
     assert after["plan.json.v1"] == files["plan.json"]
@@ -60,7 +62,7 @@ def test_what_was_stored_stays_to_the_last_bit(folder: Path) -> None:
     same = {name for name in files if after.get(name) == files[name]}
     assert {Path(name).name for name in files.keys() - same} == {
         "plan.json", "environment.json", "study.yaml",
-        "runs.parquet", "evaluations.parquet", f"{SECOND}.safetensors",
+        "runs.parquet", "evaluations.parquet", "events.parquet", f"{SECOND}.safetensors",
     }  # fmt: skip
 
 
@@ -70,12 +72,16 @@ def test_a_migrated_folder_is_whole_and_reads_as_one_of_today(folder: Path) -> N
     assert examine_files(store).faults == ()
     runs = store.plan.cohorts[0].runs
     data, made = store.read_cohort(FIRST), make_cohort(runs)
-    assert plain(data.results) == plain(made.results)
+    without_fid = Thresholds(measures=("precision", "modes", "diversity"))  # its excess cannot be derived
+    assert data.results == [
+        label(history, without_fid, horizon=store.plan.horizon, stopped=old.stopped)
+        for history, old in zip(data.histories, made.results, strict=True)
+    ]
     assert plain(data.filmstrips) == plain(made.filmstrips)
     for old, new in zip(data.histories, made.histories, strict=True):
         assert plain(old.records) == plain(new.records)
         assert plain(known(old)) == plain(known(new))
-    assert load(folder).runs["outcome"].tolist() == [result.outcome for result in made.results]
+    assert load(folder).runs["outcome"].tolist() == [result.outcome for result in data.results]
     assert {run.config.optimizer for run in store.plan.runs} == {"adam"}
     assert store.environment["migrated_from"] == 1
 
@@ -114,14 +120,22 @@ def test_a_cohort_that_cannot_be_read_is_moved_aside(folder: Path) -> None:
     assert Store.open(folder).finished() == set()
 
 
-def test_the_first_plans_stopped_by_the_study_files_thresholds(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        "outcomes: {persist: 5, stable_fid_ratio: 12.0}",
+        "outcomes: {stable_fid_ratio: 12.0, persist: 5}",
+        "outcomes:\n  progress: 0.05\n  persist: 5",
+    ],
+)
+def test_the_first_plans_stopped_by_the_study_files_thresholds(folder: Path, outcomes: str) -> None:
     fields = json.loads((folder / "plan.json").read_text())
     del fields["stop_thresholds"]
     (folder / "plan.json").write_text(json.dumps(fields))
     with (folder / "study.yaml").open("a") as file:
-        file.write("outcomes: {persist: 5, stable_fid_ratio: 12.0}\n")
+        file.write(outcomes + "\n")
     migrate(folder)
-    assert Store.open(folder).plan.stop_thresholds == Thresholds(persist=5, stable_fid_ratio=12.0)
+    assert Store.open(folder).plan.stop_thresholds == Thresholds(persist=5)
 
 
 def test_a_folder_of_today_is_left_alone(folder: Path) -> None:

@@ -155,11 +155,11 @@ def held_out_images(bench: Bench) -> Finding:
 
 
 def one_image(bench: Bench) -> Finding:
-    """One training image repeated: one mode at most, no diversity, and KL = -log of its class's share."""
+    """One held-out image repeated: its mode alone, no diversity, and KL = -log of its class's share."""
     evaluator = bench.evaluator("mnist")
-    found = _evaluated(bench, evaluator.dataset.train[:1].expand(SAMPLES["mnist"], -1, -1, -1))
-    labels = evaluator.dataset.train_labels
-    kl = -math.log(float((labels == labels[0]).double().mean()))
+    found = _evaluated(bench, evaluator.held_out[:1].expand(SAMPLES["mnist"], -1, -1, -1))
+    its_class = evaluator.dataset.train_labels == evaluator.held_out_labels[0]
+    kl = -math.log(float(its_class.double().mean()))
     passed = found.modes == 1 and found.diversity == 0 and abs(found.kl - kl) <= 1e-9
     return Finding(
         f"modes 1, diversity 0, KL {kl:.6f}",

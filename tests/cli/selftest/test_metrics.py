@@ -159,7 +159,7 @@ REAL_ERRORS: dict[str, tuple[Plant, tuple[str, ...]]] = {
     ),
     "points: all of high quality": (
         sure_of_all_points,
-        ("real ring: high quality", "real grid: high quality"),
+        ("real ring: confident share", "real grid: confident share"),
     ),
 }
 
