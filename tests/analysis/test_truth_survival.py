@@ -57,7 +57,7 @@ class World:
         )
         runs["divergence_step"] = runs["divergence_step"].mask(runs["divergence_step"] < 0)
         seen = (onset <= VISITS[-1]) & (onset < end)
-        events = runs.loc[seen, ["run"]].assign(kind="collapse", onset=onset[seen])
+        events = runs.loc[seen, ["run"]].assign(kind="collapse", onset=onset[seen], never_good=False)
         return time_to_event(runs, events, EVALUATIONS, "loss")
 
 

@@ -54,7 +54,9 @@ def test_what_was_stored_stays_to_the_last_bit(folder: Path) -> None:
     assert migrated.keys() == before.keys()
     for name, rows in before.items():
         for old, new in zip(rows, migrated[name] if name != "events" else rows, strict=True):
-            kept = {column: new[column] for column in old.keys() & new.keys() - {"config", "outcome", "reason"}}
+            kept = {
+                column: new[column] for column in old.keys() & new.keys() - {"config", "outcome", "reason"}
+            }
             assert plain(kept) == plain({column: old[column] for column in kept})
     after = file_bytes(folder)
     assert after["plan.json.v1"] == files["plan.json"]
