@@ -159,7 +159,11 @@ def test_nothing_stands_for_a_name_or_a_step() -> None:
 def test_a_checkpoint_of_before_a_metric_is_read() -> None:
     history = make_history("r")
     note = json.loads(json.dumps(encode_history(history)))
-    del note["evaluations"]["confident_share"], note["evaluations"]["class_agreement"], note["records"]["signal"]
+    del (
+        note["evaluations"]["confident_share"],
+        note["evaluations"]["class_agreement"],
+        note["records"]["signal"],
+    )
     read = decode_history(note)
     assert [repr(visit.confident_share) for visit in read.evaluations] == ["nan", "nan"]
     assert [visit.class_agreement for visit in read.evaluations] == [None, None]
