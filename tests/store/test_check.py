@@ -301,5 +301,5 @@ def test_what_a_writer_does_last_is_no_fault_while_it_is_there(store: Store) -> 
     (store.folder / "checkpoints" / f"{first}.safetensors").write_bytes(b"kept a moment ago")
     (store.folder / "labels").mkdir()
     for writer, faults in ((os.getppid(), 0), (os.getpid(), 2), (2**22 + 1, 2), (-1, 2), ("one", 2)):
-        (store.folder / ".lock").write_text(json.dumps({"pid": writer}))
+        (store.folder / ".lock").write_text(json.dumps({"pid": writer, "host": host_name()}))
         assert len(examine_files(store).faults) == faults
