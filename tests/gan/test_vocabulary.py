@@ -100,17 +100,10 @@ def test_every_loss_trains_both_networks_and_as_a_plain_loop(architecture, bound
     assert seen == set(losses_of(architecture))
 
 
-def in_float32() -> list[object]:
-    """Every loss in mlp; another one in each of the others, and there the rest at full size."""
-    cases: list[object] = [("mlp", loss) for loss in losses_of("mlp")]
-    for place, name in enumerate(name for name in ARCHITECTURES if name not in ("mlp", "dirac")):
-        own = losses_of(name)
-        chosen = own[place % len(own)]
-        cases += [pytest.param(name, loss, marks=() if loss == chosen else pytest.mark.full) for loss in own]
-    return cases
-
-
-@pytest.mark.parametrize(("architecture", "loss"), in_float32())
+@pytest.mark.parametrize(
+    ("architecture", "loss"),
+    [(name, loss) for name in ARCHITECTURES if name != "dirac" for loss in losses_of(name)],
+)
 def test_every_loss_trains_in_float32(architecture, loss) -> None:
     images = data_of(architecture)
     run = make_run(3, architecture=architecture, loss=loss)
