@@ -209,7 +209,7 @@ def test_a_disk_that_notices_late_that_it_is_full(disk: Disk, whole: Whole, full
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All but who was here last, and the log, which its own study goes on writing wherever it was moved to."""
+    """All but who was here last, and the log, which its own study goes on writing wherever it is."""
     unlike = (".lock", "run.log")
     files = (path for path in folder.rglob("*") if path.is_file() and path.name not in unlike)
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
