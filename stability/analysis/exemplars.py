@@ -10,7 +10,7 @@ import pandas as pd
 from stability.records import Outcome
 
 
-def typical_runs(runs: pd.DataFrame, *, most: int = 8) -> pd.DataFrame:
+def typical_runs(runs: pd.DataFrame, *, most: int = len(Outcome)) -> pd.DataFrame:
     """The most typical run of every outcome: stable first, then the more frequent outcomes first.
 
     Typical is the run with the (lower) median FID excess of its outcome, or where no run of the outcome has
