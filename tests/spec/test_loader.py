@@ -141,6 +141,10 @@ def test_the_names_of_parameters_are_those_of_the_configuration() -> None:
     assert set(parameter_schema("loss")["enum"]) > set(RECIPES)
 
 
+def as_yaml(value: object) -> str:
+    return f"[{', '.join(value)}]" if isinstance(value, tuple) else str(value)
+
+
 def test_the_template_is_a_study_and_shows_every_option() -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
     spec = load_study(TEMPLATE)
@@ -152,18 +156,24 @@ def test_the_template_is_a_study_and_shows_every_option() -> None:
         "high",
         "log",
         "levels",
-        *(f"{name}: {field.default}" for name, field in type(spec.outcomes).model_fields.items()),
+        *(f"{name}: {as_yaml(field.default)}" for name, field in type(spec.outcomes).model_fields.items()),
         *(str(choice) for name in PARAMETERS for choice in parameter_schema(name).get("enum", ())),
     ]
     assert [option for option in options if option not in text] == []
+
+
+def _listed(name: str) -> list[str]:
+    """The words that a parameter may be, besides null; none where it is a number."""
+    schema = parameter_schema(name)
+    return next((option["enum"] for option in (schema, *schema.get("anyOf", ())) if "enum" in option), [])
 
 
 def _examples(name: str) -> st.SearchStrategy[Any]:
     schema = parameter_schema(name)
     if name == "architecture":
         return st.sampled_from(["mlp", *IMAGE_ARCHITECTURES, "own.nets:pair"])
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
+    if words := _listed(name):
+        return st.sampled_from(words)
     if schema.get("type") == "boolean":
         return st.booleans()
     [option] = [option for option in schema.get("anyOf", [schema]) if option["type"] != "null"]
@@ -174,7 +184,7 @@ def _examples(name: str) -> st.SearchStrategy[Any]:
 
 def _factors(name: str) -> st.SearchStrategy[Any]:
     lists = st.lists(_examples(name), min_size=1, max_size=4, unique=True)
-    if "enum" in parameter_schema(name) or parameter_schema(name).get("type") == "boolean":
+    if _listed(name) or parameter_schema(name).get("type") == "boolean":
         return lists
     ends = st.lists(_examples(name), min_size=2, max_size=2, unique=True).map(sorted)
     return lists | st.builds(
