@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stability.design import draw_points, plan_runs
@@ -209,11 +209,18 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+UNFIT = ("does not fit", "cannot stand beside", "needs decay_steps")
+
+
 @settings(max_examples=25)
 @given(studies())
 def test_a_dumped_study_loads_back_as_itself(data: dict[str, Any]) -> None:
     overrides = [f"{key}={_flow(value)}" for key, value in data.items()]
-    spec = parse_study("name: s", overrides=overrides)
+    try:
+        spec = parse_study("name: s", overrides=overrides)
+    except StabilityError as error:  # each value is right by itself, but some do not go together
+        assume(not any(words in str(error) for words in UNFIT))
+        raise
     assert parse_study(dump_study(spec)) == spec
     assert dump_study(parse_study(dump_study(spec))) == dump_study(spec)
     assert list(spec.space) == list(data["space"])
