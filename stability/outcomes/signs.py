@@ -128,7 +128,7 @@ def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
     leapt = visits.peak_loss > bar
     before = np.where(np.cumsum(leapt), np.nan, visits.fid_excess)
     best = np.nanmin(before) if np.isfinite(before).any() else np.nan
-    still = np.cumsum(leapt).astype(bool) & (visits.fid_excess > 2 * best)
+    still = np.cumsum(leapt).astype(bool) & (visits.fid_excess / 2 > best)
     mask: Mask = ((visits.loss > bar) | still) & ~(visits.fid_excess <= thresholds.nearly_excess)
     return mask
 

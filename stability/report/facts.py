@@ -165,8 +165,13 @@ def thresholds(study: Study) -> list[ThresholdRow]:
     for name, field in Thresholds.model_fields.items():
         value = getattr(set_here, name)
         meaning = (field.description or "").replace("...", "…")
-        rows.append(ThresholdRow(name, number(value), number(field.default), value != field.default, meaning))
+        is_set = value != field.default
+        rows.append(ThresholdRow(name, _shown(value), _shown(field.default), is_set, meaning))
     return rows
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else number(value)
 
 
 def _scale(domain: Range, verb: str) -> str:

@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands: keys and, in a list, positions."""
+FEW = 30
+"""So many names are all listed where one is unknown; of more, those of which the unknown one reminds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,11 @@ def unknown(kind: str, word: str, allowed: Iterable[str], meant: str | None = No
     """
     names = list(allowed)
     guess = f"; here it is called {show(meant)};" if meant else nearest(word, names) or ";"
-    return f"unknown {kind} {show(word)}{guess} allowed: {', '.join(names)}"
+    if len(names) <= FEW:
+        return f"unknown {kind} {show(word)}{guess} allowed: {', '.join(names)}"
+    alike = get_close_matches(word[:60].lower(), names, n=8, cutoff=0.4)
+    some = f"{', '.join(alike)} and others" if alike else f"{len(names)} {kind}s"
+    return f"unknown {kind} {show(word)}{guess} allowed: {some}, which `stability init` lists"
 
 
 def must_be(schema: Mapping[str, Any], value: Any) -> str:

@@ -118,12 +118,29 @@ def _config_problems(spec: StudySpec, given: Collection[str]) -> list[Problem]:
 
 
 def _rate_problems(spec: StudySpec) -> list[Problem]:
-    """Learning rates named in both of the two ways."""
-    given = {name: ("fixed", name) for name, value in spec.fixed.items() if value is not None}
-    given |= {name: ("space", name) for name in spec.space}
-    common = " and ".join(name for name in ("lr", "lr_ratio") if name in given)
-    words = f"cannot stand beside {common}; name lr and lr_ratio, or lr_g and lr_d"
-    return [Problem(given[name], words) for name in ("lr_g", "lr_d") if common and name in given]
+    """Learning rates named in one way where, in the same runs, the other way has the last word."""
+    problems, below = [], set[str]()
+    for layer in _layers(spec):
+        for given in layer:
+            common = [name for name in ("lr", "lr_ratio") if name in given]
+            own = [name for name in ("lr_g", "lr_d") if name in given]
+            if common and (own or below):
+                words = f"cannot stand beside {' and '.join(common if own else sorted(below))}"
+                words += "; name lr and lr_ratio, or lr_g and lr_d"
+                problems += [Problem(given[name], words) for name in own or common]
+        below |= {name for given in layer for name in ("lr_g", "lr_d") if name in given}
+    return problems
+
+
+def _layers(spec: StudySpec) -> list[list[dict[str, Path]]]:
+    """The parameters that are given, and where, by what wins over what: all runs', configs, variants."""
+    placed = {
+        path: {name: (*path, name) for name, value in values.items() if value is not None}
+        for path, values in spec.settings.items()
+    }
+    shared = placed.pop(("fixed",)) | {name: ("space", name) for name in spec.space}
+    kinds = ("configs", "variants")
+    return [[shared], *([given for path, given in placed.items() if path[0] == kind] for kind in kinds)]
 
 
 def _schedule_problems(spec: StudySpec) -> list[Problem]:

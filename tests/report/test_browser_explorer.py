@@ -159,7 +159,7 @@ def test_a_click_shows_a_run_s_curves_filmstrip_and_settings(opened: Page) -> No
     assert shown.locator(".panel-curves .subplot").count() == 6
     assert shown.locator(".panel-curves path.js-line").count() >= 8
     titles = shown.locator(".annotation-text").all_text_contents()
-    assert {"separation", "losses", "FID / floor (log)"} <= set(titles)
+    assert {"separation", "losses", "FID excess (log)"} <= set(titles)
     strip = shown.locator(".panel-strip img")
     assert strip.evaluate("image => image.complete && image.naturalWidth") == 6 * 28
     assert (strip.get_attribute("alt") or "").startswith("Filmstrip: 6 generated images in each of ")

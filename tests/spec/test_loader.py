@@ -209,7 +209,7 @@ def studies(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-UNFIT = ("does not fit", "cannot stand beside", "needs decay_steps")
+UNFIT = ("does not fit", "cannot stand beside", "needs decay_steps", "needs maps")
 
 
 @settings(max_examples=25)

@@ -33,7 +33,7 @@ class Silent:
 
 
 def reduced(spec: StudySpec) -> StudySpec:
-    """One point or, of a grid, two levels; one seed; eight steps; everything else as it is."""
+    """One point or all configs or, of a grid, two levels; one seed; eight steps; all else as it is."""
     space = {
         name: factor
         if isinstance(factor, Choice)
@@ -41,7 +41,7 @@ def reduced(spec: StudySpec) -> StudySpec:
         for name, factor in spec.space.items()
     }
     small = spec.model_copy(update={"space": space})
-    points = small.grid_size if spec.design.sampler == "grid" else 1
+    points = small.n_points if spec.configs or spec.design.sampler == "grid" else 1
     design = small.design.model_copy(update={"points": points, "seeds": 1})
     training = spec.training.model_copy(update={"steps": 8})
     recording = spec.recording.model_copy(
