@@ -57,9 +57,7 @@ def make_folder(place: Path) -> Path:
     return make_store(place / "results" / "made").folder
 
 
-def tamper(
-    folder: Path, table: str, column: str, attacks: tuple[str, ...], *, nulls: bool = False
-) -> None:
+def tamper(folder: Path, table: str, column: str, attacks: tuple[str, ...], *, nulls: bool = False) -> None:
     """Replace a column's texts in every cohort, a row an attack in turn; null stays null unless `nulls`.
 
     The digests are made to fit, as whoever sends such a folder would.
@@ -74,7 +72,8 @@ def tamper(
         for value in read[column].to_pylist():
             attack = attacks[turn % len(attacks)]
             turn += 1
-            values.append([attack] * len(value) if isinstance(value, list) else attack if value or nulls else value)
+            text = attack if value or nulls else value
+            values.append([attack] * len(value) if isinstance(value, list) else text)
         path.write_bytes(encode_table(read.set_column(place, kind, pa.array(values, kind.type))))
         digests = decode_digests((cohort / DIGESTS).read_bytes()) or {}
         fitting = digests | {path.name: sha256(path.read_bytes())}

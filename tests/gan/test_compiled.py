@@ -161,7 +161,9 @@ def test_in_float64_compiled_networks_train_as_others(extra: str) -> None:
 
 @pytest.mark.slow
 def test_in_float32_too_and_they_are_recorded() -> None:
-    wide = {"width": 128, "batch_size": 64}  # with products that are large enough for oneDNN
+    # Products that are large enough for oneDNN, and no batchnorm: of the gradients that it makes all but vanish
+    # only rounding would be left, of which Adam makes whole steps.
+    wide = {"width": 128, "batch_size": 64, "batchnorm": "none"}
     plain, fast = make_cohort(CPU, **wide), make_cohort(KERNELS, **wide)
     theirs = [record for records in plain.train(3, record_every=1) for record in records]
     ours = [record for records in fast.train(3, record_every=1) for record in records]
@@ -170,7 +172,7 @@ def test_in_float32_too_and_they_are_recorded() -> None:
     for found, wanted in zip(ours, theirs, strict=True):
         assert found.loss_d == pytest.approx(wanted.loss_d, rel=1e-3)
         assert found.grad_norm_g == pytest.approx(wanted.grad_norm_g, rel=1e-3)
-    assert furthest(fast.state(), plain.state()) < 0.05
+    assert furthest(fast.state(), plain.state()) < 1e-3
     assert torch.equal(fast.samples(20), fast.samples(20))
 
 

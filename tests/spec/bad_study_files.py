@@ -143,7 +143,12 @@ BAD: list[tuple[str, int, str, str]] = [
     ("name: s\nvariants:\n  a: {}\n  b: {lr: 1}\n  c: {}", 5, "variants.c", "sets the same as a"),
     ("name: s\nvariants:\n  a: {}\n  b: {lr: [1, 2]}", 4, "variants.b.lr", "must be a single value"),
     ("name: s\nvariants:\n  a: {}\n  b: {lr: 0}", 4, "variants.b.lr", "must be a number above 0"),
-    ("name: s\nfixed: {lr_g: 1}\nvariants: {a: {}, b: {lr: 2}}", 3, "variants.b.lr", "cannot stand beside lr_g"),
+    (
+        "name: s\nfixed: {lr_g: 1}\nvariants: {a: {}, b: {lr: 2}}",
+        3,
+        "variants.b.lr",
+        "cannot stand beside lr_g",
+    ),
     ("name: s\nconfigs: {a: {lr_d: 1, lr: 2}}", 2, "configs.a.lr_d", "cannot stand beside lr;"),
     ("name: s\nvariants: {a: {}, b: {optimiser: sgd}}", 2, "variants.b.optimiser", "unknown parameter"),
     ("name: s\nvariants: {a: {architecture: dirac}}", 2, "variants.a.architecture", "has images, not points"),
