@@ -161,7 +161,7 @@ def test_in_float64_compiled_networks_train_as_others(extra: str) -> None:
 
 @pytest.mark.slow
 def test_in_float32_too_and_they_are_recorded() -> None:
-    # Products that are large enough for oneDNN, and no batchnorm: of the gradients that it makes all but vanish
+    # Products that are large enough for oneDNN, and no batchnorm: of the gradients that it makes vanish
     # only rounding would be left, of which Adam makes whole steps.
     wide = {"width": 128, "batch_size": 64, "batchnorm": "none"}
     plain, fast = make_cohort(CPU, **wide), make_cohort(KERNELS, **wide)
