@@ -17,7 +17,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from stability.errors import StabilityError
 from stability.gan.lanes import lane_aligned
+from stability.gan.own import find_own, told
 from stability.gan.targets import PLAIN, Targets
 
 Logits = Float[Tensor, "*members batch"]
@@ -222,6 +224,43 @@ LOSSES: dict[str, Loss] = {
 }
 
 
+def find_loss(name: str) -> Loss:
+    """The loss of this name: the package's own, or `package.module:loss`, which imports the module.
+
+    Raises StabilityError in one line, where there is no such loss or importing the module fails.
+    """
+    if name in LOSSES:
+        return LOSSES[name]
+    loss = find_own(name)
+    if not isinstance(loss, Loss):
+        raise StabilityError(f"{name}: is a {type(loss).__name__}, not a stability.gan.losses.Loss")
+    return loss
+
+
+def check_loss(name: str) -> None:
+    """Try a loss that somebody brings on a few logits.
+
+    Raises StabilityError in one line: a side fails, gives other than one value for every logit, lets one
+    member's logits into another's values, or gives the fake logits no gradient.
+    """
+    loss, logits = find_loss(name), torch.linspace(-2, 2, 8).reshape(2, 4)
+    for side, function in (("discriminator", loss.discriminator), ("generator", loss.generator)):
+        where, order = f"{name}: {side}", (torch.zeros(2, 1),) if loss.has_order else ()
+        fake = logits.flip(1).requires_grad_()
+        with told(where):
+            values = function(logits, fake, *order)
+            if not isinstance(values, Tensor) or values.shape != logits.shape:
+                shape = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+                raise StabilityError(
+                    f"{where}: gives {shape} for logits of [2, 4]; one value for each is needed"
+                )
+            if not values.requires_grad:
+                raise StabilityError(f"{where}: gives the fake logits no gradient")
+            (gradient,) = torch.autograd.grad(values[0].sum(), fake)
+        if gradient[1].any():
+            raise StabilityError(f"{where}: mixes members, whose logits are the rows")
+
+
 def accuracy(loss: Loss, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:
     """Share of the batch that the discriminator tells right: each logit's side, or each pair's order."""
     if loss.boundary is None:
@@ -239,8 +278,9 @@ class MemberLosses:
         """Sort the members by loss; `orders` are the discriminators' and the generators', `[K]`, if used."""
         by_loss = {name: [k for k, own in enumerate(names) if own == name] for name in dict.fromkeys(names)}
         grouped = [k for rows in by_loss.values() for k in rows]
-        self.sigmoid = [LOSSES[name].sigmoid for name in names]
-        self.paired = any(LOSSES[name].paired for name in names)
+        self._losses = {name: find_loss(name) for name in by_loss}
+        self.sigmoid = [self._losses[name].sigmoid for name in names]
+        self.paired = any(loss.paired for loss in self._losses.values())
         self._rows = {name: torch.tensor(rows, device=device) for name, rows in by_loss.items()}
         self._orders = orders
         self._order = torch.tensor([grouped.index(k) for k in range(len(names))], device=device)
@@ -253,7 +293,7 @@ class MemberLosses:
         below, above = (None if e is None else lane_aligned(e) for e in (targets.below, targets.above))
 
         def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
-            loss, rows = LOSSES[name], self._rows[name]
+            loss, rows = self._losses[name], self._rows[name]
             values = loss.discriminator(real, fake, *self._own_order(name, 0))
             if below is not None and loss.smoothing is not None:
                 values = values + loss.smoothing(real, below[rows])
@@ -267,20 +307,19 @@ class MemberLosses:
         """What the generators minimise, per example."""
 
         def side(name: str, real: Tensor, fake: Tensor) -> Tensor:
-            return LOSSES[name].generator(real, fake, *self._own_order(name, 1))
+            return self._losses[name].generator(real, fake, *self._own_order(name, 1))
 
         return self._apply(side, real_logits, fake_logits)
 
     def accuracies(self, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:
         """Each discriminator's accuracy on the batch."""
-        values = [
-            accuracy(LOSSES[name], real_logits[rows], fake_logits[rows]) for name, rows in self._rows.items()
-        ]
+        rows_by_loss = [(self._losses[name], rows) for name, rows in self._rows.items()]
+        values = [accuracy(loss, real_logits[rows], fake_logits[rows]) for loss, rows in rows_by_loss]
         return torch.cat(values)[self._order]
 
     def _own_order(self, name: str, side: int) -> tuple[Tensor, ...]:
         """The third argument of a loss that has one: of the discriminators (0) or of the generators (1)."""
-        if self._orders is None or not LOSSES[name].has_order:
+        if self._orders is None or not self._losses[name].has_order:
             return ()
         return (self._orders[side][self._rows[name], None],)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from stability.gan.losses import LOSSES
+from stability.gan.losses import find_loss
 from stability.spec.config import Config
 
 EQUAL = (
@@ -46,4 +46,4 @@ def structure_key(config: Config) -> tuple[Hashable, ...]:
     equal += [getattr(network, name) for network in networks for name in EQUAL_OF_NETWORKS]
     present = [bool(getattr(config, name)) for name in PRESENT]
     present += [bool(getattr(network, name)) for network in networks for name in PRESENT_OF_NETWORKS]
-    return (*equal, *present, LOSSES[config.loss].paired)
+    return (*equal, *present, find_loss(config.loss).paired)

@@ -8,10 +8,11 @@ from typing import Any
 
 from stability.errors import StabilityError
 from stability.gan.data import Dataset
+from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
 from stability.gan.placement import Placement
 from stability.spec import Choice, Range, StudySpec, make_config
-from stability.spec.config import Config, is_own_architecture
+from stability.spec.config import Config, is_own_code
 from stability.spec.study import CONFIGURATION, VARIANT
 
 STRUCTURAL = (
@@ -30,28 +31,30 @@ STRUCTURAL = (
     "width_g",
 )
 """The parameters that a builder of networks reads, or that change the shapes it is handed."""
+CODE = ("architecture", "loss")
+"""The parameters that may name code of the user's own."""
 
 
 def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
-    """Refuse to import a user's own networks unasked: a study file may come from somebody else.
+    """Refuse to import a user's own code unasked: a study file may come from somebody else.
 
     Raises StabilityError naming the code.
     """
-    own = own_architectures(spec)
-    if own and not allowed:
-        raise StabilityError(
-            f"architecture: {own[0]} is code that would be imported and run; if you trust it, "
-            "add --allow-code"
-        )
+    for parameter in CODE if not allowed else ():
+        for name in _own(spec, parameter):
+            words = "is code that would be imported and run; if you trust it, add --allow-code"
+            raise StabilityError(f"{parameter}: {name} {words}")
 
 
 def check_fit(spec: StudySpec, dataset: Dataset) -> None:
-    """Try the user's own networks on the data, and look whether there are as many images as asked for.
+    """Try the user's own losses and networks, and look whether there are as many images as asked for.
 
     Raises StabilityError in one line.
     """
     image = ImageShape(dataset.channels, dataset.image_size, int(dataset.train_labels.max()) + 1)
     placement = Placement(dataset.train.device)
+    for name in _own(spec, "loss"):
+        check_loss(name)
     for config in _own_structures(spec):
         check_pair(config, image, fused=placement.fused(config))
     total = len(dataset.train)
@@ -65,9 +68,13 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
             )
 
 
-def own_architectures(spec: StudySpec) -> tuple[str, ...]:
-    """The architectures of the study that are the user's own code."""
-    return tuple(name for name in _values(spec, "architecture") if is_own_architecture(name))
+def own_code(spec: StudySpec) -> tuple[str, ...]:
+    """The architectures and losses of the study that are the user's own code."""
+    return tuple(name for parameter in CODE for name in _own(spec, parameter))
+
+
+def _own(spec: StudySpec, parameter: str) -> tuple[str, ...]:
+    return tuple(name for name in _values(spec, parameter) if is_own_code(name))
 
 
 def _values(spec: StudySpec, parameter: str) -> tuple[Any, ...]:
@@ -96,7 +103,7 @@ def _own_structures(spec: StudySpec) -> list[Config]:
         make_config(spec.values_at(dict(zip(factors, values, strict=True))))
         for values in itertools.product(*map(_extremes, factors.values()))
     )
-    own = (config for config in configs if is_own_architecture(config.architecture))
+    own = (config for config in configs if is_own_code(config.architecture))
     read = ("architecture", *STRUCTURAL)
     return list({tuple(getattr(config, name) for name in read): config for config in own}.values())
 

@@ -13,9 +13,9 @@ from stability.errors import StabilityError
 from stability.gan.data import Dataset, load_dataset
 from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
-from stability.gan.networks import source_digest
+from stability.gan.own import source_digest
 from stability.runner.devices import describe_environment
-from stability.runner.fit import check_code_allowed, check_fit, own_architectures
+from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import StudySpec
 
 DATASET = "study.yaml: dataset"
@@ -72,7 +72,7 @@ class Materials:
             raise StabilityError(f"{where}: {error}") from error
         check_fit(spec, dataset)
         describer = load_describer(dataset, device=device, path=resources.classifier)
-        code = {name: source_digest(name) for name in own_architectures(spec)}
+        code = {name: source_digest(name) for name in own_code(spec)}
         return Materials(dataset, describer, device, code)
 
     def evaluator(self, spec: StudySpec, note: Callable[[str], None]) -> Evaluator:

@@ -26,11 +26,11 @@ POINT_ARCHITECTURES = ("maxout", "dirac")
 """... and these only on points; mlp takes both."""
 DENSE_ARCHITECTURES = ("mlp", "fully-connected", "maxout")
 """Their layers hold features, not maps."""
-OWN_ARCHITECTURE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-"""A pair of networks of the user's own, `package.module:pair`; naming one imports code."""
+OWN_CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+"""A pair of networks or a loss of the user's own, `package.module:name`; naming one imports code."""
 MAX_OWN_NAME = 120
 
-Loss = Literal[
+LOSS_NAMES = (
     "minimax",
     "non-saturating",
     "least-squares",
@@ -44,7 +44,7 @@ Loss = Literal[
     "f-pearson",
     "f-hellinger",
     "f-jensen-shannon",
-]
+)
 Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
 BatchNorm = Literal["none", "generator", "discriminator", "both"]
 Norm = Literal["none", "batch", "layer", "instance"]
@@ -68,21 +68,27 @@ Count = Annotated[int, Field(ge=1)]
 Steps = Annotated[int, Field(ge=1, le=100)]
 
 
-def is_own_architecture(name: str) -> bool:
-    """Whether an architecture is the user's own code, `package.module:pair`."""
-    return len(name) <= MAX_OWN_NAME and OWN_ARCHITECTURE.fullmatch(name) is not None
+def is_own_code(name: str) -> bool:
+    """Whether an architecture or a loss is the user's own code, `package.module:name`."""
+    return len(name) <= MAX_OWN_NAME and OWN_CODE.fullmatch(name) is not None
 
 
-def _known_architecture(name: str) -> str:
-    if name not in ARCHITECTURE_NAMES and not is_own_architecture(name):
-        raise ValueError(f"no architecture {name!r}")
-    return name
+def _one_of(names: tuple[str, ...]) -> AfterValidator:
+    def known(name: str) -> str:
+        if name not in names and not is_own_code(name):
+            raise ValueError(f"neither known nor package.module:name: {name!r}")
+        return name
+
+    return AfterValidator(known)
 
 
 Architecture = Annotated[
     str,
-    AfterValidator(_known_architecture),
+    _one_of(ARCHITECTURE_NAMES),
     Field(json_schema_extra={"enum": [*ARCHITECTURE_NAMES, "package.module:pair"]}),
+]
+Loss = Annotated[
+    str, _one_of(LOSS_NAMES), Field(json_schema_extra={"enum": [*LOSS_NAMES, "package.module:loss"]})
 ]
 
 

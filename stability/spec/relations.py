@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 from stability.spec.config import (
@@ -12,7 +13,7 @@ from stability.spec.config import (
     DENSE_ARCHITECTURES,
     IMAGE_ARCHITECTURES,
     POINT_ARCHITECTURES,
-    is_own_architecture,
+    is_own_code,
 )
 from stability.spec.problems import Path, Problem, show
 from stability.spec.study import CONFIGURATION, POINT_DATASETS, Choice, Range, StudySpec
@@ -134,7 +135,7 @@ def _rate_problems(spec: StudySpec) -> list[Problem]:
 
 def _layers(spec: StudySpec) -> list[list[dict[str, Path]]]:
     """The parameters that are given, and where, by what wins over what: all runs', configs, variants."""
-    placed = {
+    placed: dict[Path, dict[str, Path]] = {
         path: {name: (*path, name) for name, value in values.items() if value is not None}
         for path, values in spec.settings.items()
     }
@@ -181,40 +182,70 @@ def _architecture_problems(spec: StudySpec) -> list[Problem]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Values that networks of the package's own have no layers for."""
+
+    architectures: tuple[str, ...]
+    parameters: tuple[str, ...]
+    misfits: Callable[[Any], bool]
+    words: str
+
+
+MISFITS = (
+    Misfit(
+        DENSE_ARCHITECTURES,
+        ("norm_g", "norm_d"),
+        lambda norm: norm == "instance",
+        "instance needs maps to normalise, which {} has none of; allowed: none, batch, layer",
+    ),
+    Misfit(
+        ("conditional",),
+        ("replay",),
+        bool,
+        "does not fit {}, whose discriminator would be told new classes of old fakes",
+    ),
+    Misfit(
+        ("unpool",),
+        ("width_g", "width_d"),
+        lambda width: width is not None,
+        "does not fit {}, whose generator puts its maps where the discriminator's are; use width",
+    ),
+)
+
+
 def _network_problems(spec: StudySpec) -> list[Problem]:
-    """What an architecture of the package has no layers for."""
-    problems = []
-    for _, architecture in _architectures(spec) or [((), "mlp")]:
-        if architecture in DENSE_ARCHITECTURES:
-            words = f"instance needs maps to normalise, which {architecture} has none of"
-            problems += [
-                Problem(path, f"{words}; allowed: none, batch, layer")
-                for name in ("norm_g", "norm_d")
-                for path, norm in _named(spec, name)
-                if norm == "instance"
-            ]
-        if architecture == "conditional":
-            words = "does not fit conditional, whose discriminator would be told new classes of old fakes"
-            problems += [Problem(path, words) for path, share in _named(spec, "replay") if share]
-        if architecture == "unpool":
-            words = (
-                "does not fit unpool, whose generator puts its maps where the discriminator's are; use width"
-            )
-            problems += [
-                Problem(path, words)
-                for name in ("width_g", "width_d")
-                for path, width in _named(spec, name)
-                if width is not None
-            ]
-    return problems
+    """What an architecture has no layers for, where the two meet in a run."""
+    found = dict[Problem, None]()
+    for config, variant in itertools.product(spec.configs or [""], spec.variants or [""]):
+        for _, architecture in _given(spec, "architecture", config, variant) or [((), "mlp")]:
+            found |= {
+                Problem(path, case.words.format(architecture)): None
+                for case in MISFITS
+                if architecture in case.architectures
+                for name in case.parameters
+                for path, value in _given(spec, name, config, variant)
+                if case.misfits(value)
+            }
+    return list(found)
+
+
+def _given(spec: StudySpec, name: str, config: str, variant: str) -> list[tuple[Path, Any]]:
+    """The values of a parameter in the runs of a configuration and a variant, and where they stand."""
+    if name in spec.variants.get(variant, {}):
+        return [(("variants", variant, name), spec.variants[variant][name])]
+    if name in spec.space:
+        return _sampled(spec, name)
+    if name in spec.configs.get(config, {}):
+        return [(("configs", config, name), spec.configs[config][name])]
+    return [(("fixed", name), spec.fixed[name])] if name in spec.fixed else []
 
 
 def code_problems(spec: StudySpec) -> list[Problem]:
-    """The architectures that are the user's own code: a study file may come from somebody else."""
+    """The networks and losses that are the user's own code: a study file may come from somebody else."""
     words = "is code that would be imported and run; if you trust it, add --allow-code"
-    return [
-        Problem(path, f"{name} {words}") for path, name in _architectures(spec) if is_own_architecture(name)
-    ]
+    named = [*_architectures(spec), *_named(spec, "loss")]
+    return [Problem(path, f"{name} {words}") for path, name in named if is_own_code(name)]
 
 
 def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
@@ -223,24 +254,29 @@ def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
 
 def _named(spec: StudySpec, name: str) -> list[tuple[Path, Any]]:
     """Each value of a parameter that the study names, and where; of a range its lower end."""
-    factor, sampled = spec.space.get(name), list[tuple[Path, Any]]()
-    if isinstance(factor, Choice):
-        sampled = [(("space", name, index), value) for index, value in enumerate(factor.values)]
-    if isinstance(factor, Range):
-        sampled = [(("space", name, "low"), factor.low)]
     given = [((*path, name), values[name]) for path, values in spec.settings.items() if name in values]
-    return sampled + given
+    return _sampled(spec, name) + given
+
+
+def _sampled(spec: StudySpec, name: str) -> list[tuple[Path, Any]]:
+    factor = spec.space.get(name)
+    if isinstance(factor, Choice):
+        return [(("space", name, index), value) for index, value in enumerate(factor.values)]
+    return [(("space", name, "low"), factor.low)] if isinstance(factor, Range) else []
 
 
 def _own_name_problems(spec: StudySpec) -> list[Problem]:
-    """Two architectures whose names differ by case alone: files are named by a crossed one in lower case."""
-    factor = spec.space.get("architecture")
-    names = [name.lower() for name in factor.values] if isinstance(factor, Choice) else []
-    return [
-        Problem(("space", "architecture", index), f"{name} is in the list before, in another case")
-        for index, name in enumerate(names)
-        if name in names[:index]
-    ]
+    """Two names of own code that differ by case alone: files are named by a crossed one in lower case."""
+    problems = []
+    for parameter in ("architecture", "loss"):
+        factor = spec.space.get(parameter)
+        names = [name.lower() for name in factor.values] if isinstance(factor, Choice) else []
+        problems += [
+            Problem(("space", parameter, index), f"{name} is in the list before, in another case")
+            for index, name in enumerate(names)
+            if name in names[:index]
+        ]
+    return problems
 
 
 def _grid_problems(spec: StudySpec, *, is_given: bool) -> list[Problem]:

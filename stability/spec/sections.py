@@ -157,7 +157,7 @@ def repeated(values: tuple[Any, ...], path: Path) -> Problems:
 def parameter_schema(name: str) -> dict[str, Any]:
     """The JSON schema of a parameter; a recipe may stand where a loss does."""
     schema = field_schema(Config, name, with_null=True)
-    return {"enum": [*schema["enum"], *RECIPES]} if name == "loss" else schema
+    return {"enum": [*schema["enum"][:-1], *RECIPES, schema["enum"][-1]]} if name == "loss" else schema
 
 
 @cache

@@ -9,14 +9,16 @@ import pytest
 from small_studies import small_mnist
 
 from stability.errors import StabilityError
-from stability.gan.networks import ARCHITECTURES, find_pair, source_digest
+from stability.gan.networks import ARCHITECTURES, find_pair
+from stability.gan.own import source_digest
 from stability.runner import fit
-from stability.runner.fit import check_code_allowed, check_fit, own_architectures
+from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import parse_study
 
 OWN = """\
 from pathlib import Path
 from torch import nn
+from stability.gan.losses import LOSSES, Loss
 from stability.gan.networks import ARCHITECTURES, Pair, Shaped
 Path("imported").write_text("x")
 
@@ -32,6 +34,10 @@ def sometimes(config, image):
 pair = Pair(ARCHITECTURES["mlp"].generator, discriminator)
 late = Pair(ARCHITECTURES["mlp"].generator, sometimes)
 wrong = Pair(ARCHITECTURES["mlp"].generator, lambda config, image: nn.Dropout(0.5))
+loss = Loss(lambda real, fake: (1 - real).exp() + (1 + fake).exp(), lambda real, fake: (-fake).exp())
+mean = Loss(lambda real, fake: (fake - real).mean(), lambda real, fake: -fake)
+mixing = Loss(lambda real, fake: fake - real, lambda real, fake: -fake + fake.mean())
+numb = Loss(lambda real, fake: fake - real, lambda real, fake: -real)
 """
 
 
@@ -52,14 +58,34 @@ def test_own_code_is_not_imported_unless_allowed(module: str) -> None:
     for text in (
         f"fixed: {{architecture: '{module}:pair'}}",
         f"space: {{architecture: [mlp, '{module}:pair']}}",
+        f"fixed: {{loss: '{module}:pair'}}",
+        f"variants: {{a: {{}}, b: {{loss: '{module}:pair'}}}}",
     ):
         spec = study(text)
-        assert own_architectures(spec) == (f"{module}:pair",)
+        assert own_code(spec) == (f"{module}:pair",)
         with pytest.raises(StabilityError, match="--allow-code"):
             check_code_allowed(spec, allowed=False)
         check_code_allowed(spec, allowed=True)
     assert not Path("imported").exists()
     check_code_allowed(study("fixed: {architecture: dcgan}"), allowed=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mean", "discriminator: gives [] for logits of [2, 4]; one value for each is needed"),
+        ("mixing", "generator: mixes members, whose logits are the rows"),
+        ("numb", "generator: gives the fake logits no gradient"),
+        ("pair", "is a Pair, not a stability.gan.losses.Loss"),
+        ("none", "has no none"),
+    ],
+)
+def test_own_losses_are_tried(module: str, name: str, words: str) -> None:
+    check_fit(study(f"fixed: {{loss: '{module}:loss'}}"), small_mnist())
+    with pytest.raises(StabilityError) as told:
+        check_fit(study(f"fixed: {{loss: '{module}:{name}'}}"), small_mnist())
+    assert str(told.value).startswith(f"{module}:{name}: ")
+    assert words in str(told.value)
 
 
 def test_own_networks_are_tried_on_the_data(module: str) -> None:
@@ -131,7 +157,7 @@ def test_own_code_that_a_variant_or_a_configuration_names_is_tried(module: str) 
     own = f"{{architecture: '{module}:late', dropout: 0.5}}"
     for text in (f"variants: {{plain: {{}}, own: {own}}}", f"configs: {{plain: {{}}, own: {own}}}"):
         spec = study(text)
-        assert own_architectures(spec) == (f"{module}:late",)
+        assert own_code(spec) == (f"{module}:late",)
         with pytest.raises(StabilityError, match="Dropout"):
             check_fit(spec, small_mnist())
     check_fit(study(f"variants: {{plain: {{}}, own: {own.replace('0.5', '0.0')}}}"), small_mnist())

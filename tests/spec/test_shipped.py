@@ -14,6 +14,7 @@ from stability.gan.networks import ImageShape, check_pair
 from stability.spec import Config, StudySpec, Thresholds, load_study, parse_study
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
+    LOSS_NAMES,
     PARAMETERS,
     RECIPES,
     Activation,
@@ -21,7 +22,6 @@ from stability.spec.config import (
     Init,
     InputRange,
     Latent,
-    Loss,
     Norm,
     Optimizer,
     Penalty,
@@ -32,8 +32,14 @@ from stability.spec.study import DATASETS, Compile, Design, Recording, Training
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "stability" / "cli" / "study.yaml"
 README = ROOT / "README.md"
-LITERALS = (Loss, Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange, Norm, Init, Schedule)
-CHOICES = (*DATASETS, *ARCHITECTURE_NAMES, *RECIPES, *(name for kind in LITERALS for name in get_args(kind)))
+LITERALS = (Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange, Norm, Init, Schedule)
+CHOICES = (
+    *DATASETS,
+    *ARCHITECTURE_NAMES,
+    *LOSS_NAMES,
+    *RECIPES,
+    *(name for kind in LITERALS for name in get_args(kind)),
+)
 """Every name that a study file can choose."""
 SECTIONS = {
     "": StudySpec,

@@ -4,7 +4,7 @@ A pair of one's own is a `Pair` in a module of one's own; `check_pair` tells whe
 """
 
 from stability.gan.networks.activations import ACTIVATIONS
-from stability.gan.networks.architectures import ARCHITECTURES, find_pair, source_digest
+from stability.gan.networks.architectures import ARCHITECTURES, find_pair
 from stability.gan.networks.check import check_pair
 from stability.gan.networks.layers import (
     LEAK,
@@ -48,5 +48,4 @@ __all__ = [
     "has_batchnorm",
     "initial_weights",
     "mask_shapes",
-    "source_digest",
 ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -21,11 +20,12 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from stability.errors import StabilityError
-from stability.gan.networks.architectures import find_pair, one_line
+from stability.gan.networks.architectures import find_pair
 from stability.gan.networks.layers import NORMS, FeatureNorm, MaskDropout, has_batchnorm, mask_shapes
 from stability.gan.networks.pair import Builder, ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
 from stability.gan.networks.weights import INIT_STD, SCALING, initial_weights
+from stability.gan.own import told
 from stability.spec.config import Config
 
 BATCH = 4
@@ -153,22 +153,11 @@ def _build_both(config: Config, image: ImageShape, pair: Pair) -> tuple[_Network
 
 def _built(where: str, builder: Builder, config: Config, image: ImageShape) -> tuple[nn.Module, _Starts]:
     starts, meta = _Starts(), torch.device("meta")
-    with _told(f"{where}: cannot be built on torch's meta device"), meta, starts, _Omissions(starts):
+    with told(f"{where}: cannot be built on torch's meta device"), meta, starts, _Omissions(starts):
         network = builder(config, image)
     if not isinstance(network, nn.Module):
         raise StabilityError(f"{where}: the builder gives a {type(network).__name__}, not an nn.Module")
     return network, starts
-
-
-@contextmanager
-def _told(where: str) -> Iterator[None]:
-    """Anything that goes wrong in somebody's code, in one line."""
-    try:
-        yield
-    except StabilityError:
-        raise
-    except Exception as error:
-        raise StabilityError(f"{where}: {one_line(error)}") from error
 
 
 # --- what it is made of -------------------------------------------------------------------------------
@@ -237,7 +226,7 @@ def _weights(network: _Network) -> dict[str, Tensor]:
 
 def _switches(discriminator: _Network, generator: nn.Module) -> dict[str, Tensor]:
     where = f"{discriminator.where}: switches"
-    with _told(where):
+    with told(where):
         prefixed = {f"discriminator.{name}": value for name, value in _weights(discriminator).items()}
         switches = functional_call(Switches(discriminator.template), prefixed, (_rows(discriminator),))
     found = {name: tuple(places.shape) for name, places in switches.items()}
@@ -255,12 +244,12 @@ def _check_passes(network: _Network, buffers: dict[str, Tensor], *, fused: bool)
         return functional_call(network.template, (weights, buffers), (x,))
 
     state, x = (_weights(network), buffers), _rows(network)
-    with _told(f"{network.where}: fails on an input of shape {list(x.shape)}"):
+    with told(f"{network.where}: fails on an input of shape {list(x.shape)}"):
         out, again = call(*state, x), call(*state, x)
     _check_output(network, out, again)
     _check_gradients(network, state[0], out)
     if fused:
-        with _told(f"{network.where}: fails under vmap, which pairs that are not convolutional run in"):
+        with told(f"{network.where}: fails under vmap, which pairs that are not convolutional run in"):
             _run_stacked(call, state, x)
 
 
@@ -275,7 +264,7 @@ def _check_output(network: _Network, out: object, again: object) -> None:
 
 
 def _check_gradients(network: _Network, weights: dict[str, Tensor], out: Tensor) -> None:
-    with _told(f"{network.where}: its gradient fails"):
+    with told(f"{network.where}: its gradient fails"):
         gradients = torch.autograd.grad(out.sum(), list(weights.values()), allow_unused=True)
     for name, gradient in zip(weights, gradients, strict=True):
         if gradient is None:
