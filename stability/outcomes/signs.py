@@ -108,11 +108,15 @@ def steady(mask: Mask) -> Mask:
 
 
 def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits the discriminator is perfect and a network has stopped moving, or both have."""
+    """Tell at which visits the discriminator is perfect and a network has stopped moving, or both have.
+
+    Both may have arrived: that is no failure where the samples are at least nearly stable by their FID.
+    """
     generator = below(visits.generator_update, thresholds.saturated_update)
     discriminator = below(visits.discriminator_update, thresholds.saturated_update)
     perfect = at_least(visits.separation, thresholds.saturated_separation)
     mask: Mask = (perfect & (generator | discriminator)) | (generator & discriminator)
+    mask &= ~(generator & discriminator & (visits.fid_excess <= thresholds.nearly_excess))
     return steady(mask)
 
 

@@ -52,7 +52,8 @@ class Thresholds(BaseModel):
     saturated_separation: Share = 0.99
     """Saturated: separation from here on ..."""
     saturated_update: Ratio = 0.02
-    """... while either network's median update since the visit before is below this; or both are."""
+    """... while either network's median update since the visit before is below this; or both are, of samples
+    that are not even nearly stable."""
     dominated_separation: Share = 0.98
     """Dominated: separation from here on, lately and by the median of the last two thirds of the visits, of
     samples that are not even nearly stable."""

@@ -119,7 +119,7 @@ ALL_AT_ONCE: list[tuple[Outcome, dict[str, Any]]] = [
     (Outcome.DIVERGED, {"divergence": Divergence(3000, "loss_d")}),
     (Outcome.COLLAPSED, {"diversity": 0.04}),
     (Outcome.DIVERGED, {"fid_excess": 2.0, "trained": {"loss_d": [1.0, *[1e6] * 11], **FROZEN}}),
-    (Outcome.SATURATED, {"trained": FROZEN}),
+    (Outcome.SATURATED, {"fid_excess": 0.6, "trained": FROZEN}),
     (Outcome.STABLE, {"fid_excess": 0.2, "modes": 9, "diversity": 0.4, "precision": 0.4}),
     (Outcome.NEARLY_STABLE, {"fid_excess": 0.4, "modes": 8, "diversity": 0.4, "precision": 0.1}),
     (Outcome.OSCILLATING, {"recorded": SWINGS}),
@@ -179,6 +179,7 @@ EDGES: dict[str, tuple[Outcome, dict[str, Any]]] = {
         Outcome.STABLE,
         {"separation": 1.0, "trained": {"generator_update": [0.5, 0.5, 0.5, 0.5, 0.0, 0.0]}},
     ),
+    "both networks have arrived": (Outcome.STABLE, {"separation": 0.0, "trained": FROZEN}),
     "one network stopped, the other not perfect": (Outcome.STABLE, {"trained": {"generator_update": 0.0}}),
     "tiny losses, both networks move": (
         Outcome.STABLE,

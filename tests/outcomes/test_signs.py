@@ -107,7 +107,7 @@ def test_saturation_needs_a_perfect_discriminator_and_a_stopped_network_or_two_s
     plant: Plant, bars: Thresholds, separation: float, generator: float, discriminator: float, holds: bool
 ) -> None:
     updates = {"generator_update": generator, "discriminator_update": discriminator}
-    visits = course_of(plant.history(n=1, separation=separation, trained=updates)).visits
+    visits = course_of(plant.history(n=1, fid_excess=2.0, separation=separation, trained=updates)).visits
     assert saturated(visits, bars).tolist() == [holds]
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from ruamel.yaml import YAML
 
+from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
 from stability.spec import Config, StudySpec, Thresholds, load_study, parse_study
 from stability.spec.config import (
@@ -69,12 +70,11 @@ def test_every_study_loads_under_its_own_name(path: Path) -> None:
     assert load_study(path).name == path.stem
 
 
-def readme_block(language: str) -> str:
-    """The README's only block of code in a language."""
+def readme_block(language: str, holding: str = "") -> str:
+    """The README's only block of code in a language that holds these words."""
     pattern = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
-    blocks: list[str] = pattern.findall(README.read_text(encoding="utf-8"))
-    assert len(blocks) == 1
-    return blocks[0]
+    (block,) = (text for text in pattern.findall(README.read_text(encoding="utf-8")) if holding in text)
+    return str(block)
 
 
 def test_the_study_in_the_readme_loads() -> None:
@@ -85,9 +85,15 @@ def test_the_study_in_the_readme_loads() -> None:
 def test_the_networks_in_the_readme_can_be_trained(
     parameters: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "readme_nets.py").write_text(readme_block("python"), encoding="utf-8")
+    (tmp_path / "readme_nets.py").write_text(readme_block("python", "pair ="), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     check_pair(Config(architecture="readme_nets:pair", **parameters), ImageShape(1, 28))
+
+
+def test_the_loss_in_the_readme_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "readme_loss.py").write_text(readme_block("python", "loss ="), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    check_loss("readme_loss:loss")
 
 
 def test_the_template_names_every_choice() -> None:
