@@ -35,9 +35,13 @@ def crossed_factors(spec: StudySpec) -> tuple[str, ...]:
     return spec.crossed
 
 
-def unit_of(spec: StudySpec, points: int) -> Literal["point", "seed"]:
-    """What intervals and tests count as independent: points, or the seeds of the one setting there is."""
-    return "point" if spec.sampled and points > 1 else "seed"
+Unit = Literal["point", "seed"]
+
+
+def unit_of(spec: StudySpec) -> Unit:
+    """What intervals and tests count as independent: points, or the seeds of the one point there is."""
+    design = spec.design
+    return "seed" if design.points == 1 and design.seeds > 1 and design.sampler != "tpe" else "point"
 
 
 def is_log(spec: StudySpec, name: str) -> bool:

@@ -17,6 +17,13 @@ SAMPLERS = {
 }
 
 
+UNITS = {
+    "point": "the point: its seeds and crossed levels are not independent",
+    "seed": "the seed, of one setting: nothing here speaks of other settings",
+}
+"""What intervals and tests count as independent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One line of the banner."""
@@ -39,6 +46,7 @@ def facts(study: Study) -> list[Fact]:
         Fact("Rates", rates),
         Fact("Sampler", SAMPLERS[spec.design.sampler]),
         Fact("Points", f"{plural(n_points, 'point')}, {plural(spec.design.seeds, 'seed')} each"),
+        Fact("Unit", UNITS[study.unit]),
         Fact("Crossed", f"{listed(crossed)}: every level at every point" if crossed else "nothing"),
         Fact("Horizon", plural(spec.training.steps, "step")),
         Fact(
@@ -69,7 +77,14 @@ def cautions(study: Study) -> list[str]:
             )
         return sentences
     sentences += _left_out(study)
-    sentences.append("Every rate is an average over the space below: another range gives another rate.")
+    if study.unit == "seed":
+        sentences.append(
+            "One setting was trained with several seeds, which are the units of every interval and test, "
+            "also where this page counts points: all of it is over seeds of this one setting and says "
+            "nothing of other settings."
+        )
+    else:
+        sentences.append("Every rate is an average over the space below: another range gives another rate.")
     if spec.design.sampler == "grid":
         sentences.append(
             "Points lie on a grid; intervals read them as if they had been drawn from the space."

@@ -28,6 +28,7 @@ def test_the_banner_says_how_the_study_was_made(make_study: MakeStudy) -> None:
         "Rates": "estimable",
         "Sampler": "Sobol (scrambled), fixed before the first run",
         "Points": "6 points, 2 seeds each",
+        "Unit": "the point: its seeds and crossed levels are not independent",
         "Crossed": "loss: every level at every point",
         "Horizon": "1,000 steps",
         "Early stop": "when diverged",

@@ -20,6 +20,7 @@ METHOD = (
     "quantile is used, but no interval is wider than with one run a point. Diverged runs stay in the "
     "denominator. Outcomes add up to 1, events do not."
 )
+OVER_SEEDS = " All of it is over seeds of this one setting and says nothing of other settings."
 
 
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
@@ -38,7 +39,7 @@ def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
         question="How do runs end?" if factor == ALL else f"How do runs end under each {factor}?",
         finding="",
         figure=inline_svg(figure, f"shares-{_key(factor)}", alt),
-        note=METHOD,
+        note=METHOD if study.unit == "point" else METHOD + OVER_SEEDS,
         tables=(
             _rate_table(rates, factor, levels, ordered, captions[0]),
             _rate_table(
