@@ -15,4 +15,4 @@ from stability.analysis.frames import load
 
 if __name__ == "__main__":
     frames = load(sys.argv[1])
-    print(json.dumps(packaged_facts(frames, stops_of(frames)), indent=1))
+    print(json.dumps(packaged_facts(frames, stops_of(frames, frames.runs)), indent=1))

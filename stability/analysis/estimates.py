@@ -101,15 +101,15 @@ def estimate(study: Study) -> Estimates:
     counts = {factor: counts_by(study.runs, factor) for factor in factors}
     runs = study.comparable(factors[0])
     if not study.estimable:
-        return Estimates(study, factors[0], verdict(study.runs, study.main_factor), counts)
+        return Estimates(study, factors[0], verdict(study.runs, study.main_factor, unit=study.unit), counts)
     rates = {factor: _rates(study, factor) for factor in factors if len(study.comparable(factor))}
     if runs.empty:  # its levels have nothing in common yet, so none is ranked
-        return Estimates(study, factors[0], verdict(study.runs, None), counts, rates)
+        return Estimates(study, factors[0], verdict(study.runs, None, unit=study.unit), counts, rates)
     findings = _findings(study, factors[0])
     return Estimates(
         study=study,
         factor=factors[0],
-        verdict=verdict(runs, study.main_factor, _of_all_pairs(study, findings)),
+        verdict=verdict(runs, study.main_factor, _of_all_pairs(study, findings), unit=study.unit),
         counts=counts,
         rates=rates,
         findings=findings,
@@ -143,7 +143,7 @@ def _findings(study: Study, factor: str) -> Findings:
         warning=early_warning(
             runs, frames.records_at_visits(list(FROM_RECORDS)), visits, events, spec=spec, rng=_rng(4)
         ),
-        early_stops=stops_of(frames),
+        early_stops=stops_of(frames, runs),
         variance=variance_shares(shared, factor),
         budget=best_of(shared, factor),
         sensitivity=sensitivity(
@@ -157,10 +157,10 @@ def _findings(study: Study, factor: str) -> Findings:
     )
 
 
-def stops_of(frames: StudyFrames) -> EarlyStops:
+def stops_of(frames: StudyFrames, runs: pd.DataFrame) -> EarlyStops:
     """The early stop on trial on a study's runs; those that `sensitivity` draws, where both draw."""
     return early_stops(
-        frames.runs,
+        runs,
         _histories_of(frames),
         thresholds=frames.spec.outcomes,
         horizon=frames.plan.horizon,

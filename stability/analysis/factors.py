@@ -41,9 +41,21 @@ def crossed_factors(spec: StudySpec) -> tuple[str, ...]:
     return spec.crossed
 
 
-def unit_of(spec: StudySpec, points: int) -> Literal["point", "seed"]:
-    """What intervals and tests count as independent: points, or the seeds of the one setting there is."""
-    return "point" if spec.sampled and points > 1 else "seed"
+Unit = Literal["point", "seed"]
+
+
+def unit_of(spec: StudySpec) -> Unit:
+    """What intervals and tests count as independent: points, or seeds where no setting was drawn.
+
+    That is so of a single point, of points among which nothing varies, and of configurations with more seeds
+    than one.
+    """
+    seeds = spec.design.seeds
+    if spec.design.sampler == "tpe":
+        return "point"
+    if spec.configs:
+        return "seed" if seeds > 1 else "point"
+    return "seed" if (spec.n_points == 1 or not spec.sampled) and spec.n_points * seeds > 1 else "point"
 
 
 def is_log(spec: StudySpec, name: str) -> bool:

@@ -7,7 +7,15 @@ from functools import cached_property
 
 import pandas as pd
 
-from stability.analysis.factors import categorical, crossed_factors, levels, numeric, with_text_levels
+from stability.analysis.factors import (
+    Unit,
+    categorical,
+    crossed_factors,
+    levels,
+    numeric,
+    unit_of,
+    with_text_levels,
+)
 from stability.analysis.frames import StudyFrames
 from stability.analysis.maps import MapAxes, map_axes
 from stability.records import Outcome
@@ -28,6 +36,8 @@ class Study:
     frames: StudyFrames
     map_over: tuple[str, ...] = ("lr_ratio", "beta1")
     """The two parameters over which maps are drawn, where they were drawn from ranges."""
+    as_unit: Unit | None = None
+    """The unit of inference, where it is not to follow from the design."""
 
     @cached_property
     def map_axes(self) -> MapAxes | None:
@@ -44,10 +54,22 @@ class Study:
         """The factor of the headline: the loss where there are several."""
         return self.factors[0] if self.factors else None
 
+    @property
+    def unit(self) -> Unit:
+        """What intervals and tests count as independent."""
+        return self.as_unit or unit_of(self.frames.spec)
+
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """The finished runs, adaptive ones included."""
-        return with_text_levels(self.frames.runs, self.factors).assign(**{ALL: "all runs"})
+        """The finished runs, adaptive ones included.
+
+        Estimates take runs with the same `point` for dependent. Where seeds are the units, each seed of each
+        point is a point of its own here, so that crossed levels are paired by seed.
+        """
+        runs = with_text_levels(self.frames.runs, self.factors).assign(**{ALL: "all runs"})
+        if self.unit == "point":
+            return runs
+        return runs.assign(point=runs["point"] * self.frames.spec.design.seeds + runs["replicate"])
 
     @cached_property
     def estimable(self) -> bool:

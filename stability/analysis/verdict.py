@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from stability.analysis.comparisons import Comparison
+from stability.analysis.factors import Unit
 from stability.analysis.rates import rate, rates_by
 from stability.records import Outcome
 
@@ -47,6 +48,8 @@ class Verdict:
     """The rates of all failures (`event` and the columns of `rate`), highest first, unseen left out."""
     learning: pd.DataFrame
     """One row: the rate of runs that were still learning at the horizon."""
+    unit: Unit = "point"
+    """What `n_points` counts."""
 
     @property
     def estimable(self) -> bool:
@@ -62,7 +65,13 @@ class Verdict:
         return tuple(self.stable.loc[top, self.factor])
 
 
-def verdict(runs: pd.DataFrame, factor: str | None, comparison: Comparison | None = None) -> Verdict:
+def verdict(
+    runs: pd.DataFrame,
+    factor: str | None,
+    comparison: Comparison | None = None,
+    *,
+    unit: Unit = "point",
+) -> Verdict:
     """Compare the levels of a factor by their rate of stable runs; None describes the study as a whole.
 
     `comparison` is that of `stable` where the factor is crossed: it tells apart what intervals of single
@@ -83,6 +92,7 @@ def verdict(runs: pd.DataFrame, factor: str | None, comparison: Comparison | Non
         paired=paired,
         failures=failures.reset_index(drop=True),
         learning=rate(runs, Outcome.LEARNING),
+        unit=unit,
     )
 
 

@@ -6,7 +6,7 @@ over the runs at those levels of every categorical factor that both studies have
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ class Versus:
 
 
 def versus(first: Study, second: Study) -> Versus:
-    """Set two studies side by side, level by level of a factor that both compare."""
+    """Set two studies side by side, level by level of a factor that both compare; the units are points."""
+    first, second = (replace(study, as_unit="point") for study in (first, second))
     names = _names(first, second)
     factor = first.main_factor if first.main_factor in second.factors else None
     shared = shared_levels(first, second)

@@ -69,9 +69,8 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
         "threads": plan.threads,
         "processes": layout.workers,
     }
-    sizes = sizes_of(spec, len({run.point for run in plan.runs}))
-    if not search and sizes.unit == "point":  # of one setting the page gives no interval
-        summary["can_tell"] = outlook(sizes)
+    if not search:
+        summary["can_tell"] = outlook(sizes_of(spec, len({run.point for run in plan.runs})))
     if spec.recording.keep_state and plan.runs:
         summary["kept_state_bytes"] = kept_state_bytes(plan, dataset, Placement(device))
     if timing and plan.cohorts:

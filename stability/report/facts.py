@@ -20,6 +20,13 @@ SAMPLERS = {
 }
 
 
+UNITS = {
+    "point": "the point: its seeds and crossed levels are not independent",
+    "seed": "the seed, of one setting: nothing here speaks of other settings",
+}
+"""What intervals and tests count as independent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One line of the banner."""
@@ -42,6 +49,7 @@ def facts(study: Study) -> list[Fact]:
         Fact("Rates", rates),
         Fact("Sampler", SAMPLERS[spec.design.sampler]),
         Fact("Points", f"{plural(n_points, 'point')}, {plural(spec.design.seeds, 'seed')} each"),
+        Fact("Unit", UNITS[study.unit]),
         Fact("Crossed", f"{listed(crossed)}: every level at every point" if crossed else "nothing"),
         Fact("Horizon", plural(spec.training.steps, "step")),
         Fact(
@@ -72,12 +80,7 @@ def cautions(study: Study) -> list[str]:
             )
         return sentences
     sentences += _left_out(study)
-    sentences.append(
-        "The configurations were given by hand: a rate over several of them is of these alone and estimates "
-        "no space."
-        if spec.configs
-        else "Every rate is an average over the space below: another range gives another rate."
-    )
+    sentences.append(_reach(study))
     if told := sorted(spec.overridden):
         sentences.append(
             f"Some variant sets {listed(told)} itself, so nothing is told of what else was drawn of it."
@@ -95,6 +98,23 @@ def cautions(study: Study) -> list[str]:
             "Runs that were stopped early keep their label; whether they would have recovered is unknown."
         )
     return sentences
+
+
+def _reach(study: Study) -> str:
+    """Of what the rates are averages, and over what their intervals are."""
+    configs = study.frames.spec.configs
+    if study.unit == "seed":
+        settings = "Every configuration was" if configs else "One setting was"
+        return (
+            f"{settings} trained with several seeds, which are the units of every interval and test, also "
+            "where this page counts points: it is over seeds and says nothing of other settings."
+        )
+    if configs:
+        return (
+            "The configurations were given by hand: a rate over several of them is of these alone and "
+            "estimates no space."
+        )
+    return "Every rate is an average over the space below: another range gives another rate."
 
 
 def _left_out(study: Study) -> list[str]:

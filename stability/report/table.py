@@ -97,7 +97,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
 
 def shown_frame(study: Study, columns: tuple[Column, ...]) -> pd.DataFrame:
     """What the table shows, as a frame for the CSV."""
-    return study.runs[[column.name for column in columns if column.shown]]
+    return study.runs.assign(point=study.frames.runs["point"])[[one.name for one in columns if one.shown]]
 
 
 def _setting(study: Study, name: str) -> Column:
@@ -115,7 +115,7 @@ def _column(
     log: bool = False,
     order: tuple[str, ...] = (),
 ) -> Column:
-    values = study.runs[name]
+    values = (study.frames.runs if name == "point" else study.runs)[name]
     if _is_number(values) and name != "seed":  # a seed has more digits than a script's numbers
         return Column(name, "number", group, tuple(_numbers(values)), shown, axis, log)
     texts = tuple(level_text(value) for value in values)

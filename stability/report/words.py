@@ -120,8 +120,9 @@ def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
 
 def _overall(verdict: Verdict) -> list[str]:
     row = verdict.stable.iloc[0]
-    first = f"{_of_runs(row)} ended stable, over {plural(int(row.n_points), 'point')}."
-    return [first[0].upper() + first[1:], *([f"{_too_few(row)} for a rate."] if is_thin(row) else [])]
+    first = f"{_of_runs(row)} ended stable, {_over(verdict, row.n_points)}."
+    few = [f"{_too_few(verdict, row)} for a rate."] if is_thin(row) else []
+    return [first[0].upper() + first[1:], *few]
 
 
 def _comparison(verdict: Verdict) -> list[str]:
@@ -133,7 +134,7 @@ def _comparison(verdict: Verdict) -> list[str]:
     shares = list(dict.fromkeys(_of_runs(row) for row in best))
     each = " each" if len(shares) < len(best) else ""
     were = "were" if len(best) > 1 else "was"
-    points = f"over {plural(int(best[0]['n_points']), 'point')}"
+    points = _over(verdict, best[0]["n_points"])
     return [f"{names} {were} stable {how}: {listed(shares)}{each}, {points}.", *_rivals(verdict)]
 
 
@@ -141,19 +142,25 @@ def _none_stable(verdict: Verdict) -> str:
     widest = verdict.stable.sort_values("ci_high").iloc[-1]  # a missing interval comes last
     bound = f"shares up to {share(widest['ci_high'])} remain possible"
     if is_thin(widest):
-        few = _too_few(widest)
+        few = _too_few(verdict, widest)
         bound = f"{few[0].lower()}{few[1:]} to tell whether others would"
     return f"No run ended stable, under any {verdict.factor}; {bound}."
 
 
-def _too_few(row: Any) -> str:
-    n_points = int(row["n_points"])
-    return "A single point is too few" if n_points == 1 else f"{n_points:,} points are too few"
+def _over(verdict: Verdict, n_points: int) -> str:
+    """What a rate speaks of: points stand for the space, seeds for nothing but their setting."""
+    counted = f"over {plural(int(n_points), verdict.unit)}"
+    return counted if verdict.unit == "point" else f"{counted} of one setting"
+
+
+def _too_few(verdict: Verdict, row: Any) -> str:
+    n_points, unit = int(row["n_points"]), verdict.unit
+    return f"A single {unit} is too few" if n_points == 1 else f"{n_points:,} {unit}s are too few"
 
 
 def _rivals(verdict: Verdict) -> list[str]:
     if is_thin(verdict.stable.iloc[0]):
-        return [f"{_too_few(verdict.stable.iloc[0])} for rates or a ranking."]
+        return [f"{_too_few(verdict, verdict.stable.iloc[0])} for rates or a ranking."]
     return _paired_rivals(verdict) if verdict.paired else _unpaired_rivals(verdict)
 
 
@@ -161,13 +168,12 @@ def _paired_rivals(verdict: Verdict) -> list[str]:
     sentences = []
     if verdict.separated:
         verb = "was" if len(verdict.separated) == 1 else "were"
-        sentences.append(
-            f"Compared point by point, {_several(verdict, verdict.separated)} {verb} stable less often."
-        )
+        names = _several(verdict, verdict.separated)
+        sentences.append(f"Compared {verdict.unit} by {verdict.unit}, {names} {verb} stable less often.")
     if verdict.overlapping:
         verb = "differs" if len(verdict.overlapping) == 1 else "differ"
         names = _several(verdict, verdict.overlapping, "or")
-        sentences.append(f"Whether {names} {verb} from {_best(verdict)}, these points cannot tell.")
+        sentences.append(f"Whether {names} {verb} from {_best(verdict)}, these {verdict.unit}s cannot tell.")
     return sentences
 
 

@@ -186,7 +186,7 @@ def test_of_many_runs_whole_points_are_replayed() -> None:
 
 def test_the_packaged_facts_are_those_of_a_stored_study(tmp_path: Path) -> None:
     frames = load(make_store(tmp_path / "results").folder)
-    result = stops_of(frames)
+    result = stops_of(frames, frames.runs)
     facts = packaged_facts(frames, result)
     assert facts["study"] == frames.name
     assert facts["n_runs"] == result.n_runs == len(frames.runs) - result.n_cut

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
+from scipy.stats import binomtest, ttest_1samp
 
+from stability.analysis.comparisons import compare_levels
 from stability.analysis.frames import StudyFrames
+from stability.analysis.rates import rate
 from stability.analysis.study import ALL, LISTED_OUTCOMES, Study
 from stability.records import Outcome
 from stability.spec import Choice, Design, Range, StudySpec
@@ -106,7 +112,7 @@ def crossed(rows: Sequence[tuple[int, str, str]]) -> Study:
     }
     spec = StudySpec(name="s", space=space, design=Design(cross=("loss", "architecture")))
     runs = pd.DataFrame(rows, columns=["point", "loss", "architecture"]).assign(
-        outcome="stable", adaptive=False
+        replicate=0, outcome="stable", adaptive=False
     )
     runs["run"] = [f"r{place}" for place in range(len(runs))]
     empty = pd.DataFrame()
@@ -135,3 +141,65 @@ def test_a_finished_study_and_a_factor_that_is_not_crossed_are_compared_over_all
 
 def test_levels_that_share_no_setting_are_not_compared() -> None:
     assert crossed([(0, "minimax", "mlp"), (1, "hinge", "mlp")]).comparable("loss").empty
+
+
+def of_seeds(n_seeds: int, points: int = 1, sampler: str = "sobol") -> Study:
+    """Every loss at every point with every seed; the odd seeds are stable under the hinge."""
+    rows = [
+        {
+            "point": point,
+            "replicate": seed,
+            "loss": loss,
+            "outcome": "stable" if loss == "hinge" and seed % 2 else "collapsed",
+        }
+        for point in range(points)
+        for loss in ("minimax", "hinge")
+        for seed in range(n_seeds)
+    ]
+    runs = pd.DataFrame(rows).assign(adaptive=False, lr=1e-3)
+    space = {"lr": SPACE["lr"], "loss": Choice(values=("minimax", "hinge"))}
+    design = Design(points=points, seeds=n_seeds, sampler=sampler)
+    spec = StudySpec(name="s", space=space, design=design)
+    empty = pd.DataFrame()
+    return Study(StudyFrames("s", spec, Plan(1, 1, "cpu", 100, (), ()), runs, empty, empty, empty, Path("s")))
+
+
+def test_the_seeds_of_one_point_are_the_units_and_pair_its_levels() -> None:
+    study = of_seeds(16)
+    assert study.unit == "seed"
+    row = rate(study.runs[study.runs["loss"] == "hinge"], "stable").iloc[0]
+    expected = binomtest(8, 16).proportion_ci(method="wilson")
+    assert (row.ci_low, row.ci_high) == pytest.approx((expected.low, expected.high))
+    (pair,) = compare_levels(
+        study.runs, "loss", "stable", crossed=True, rng=np.random.default_rng(0)
+    ).pairs.itertuples()
+    assert (pair.n_points, pair.n_disagree, pair.reason) == (16, 8, "")
+    assert pair.p == pytest.approx(ttest_1samp(np.arange(16) % 2, 0).pvalue)
+    assert set(study.frames.runs["point"]) == {0}
+
+
+def test_configurations_with_seeds_are_compared_over_their_seeds_which_are_not_paired() -> None:
+    rows = [
+        {"point": point, "replicate": seed, "configuration": name, "outcome": ("stable", "noise")[seed % 2]}
+        for point, name in enumerate(("a", "b"))
+        for seed in range(10)
+    ]
+    runs = pd.DataFrame(rows).assign(adaptive=False)
+    spec = StudySpec(name="s", configs={"a": {}, "b": {"lr": 0.1}}, design=Design(sampler="given", seeds=10))
+    empty = pd.DataFrame()
+    study = Study(
+        StudyFrames("s", spec, Plan(1, 1, "cpu", 100, (), ()), runs, empty, empty, empty, Path("s"))
+    )
+    assert study.unit == "seed"
+    assert study.runs["point"].nunique() == 20
+    row = rate(study.runs[study.runs["configuration"] == "b"], "stable").iloc[0]
+    expected = binomtest(5, 10).proportion_ci(method="wilson")
+    assert (row.ci_low, row.ci_high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("seeds", "points", "sampler"), [(16, 2, "sobol"), (1, 1, "sobol"), (4, 1, "tpe")])
+def test_otherwise_points_are_the_units(seeds: int, points: int, sampler: str) -> None:
+    study = of_seeds(seeds, points, sampler)
+    assert study.unit == "point"
+    assert study.runs["point"].nunique() == points
+    assert dataclasses.replace(of_seeds(16), as_unit="point").runs["point"].nunique() == 1

@@ -128,8 +128,12 @@ def test_the_plan_says_what_the_design_can_tell() -> None:
     assert f"  one rate   0.2 +- {can_tell['half_width']['0.2']:.2f}, 0.5 +- " in text
 
 
-def test_of_one_setting_nothing_is_told() -> None:
-    assert "can_tell" not in summary("design.points=1", "design.seeds=40")
+def test_of_one_setting_the_seeds_tell() -> None:
+    found = summary("design.points=1", "design.seeds=40")
+    assert found["can_tell"]["unit"] == "seed"
+    text = as_text(found)
+    assert "assumed: seeds are independent" in text
+    assert "(95% interval, over seeds of one setting)" in text
 
 
 def test_a_difference_may_be_out_of_reach() -> None:

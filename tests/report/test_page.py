@@ -220,11 +220,12 @@ def test_small_spaces_have_a_page_too(
     assert "loss" in space or "a map needs two parameters that were drawn from ranges" in parsed.said
 
 
-def test_one_point_has_estimates_without_intervals(make_study: MakeStudy, tmp_path: Path) -> None:
+def test_the_seeds_of_one_point_are_the_units(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=1, seeds=3, cross=("loss",))), tmp_path)
-    assert "single point is too few" in parsed.said
-    assert "so that the best is not flattered" not in parsed.said
-    assert "[no interval]" in parsed.said
+    assert "[.16, .95] of 3 runs, over 3 seeds of one setting" in parsed.said
+    assert "it is over seeds and says nothing of other settings" in parsed.said
+    assert "Student’s t on the differences within seeds of this one setting" in parsed.said
+    assert "single point" not in parsed.said
 
 
 @pytest.mark.slow

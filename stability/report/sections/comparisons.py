@@ -10,6 +10,7 @@ import pandas as pd
 
 from stability.analysis.comparisons import Comparison
 from stability.analysis.differences import FEW_POINTS
+from stability.analysis.factors import Unit
 from stability.analysis.study import Study
 from stability.report.blocks import Block, Cell, Head, Table
 from stability.report.figures.forest import forest, signed
@@ -48,7 +49,8 @@ def comparisons_blocks(
 
 def _block(study: Study, comparison: Comparison, same: str) -> Block:
     pairs, words = comparison.ranked, _words(comparison.event)
-    parts = (_finding(comparison, pairs, words), _overall(comparison), same)
+    unit = study.unit
+    parts = (_finding(comparison, pairs, words, unit), _overall(comparison, unit), same)
     finding = " ".join(part for part in parts if part)
     against = comparison.baseline
     name = f"difference in the share of runs that {words}: first − {against or 'second'}"
@@ -62,23 +64,23 @@ def _block(study: Study, comparison: Comparison, same: str) -> Block:
         else f"Does it help? Which {comparison.factor} makes runs {words} more or less often than {against}?",
         finding=finding,
         figure=inline_svg(figure, key, alt) if figure is not None else None,
-        note=_note(comparison),
+        note=_note(comparison, unit),
         tables=(_pair_table(pairs, comparison, words), *_point_tables(study, comparison)),
         data=_data(comparison),
     )
 
 
-def _finding(comparison: Comparison, pairs: pd.DataFrame, words: str) -> str:
+def _finding(comparison: Comparison, pairs: pd.DataFrame, words: str, unit: Unit) -> str:
     apart = pairs[pairs["p_holm"] <= ALPHA]
     if pairs["estimate"].isna().all():
         return f"Differences are {pairs['reason'].iloc[0]}."
     if _all_alike(comparison):
-        return "At every point all have the same share: there is no difference to see."
+        return f"At every {unit} all have the same share: there is no difference to see."
     if comparison.baseline is not None:
-        return _finding_against(comparison.baseline, pairs, words)
+        return _finding_against(comparison.baseline, pairs, words, unit)
     if apart.empty:
         both = "the two" if len(pairs) == 1 else "any two"
-        return f"No difference is large enough for these points: {both} cannot be told apart."
+        return f"No difference is large enough for these {unit}s: {both} cannot be told apart."
     named = [
         f"{row.first} more often than under {row.second} ({signed(row.estimate)} {_signed_interval(row)})"
         for row in _rows(apart.head(MOST_NAMED))
@@ -88,7 +90,7 @@ def _finding(comparison: Comparison, pairs: pd.DataFrame, words: str) -> str:
     return f"{told}{listed(named)}{more}."
 
 
-def _finding_against(baseline: str, pairs: pd.DataFrame, words: str) -> str:
+def _finding_against(baseline: str, pairs: pd.DataFrame, words: str, unit: Unit) -> str:
     """Which levels are told apart from the baseline, on either side of it."""
     apart = pairs[pairs["p_holm"] <= ALPHA]
     sides = {"more": apart[apart["estimate"] > 0], "less": apart[apart["estimate"] < 0][::-1]}
@@ -100,13 +102,13 @@ def _finding_against(baseline: str, pairs: pd.DataFrame, words: str) -> str:
     ]
     n_rest = len(pairs) - len(apart)
     if not told:
-        return f"None of {n_rest} can be told apart from {baseline} with these points."
+        return f"None of {n_rest} can be told apart from {baseline} with these {unit}s."
     rest = f"; {n_rest} of {len(pairs)} cannot be told apart from it" if n_rest else ""
     text = "; ".join(told) + rest + "."
     return text[0].upper() + text[1:]
 
 
-def _overall(comparison: Comparison) -> str:
+def _overall(comparison: Comparison, unit: Unit) -> str:
     found, n_levels = comparison.overall, len(comparison.levels)
     if n_levels < 3 or not comparison.crossed or comparison.baseline is not None:
         return ""
@@ -118,7 +120,7 @@ def _overall(comparison: Comparison) -> str:
     return (
         f"All {n_levels} at once: the shares {verdict} (Hotelling’s T² {number(found.statistic)}, "
         f"F({found.df[0]}, {found.df[1]}) {number(found.f)}, p {p_text(found.p)}, "
-        f"{plural(found.n_points, 'point')})."
+        f"{plural(found.n_points, unit)})."
     )
 
 
@@ -138,7 +140,7 @@ def _same_runs(counted: pd.DataFrame) -> str:
     )
 
 
-def _note(comparison: Comparison) -> str:
+def _note(comparison: Comparison, unit: Unit) -> str:
     n_pairs, percent = len(comparison.pairs), f"{comparison.confidence:.0%}"
     one = "pairs" if comparison.baseline is None else f"comparisons with {comparison.baseline}"
     family = (
@@ -154,8 +156,13 @@ def _note(comparison: Comparison) -> str:
             "out it counts if it is the larger one. Levels are compared over the same values of crossed "
             "factors."
         )
+    paired = (
+        "within points, seeds averaged"
+        if unit == "point"
+        else "within seeds of this one setting (points below are seeds), which says nothing of other settings"
+    )
     parts = [
-        f"{family}: Student’s t on the differences within points, seeds averaged. {_WIDENED} {holm} The "
+        f"{family}: Student’s t on the differences {paired}. {_WIDENED} {holm} The "
         "sign-flip p-value does not assume how the differences are distributed; it stands in where all "
         "points differ by the same amount."
     ]

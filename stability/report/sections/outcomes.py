@@ -22,6 +22,7 @@ METHOD = (
     "been good, “collapse never good” one of a run that never was, and “collapse at horizon” is either, "
     "where it lasts to the end."
 )
+OVER_SEEDS = " All of it is over seeds of this one setting and says nothing of other settings."
 
 
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
@@ -40,7 +41,7 @@ def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
         question="How do runs end?" if factor == ALL else f"How do runs end under each {factor}?",
         finding="",
         figure=inline_svg(figure, f"shares-{_key(factor)}", alt),
-        note=METHOD,
+        note=METHOD if study.unit == "point" else METHOD + OVER_SEEDS,
         tables=(
             _rate_table(rates, factor, levels, ordered, captions[0]),
             _rate_table(

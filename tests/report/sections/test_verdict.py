@@ -51,7 +51,7 @@ def study(
                 fine = generator.random() < at_best * (lr < 3e-3)
                 outcome = "stable" if fine else failures[len(rows) % len(failures)]
                 rows.append({"run": f"p{point}-{loss}-s{replicate}", "point": point, "loss": loss, "lr": lr})
-                rows[-1] |= {"adaptive": False, "outcome": outcome}
+                rows[-1] |= {"replicate": replicate, "adaptive": False, "outcome": outcome}
     runs = pd.DataFrame(rows).assign(**dict.fromkeys(EVENTS, False))
     empty, plan = pd.DataFrame(), Plan(1, 1, "cpu", 3000, (), ())
     return Study(StudyFrames("planted", spec, plan, runs, empty, empty, empty, Path("planted")))
