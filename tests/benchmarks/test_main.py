@@ -30,7 +30,13 @@ def test_every_section_has_a_test() -> None:
     assert list(TITLES) == list(SECTIONS)
 
 
-@pytest.mark.parametrize("name", list(TITLES))
+LONG = ("steps", "study", "waiting", "evaluation")
+"""Sections that start whole studies, or many processes."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full if name in LONG else ()) for name in TITLES]
+)
 def test_a_section_runs_and_is_written(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "RESULTS.md"
     main(["--quick", "--device", "cpu", "--only", name, "--out", str(out)])

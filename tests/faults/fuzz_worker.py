@@ -1,6 +1,6 @@
 """Reads damaged files in a process of its own: a crash, a hang or a flood of memory ends it and nothing else.
 
-    python fuzz_worker.py READER CASES
+    python fuzz_worker.py READER CASES [READER CASES ...]
 
 prints a line per case: its number, and `read`, `refused` and why, or `RAISED` and what.
 """
@@ -15,7 +15,8 @@ import resource
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -265,11 +266,14 @@ def outcome(reader: Reader, folder: Path) -> str:
     return f"refused {damage}" if isinstance(damage, str) and damage else "read"
 
 
-def limit_memory() -> None:
+@contextmanager
+def little_memory() -> Iterator[None]:
     """Let this process have little more than it has now."""
+    before, hard = resource.getrlimit(resource.RLIMIT_AS)
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + EXTRA_MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + EXTRA_MEMORY, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (before, hard))
 
 
 def work(name: str, cases: range) -> None:
@@ -284,18 +288,18 @@ def work(name: str, cases: range) -> None:
         reader.prepare(folder)
         pristine = (folder / reader.file).read_bytes()
         said = outcome(reader, folder)
-        print(f"whole {said}", flush=True)
-        limit_memory()
-        for case in cases:
-            content = mutate(pristine, random.Random(f"{name} {case}"))
-            (folder / reader.file).write_bytes(content)
-            print(f"{case} ", end="", flush=True)
-            faulthandler.dump_traceback_later(SECONDS_A_CASE, exit=True)
-            said = outcome(reader, folder)
-            faulthandler.cancel_dump_traceback_later()
-            print(said, flush=True)
-            if content == pristine:
-                print(f"{case} unchanged", flush=True)
+        print(f"{name}: whole {said}", flush=True)
+        with little_memory():
+            for case in cases:
+                content = mutate(pristine, random.Random(f"{name} {case}"))
+                (folder / reader.file).write_bytes(content)
+                print(f"{case} ", end="", flush=True)
+                faulthandler.dump_traceback_later(SECONDS_A_CASE, exit=True)
+                said = outcome(reader, folder)
+                faulthandler.cancel_dump_traceback_later()
+                print(said, flush=True)
+                if content == pristine:
+                    print(f"{case} unchanged", flush=True)
 
 
 def _pictures() -> tuple[bytes, bytes]:
@@ -308,4 +312,5 @@ def _pictures() -> tuple[bytes, bytes]:
 FILM, VIEW = _pictures()
 
 if __name__ == "__main__":
-    work(sys.argv[1], range(int(sys.argv[2])))
+    for name, cases in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+        work(name, range(int(cases)))

@@ -18,7 +18,7 @@ from stability.runner.check import check_study
 from stability.runner.materials import Resources
 from stability.store import Store
 
-COUNT = 20
+COUNT = 8
 STARTS = Path(__file__).with_name("starts.py")
 LONG = SMALL.replace("steps: 40", "steps: 200000").replace("evaluate_every: 20", "evaluate_every: 100000")
 
@@ -52,7 +52,7 @@ def said(folder: Path, k: int) -> tuple[str, str]:
     return tuple((folder / "outputs" / f"{k}.{name}").read_text() for name in ("out", "err"))  # type: ignore[return-value]
 
 
-def test_of_twenty_starts_at_once_on_a_new_folder_one_trains_and_the_others_are_refused(
+def test_of_many_starts_at_once_on_a_new_folder_one_trains_and_the_others_are_refused(
     tmp_path: Path,
 ) -> None:
     with many_starts(tmp_path, LONG) as process:
@@ -76,7 +76,7 @@ def test_of_twenty_starts_at_once_on_a_new_folder_one_trains_and_the_others_are_
     assert len(list((tmp_path / "results" / "checkpoints").iterdir())) == 1
 
 
-def test_of_twenty_starts_of_a_short_study_one_trains_it_and_the_late_find_it_finished(
+def test_of_many_starts_of_a_short_study_one_trains_it_and_the_late_find_it_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with many_starts(tmp_path, SMALL) as process:

@@ -443,7 +443,11 @@ def ring(only_disk: Disk, whole: Whole) -> dict[str, bytes]:
     [
         pytest.param({"pages": 60}, f": {FULL}", marks=needs_mounts),
         ({"action": "remove", "when": ("trained", 1)}, ""),
-        ({"action": "forbid", "when": ("trained", 1), "ordinary": True}, f": {DENIED}"),
+        pytest.param(
+            {"action": "forbid", "when": ("trained", 1), "ordinary": True},
+            f": {DENIED}",
+            marks=pytest.mark.full,
+        ),
     ],
 )
 def test_workers_stop_in_one_line_and_none_is_left(

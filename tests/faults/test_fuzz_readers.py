@@ -27,6 +27,9 @@ def _worker() -> ModuleType:
 
 
 worker = _worker()
+READERS = list(worker.READERS)
+GROUPS = 6
+"""Readers that one process is given in turn: starting one takes longer than most readers."""
 WHOLE_STUDY = "study with"
 SLOW = {"study.db": 150, "classifier": 150}
 """A quarter of a second a case, where others take milliseconds."""
@@ -34,32 +37,36 @@ SLOW = {"study.db": 150, "classifier": 150}
 
 def n_cases(reader: str, full: bool) -> int:
     cases = 40 if reader.startswith(WHOLE_STUDY) else SLOW.get(reader, 400)
-    return cases if full else cases // 4
+    return cases if full else cases // 10
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("reader", worker.READERS)
-def test_a_damaged_file_is_read_or_refused(reader: str, full: bool) -> None:
+@pytest.mark.parametrize("readers", [READERS[start::GROUPS] for start in range(GROUPS)], ids=" ".join)
+def test_a_damaged_file_is_read_or_refused(readers: list[str], full: bool) -> None:
     """A crash or a hang ends the worker, whose last line then names the case; `mutate` makes it again."""
-    cases = n_cases(reader, full)
+    cases = {reader: n_cases(reader, full) for reader in readers}
     answer = subprocess.run(
-        [sys.executable, str(WORKER), reader, str(cases)],
+        [sys.executable, str(WORKER), *(text for pair in cases.items() for text in map(str, pair))],
         capture_output=True,
         text=True,
-        timeout=1200,
+        timeout=3600,
         check=False,
     )
     lines = answer.stdout.splitlines()
     assert answer.returncode == 0, f"{lines[-1:]} {answer.stderr[-1500:]}"
-    whole, *said = lines
-    assert whole == "whole read"
+    starts = [lines.index(f"{reader}: whole read") for reader in readers]
+    for reader, first, last in zip(readers, starts, [*starts[1:], len(lines)], strict=True):
+        check_said(reader, lines[first + 1 : last], cases[reader])
+
+
+def check_said(reader: str, said: list[str], cases: int) -> None:
     assert [line for line in said if " RAISED " in line] == []
     kinds = Counter(line.split()[1] for line in said)
     assert kinds["read"] + kinds["refused"] == cases
     if not reader.startswith(WHOLE_STUDY):  # there damage may well be in what is not read, or only noted
         changed = cases - kinds["unchanged"]
         assert kinds["refused"] > 0 or reader.startswith("environment")
-        assert changed > 0.9 * cases
+        assert changed > 0.8 * cases
 
 
 def test_the_mutations_are_many_and_the_same_every_time() -> None:

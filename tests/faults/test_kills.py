@@ -220,7 +220,7 @@ def paced(commands: Commands, study: Path) -> tuple[Pace, dict[str, object]]:
 def test_a_study_killed_again_and_again_measures_what_an_uninterrupted_one_does(
     commands: Commands, tmp_path: Path, full: bool
 ) -> None:
-    count = 50 if full else 12
+    count = 50 if full else 9
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
     paced(commands, study)  # computes the features of the real images, once
@@ -262,9 +262,9 @@ def test_workers_killed_with_and_without_who_started_them_measure_the_same(
     seed = random.randrange(2**32)
     print(f"seed {seed}")
     kills = WorkerKills(commands, study, pace, random.Random(seed), expected, workers=2)
-    kills.until(8 if full else 4)
+    kills.until(8 if full else 3)
     print(pace, kills.passes, kills.met)
-    assert kills.met["once it trained"] >= 2
+    assert kills.met["once it trained"] >= (2 if full else 1)
 
 
 TINY = """\

@@ -135,7 +135,10 @@ def study_in(place: Path, steps: int = 600) -> Path:
     return place / "r"
 
 
-@pytest.mark.parametrize(("number", "whole_group"), [(signal.SIGTERM, False), (signal.SIGINT, True)])
+@pytest.mark.parametrize(
+    ("number", "whole_group"),
+    [pytest.param(signal.SIGTERM, False, marks=pytest.mark.full), (signal.SIGINT, True)],
+)
 def test_workers_keep_checkpoints_leave_and_go_on(
     tmp_path: Path, uninterrupted: dict[str, object], number: signal.Signals, whole_group: bool
 ) -> None:
@@ -154,7 +157,7 @@ def test_workers_keep_checkpoints_leave_and_go_on(
     assert trained_here(tmp_path) == uninterrupted
 
 
-@pytest.mark.parametrize("number", list(CODES))
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.full)])
 def test_the_second_signal_leaves_at_once_and_takes_workers_along(
     tmp_path: Path, uninterrupted: dict[str, object], number: signal.Signals
 ) -> None:

@@ -71,7 +71,7 @@ def ended_at(folder: Path, step: int) -> list[str]:
 @pytest.mark.parametrize(
     ("steps", "overrides"),
     [
-        (40, ("recording.keep_weights=true",)),
+        pytest.param(40, ("recording.keep_weights=true",), marks=pytest.mark.full),
         (30, ()),  # where the longer plan makes no visit
         (40, (*STOPPING, "recording.keep_weights=true")),
     ],
