@@ -35,6 +35,9 @@ STOPPING = (
 )
 
 
+DIVERGING = "space.lr=[1.0e-3, 1.0e+25]"
+
+
 def studied(folder: Path, steps: int, *overrides: str, **options: Any) -> bool:
     spec = small_spec(*KEEP, *overrides, f"training.steps={steps}")
     return run_small(spec, folder, **options)
@@ -74,6 +77,7 @@ def ended_at(folder: Path, step: int) -> list[str]:
         pytest.param(40, ("recording.keep_weights=true",), marks=pytest.mark.full),
         (30, ()),  # where the longer plan makes no visit
         (40, (*STOPPING, "recording.keep_weights=true")),
+        (40, (DIVERGING, "recording.keep_weights=true")),  # some stopped before the shorter horizon
     ],
 )
 def test_a_lengthened_run_is_the_one_planned_so_long(
@@ -93,6 +97,8 @@ def test_a_lengthened_run_is_the_one_planned_so_long(
     if overrides[:2] == STOPPING:
         assert ended_at(folder, 40)
         assert not ended_at(folder, 20)
+    if DIVERGING in overrides:
+        assert any(ended_at(folder, step) for step in range(1, 40))
 
 
 def test_runs_and_steps_may_grow_at_once_and_again(tmp_path: Path) -> None:
