@@ -21,6 +21,7 @@ from stability.outcomes.signs import (
     lately,
     measured,
     mostly,
+    nothing_recognised,
     one_image,
     saturated,
     some_modes,
@@ -49,6 +50,15 @@ def diverged(course: Course, thresholds: Thresholds) -> str | None:
     """Anything was not finite."""
     found = course.divergence
     return None if found is None else f"{found.tensor} is not finite at step {found.step}"
+
+
+def saturated_from_early_on(course: Course, thresholds: Thresholds) -> str | None:
+    """A network stopped within the first third of the visits and nothing had been good: it never began."""
+    visits = course.visits
+    since = last_stretch(saturated(visits, thresholds), thresholds.persist)
+    if since is None or since.start > len(visits) / 3 or (states(visits, thresholds) == State.GOOD).any():
+        return None
+    return saturated_at_the_end(course, thresholds)
 
 
 def collapsed_wholly(course: Course, thresholds: Thresholds) -> str | None:
@@ -102,11 +112,13 @@ def oscillating(course: Course, thresholds: Thresholds) -> str | None:
 
 
 def learning(course: Course, thresholds: Thresholds) -> str | None:
-    """New ground is gained that would soon be good enough."""
+    """New ground is gained that would soon be good enough, and something can be recognised already."""
     visits = course.visits
     if not len(visits):
         return "there is no visit"
-    return f"still gaining, {describe(visits, thresholds)}" if gains(visits, thresholds) else None
+    if not gains(visits, thresholds) or nothing_recognised(visits, thresholds):
+        return None
+    return f"still gaining, {describe(visits, thresholds)}"
 
 
 def collapsed(course: Course, thresholds: Thresholds) -> str | None:
@@ -143,6 +155,7 @@ def noise(course: Course, thresholds: Thresholds) -> str:
 
 OUTCOME_RULES: tuple[tuple[Outcome, Rule], ...] = (
     (Outcome.DIVERGED, diverged),
+    (Outcome.SATURATED, saturated_from_early_on),
     (Outcome.COLLAPSED, collapsed_wholly),
     (Outcome.DIVERGED, exploded_at_the_end),
     (Outcome.SATURATED, saturated_at_the_end),

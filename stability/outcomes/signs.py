@@ -214,6 +214,12 @@ def gains(visits: Visits, thresholds: Thresholds) -> bool:
     return slope < 0 and to_go / -slope <= thresholds.learning_horizon * float(visits.step[-1])
 
 
+def nothing_recognised(visits: Visits, thresholds: Thresholds) -> bool:
+    """Tell whether lately no mode is covered and next to no sample is near real ones."""
+    near = lately(visits.precision, thresholds) >= thresholds.recognisable_precision
+    return not near and lately(visits.modes_share, thresholds) == 0
+
+
 def excess_slope(visits: Visits) -> float:
     """Slope per step of the least-squares line of the log FID excess over the last third of the visits.
 

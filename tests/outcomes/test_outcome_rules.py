@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 FALLING = [4.0, 3.2, 2.4, 1.6, 1.0, 0.7]
 NOISE: dict[str, Any] = {"precision": 0.0, "modes": 0, "diversity": 0.4, "fid_excess": 2.0}
 FROZEN = {"generator_update": 0.0, "discriminator_update": 0.0}
+FROZEN_LATE = {network: [*[0.5] * 6, *[0.0] * 6] for network in FROZEN}
+LEAPT = [1.0, *[1e6] * 11]
 SWINGS = {"separation": {step: 0.2 if step % 500 > 250 else 0.9 for step in range(50, 3001, 50)}}
 """Recorded separation: five records on either side."""
 
@@ -55,8 +57,8 @@ PLANTED: list[tuple[Outcome, dict[str, Any], str]] = [
     ),
     (
         Outcome.LEARNING,
-        NOISE | {"fid_excess": FALLING},
-        "still gaining, FID excess 1, 0 of 10 modes, precision 0.00, diversity 0.4",
+        NOISE | {"fid_excess": FALLING, "precision": 0.1},
+        "still gaining, FID excess 1, 0 of 10 modes, precision 0.10, diversity 0.4",
     ),
     (
         Outcome.COLLAPSED,
@@ -84,6 +86,17 @@ PLANTED: list[tuple[Outcome, dict[str, Any], str]] = [
         Outcome.DOMINATED,
         NOISE | {"separation": 0.985},
         "separation 0.98 since the first third, FID excess 2, 0 of 10 modes, precision 0.00, diversity 0.4",
+    ),
+    (
+        Outcome.NOISE,
+        NOISE | {"fid_excess": FALLING},
+        "not near the data and not gaining: FID excess 1, 0 of 10 modes, precision 0.00, diversity 0.4, "
+        "never good",
+    ),
+    (
+        Outcome.SATURATED,
+        {"diversity": 0.01, "fid_excess": 2.0, "trained": FROZEN},
+        "separation 0.70 and generator update 0 and discriminator update 0 at the last 6 visits",
     ),
     (
         Outcome.NOISE,
@@ -117,9 +130,10 @@ def test_every_outcome_has_a_rule_and_a_planted_history() -> None:
 
 ALL_AT_ONCE: list[tuple[Outcome, dict[str, Any]]] = [
     (Outcome.DIVERGED, {"divergence": Divergence(3000, "loss_d")}),
-    (Outcome.COLLAPSED, {"diversity": 0.04}),
-    (Outcome.DIVERGED, {"fid_excess": 2.0, "trained": {"loss_d": [1.0, *[1e6] * 11], **FROZEN}}),
-    (Outcome.SATURATED, {"fid_excess": 0.6, "trained": FROZEN}),
+    (Outcome.SATURATED, {"trained": {"loss_d": LEAPT, **FROZEN}}),
+    (Outcome.COLLAPSED, {"diversity": 0.04, "trained": {"loss_d": LEAPT, **FROZEN_LATE}}),
+    (Outcome.DIVERGED, {"fid_excess": 2.0, "trained": {"loss_d": LEAPT, **FROZEN_LATE}}),
+    (Outcome.SATURATED, {"fid_excess": 0.6, "trained": FROZEN_LATE}),
     (Outcome.STABLE, {"fid_excess": 0.2, "modes": 9, "diversity": 0.4, "precision": 0.4}),
     (Outcome.NEARLY_STABLE, {"fid_excess": 0.4, "modes": 8, "diversity": 0.4, "precision": 0.1}),
     (Outcome.OSCILLATING, {"recorded": SWINGS}),
