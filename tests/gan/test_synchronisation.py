@@ -221,9 +221,9 @@ def test_a_loss_that_reads_a_value_back_is_caught(read: str, monkeypatch: pytest
         READERS[read](loss)
         return loss
 
-    cohort = build(loss="hinge")
-    step_without_reads(cohort)
+    step_without_reads(build(loss="hinge"))
     monkeypatch.setitem(LOSSES, "hinge", replace(hinge, discriminator=reading))
+    cohort = build(loss="hinge")
     with pytest.raises(WaitedError):
         step_without_reads(cohort)
 
