@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -125,13 +126,30 @@ def summary(values: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def draw(values: pd.DataFrame, out: Path) -> None:
+    """Each measure over its mean at all sizes, against n; the bars are the sets' spread."""
+    means = values.groupby(["generator", "measure"])["value"].transform("mean")
+    grid = sns.relplot(
+        values.assign(share=values["value"] / means),
+        x="n", y="share", hue="measure", style="measure", col="generator", col_wrap=2,
+        kind="line", errorbar="sd", markers=True, dashes=False, height=2.8, aspect=1.5,
+    )  # fmt: skip
+    grid.set(xscale="log", ylim=(0, 2.5), xlabel="samples", ylabel="value / its mean")
+    for axes in grid.axes.flat:
+        axes.set_xticks(SIZES[::2], [f"{n:,}" for n in SIZES[::2]])
+        axes.minorticks_off()
+    grid.tight_layout().savefig(out)
+
+
 def main() -> None:
-    """Measure and write a CSV; print the table."""
+    """Measure and write a CSV and a figure; print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("sample_sizes.csv"))
-    out = parser.parse_args().out
+    parser.add_argument("--figure", type=Path, default=Path("sample_sizes.svg"))
+    options = parser.parse_args()
     values = measure(load_dataset("mnist", device=torch.device("cpu")))
-    values.to_csv(out, index=False)
+    values.to_csv(options.out, index=False)
+    draw(values, options.figure)
     print(summary(values).to_string(float_format=lambda value: f"{value:.4g}"))
 
 

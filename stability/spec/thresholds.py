@@ -32,13 +32,13 @@ class Thresholds(BaseModel):
     """... or with at most this share of the modes, ..."""
     lost_diversity: Share = 0.3
     """... or below this diversity."""
-    stable_excess: Ratio = 0.125
+    stable_excess: Ratio = 0.08
     """Stable: the FID excess of the last visits is at most this, ..."""
     stable_precision: Share = 0.4
     """... from this precision on, ..."""
     stable_modes: Share = 0.9
     """... with this share of the modes covered."""
-    nearly_excess: Ratio = 0.27
+    nearly_excess: Ratio = 0.3
     """Nearly stable: the FID excess is at most this and nothing lost, ..."""
     nearly_modes: Share = 0.75
     """... with this share of the modes covered."""
