@@ -101,12 +101,17 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class _Estimates:
-    """What is predicted of some places, and how well."""
+class Estimates:
+    """What is predicted of some places, each as `Advice` has it, and how well."""
 
     chance: Floats
     ci_low: Floats
     brier: pd.DataFrame
+
+    @property
+    def better(self) -> bool:
+        """Whether unseen points are predicted better than by the overall rate, by the whole interval."""
+        return _better(self.brier)
 
 
 def advise(
@@ -162,7 +167,7 @@ def _with_chance(advice: Advice, asked: Setting, fixed: pd.DataFrame, rng: np.ra
     here = asked.picked(fixed)
     moves = _moves(asked, here)
     places = [asked.place(), *(asked.place(**{name: value}) for name, value in moves)]
-    found = _estimate(asked, here, pd.concat(places, ignore_index=True), rng)
+    found = estimate(asked, here, pd.concat(places, ignore_index=True), rng)
     chance, low = float(found.chance[0]), float(found.ci_low[0])
     changes = [
         Change(name, value, after, bound)
@@ -196,14 +201,12 @@ def _other_picks(asked: Setting, fixed: pd.DataFrame, rng: np.random.Generator) 
             other = replace(asked, values=asked.values | {name: level})
             runs = other.picked(fixed)
             if level != level_text(asked.values[name]) and not _why_not(fixed, runs):
-                there = _estimate(other, runs, asked.place(), rng)
+                there = estimate(other, runs, asked.place(), rng)
                 yield Change(name, level, float(there.chance[0]), float(there.ci_low[0]))
 
 
-def _estimate(
-    asked: Setting, runs: pd.DataFrame, places: pd.DataFrame, rng: np.random.Generator
-) -> _Estimates:
-    """Predict runs at some places from runs that share the picked levels."""
+def estimate(asked: Setting, runs: pd.DataFrame, places: pd.DataFrame, rng: np.random.Generator) -> Estimates:
+    """Predict runs at some places (axes and drawn factors) from runs that share the picked levels."""
     inputs = asked.inputs(pd.concat([runs[list(places)], places], ignore_index=True))
     seen, there = inputs[: len(runs)], inputs[len(runs) :]
     known = np.flatnonzero(np.isfinite(seen).all(axis=1))
@@ -218,7 +221,7 @@ def _estimate(
     predicted, low, _ = probability_bounds(process, there, LATENT_CONFIDENCE[_better(scores)])
     overall = float(rows.stable.mean())
     chance = overall + _weight(unseen) * (predicted - overall)
-    return _Estimates(chance, np.minimum(low, chance), scores)
+    return Estimates(chance, np.minimum(low, chance), scores)
 
 
 def _better(brier: pd.DataFrame) -> bool:
@@ -230,14 +233,14 @@ def _bound(runs: pd.DataFrame) -> float:
     return float(rate(runs, "stable", confidence=2 * CONFIDENCE - 1)["ci_low"].iloc[0])
 
 
-def _alike(rows: FitRows, places: Floats) -> _Estimates:
+def _alike(rows: FitRows, places: Floats) -> Estimates:
     """Without a process: the share of all runs, drawn to one half as by one point; bounded by near points."""
     chance = (rows.stable.mean() * len(rows.used) + 0.5) / (len(rows.used) + 1)
     count = NEAREST if places.shape[1] else len(rows.used)
     order = np.argsort(cdist(places, rows.inputs[rows.used]), axis=1, kind="stable")[:, :count]
     near = [rows.runs[np.isin(rows.points, rows.points[rows.used[some]])] for some in order]
     low = np.array([_bound(some) for some in near])
-    return _Estimates(np.full(len(places), chance), np.minimum(low, chance), _no_brier())
+    return Estimates(np.full(len(places), chance), np.minimum(low, chance), _no_brier())
 
 
 def _weight(unseen: pd.DataFrame) -> float:
