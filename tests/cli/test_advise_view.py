@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from made_study import make_store
 
 from stability.analysis.advice import NEAREST_COLUMNS, SCORES, WRONG_COLUMNS, Advice, Change
 from stability.cli.advise_view import as_text, summary
-from stability.store import Store
 
 Command = Any
 ADVICE = Advice(
@@ -77,33 +77,37 @@ def test_the_same_for_machines() -> None:
     assert (plain["chance"], plain["ci_low"], plain["change"], plain["sure"]) == (None, None, None, False)
 
 
-def test_few_points_give_the_nearest_runs_alone(stability: Command, finished: Path) -> None:
-    answer = stability("advise", finished, "--set", "loss=minimax", "--set", "lr=1e-3")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of two points, three losses and two seeds; not to be written to."""
+    return make_store(tmp_path_factory.mktemp("results") / "made").folder
+
+
+def test_few_points_give_the_nearest_runs_alone(stability: Command, made: Path) -> None:
+    answer = stability("advise", made, "--set", "loss=hinge", "--set", "lr=3e-5")
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
     assert lines[:2] == [
-        "loss minimax, lr 0.001",
+        "loss hinge, lr 3e-5",
         "chance   not estimable: 2 points are too few for a chance, which takes 10",
     ]
-    runs = {run.run for run in Store.open(finished).plan.runs}
     nearest = [line.split()[1] for line in lines if line.startswith("nearest")]
+    hinge = ["p0-hinge-s0", "p0-hinge-s1", "p1-hinge-s0", "p1-hinge-s1"]  # at 3.3e-5 and at 2.5e-5
+    assert nearest[:4] == hinge
     assert len(nearest) == 8
-    assert set(nearest) <= runs
-    assert all("-minimax-" in name for name in nearest[:4])
-    assert lines[-1] == f"look     stability show {finished} {nearest[0]}"
+    assert lines[-1] == f"look     stability show {made} p0-hinge-s0"
 
 
-def test_outside_is_one_line_and_no_number(stability: Command, finished: Path) -> None:
-    answer = stability("advise", finished, "--set", "loss=hinge")
+def test_outside_is_one_line_and_no_number(stability: Command, made: Path) -> None:
+    answer = stability("advise", made, "--set", "loss=dragan")
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
-        "loss hinge",
-        "chance   outside of what this study trained: "
-        "loss hinge (trained: minimax, non-saturating, wasserstein)",
+        "loss dragan",
+        "chance   outside of what this study trained: loss dragan (trained: minimax, hinge, wgan-gp)",
     ]
-    told = json.loads(stability("advise", finished, "--set", "lr=1", "--json").out)
+    told = json.loads(stability("advise", made, "--set", "lr=1", "--json").out)
     assert (told["chance"], told["nearest"]) == (None, [])
-    assert told["reason"] == "outside of what this study trained: lr 1 (drawn from 0.0001 to 0.01)"
+    assert told["reason"] == "outside of what this study trained: lr 1 (drawn from 1e-05 to 0.01)"
 
 
 @pytest.mark.parametrize(
@@ -117,10 +121,8 @@ def test_outside_is_one_line_and_no_number(stability: Command, finished: Path) -
         (["nowhere", "--set", "lr=1"], "nowhere: no such results folder"),
     ],
 )
-def test_bad_input_ends_in_one_line(
-    stability: Command, workplace: Path, finished: Path, arguments: list[str], words: str
-) -> None:
-    answer = stability("advise", *(finished if word == "RESULTS" else word for word in arguments))
+def test_bad_input_ends_in_one_line(stability: Command, made: Path, arguments: list[str], words: str) -> None:
+    answer = stability("advise", *(made if word == "RESULTS" else word for word in arguments))
     assert (answer.code, answer.out) == (2, "")
     assert words in answer.err
     assert len(answer.err.splitlines()) == 1
