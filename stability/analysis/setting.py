@@ -60,8 +60,10 @@ class Setting:
         return np.hstack([unit_cube(runs, self.scales), one_hot(runs, self.drawn)[0]])
 
     def picked(self, runs: pd.DataFrame) -> pd.DataFrame:
-        """The runs at the levels that pick."""
-        return runs.iloc[np.flatnonzero(~self._differing(runs, self.picks).any(axis=1))]
+        """The runs at the levels that pick, as far as they have a value on every axis."""
+        differing = self._differing(runs, self.picks).any(axis=1)
+        placed = np.isfinite(unit_cube(runs, self.scales)).all(axis=1)
+        return runs.iloc[np.flatnonzero(placed & ~differing)]
 
     def nearest(self, runs: pd.DataFrame, count: int) -> pd.DataFrame:
         """The nearest runs, with their `distance`: 1 is the whole range of one axis, or another level."""

@@ -131,7 +131,7 @@ def test_it_is_better_than_the_overall_rate_where_there_is_something_to_know(ful
 def test_it_claims_nothing_where_there_is_nothing_to_know(full: bool) -> None:
     there = places(np.random.default_rng(0), 300)
     studies = [predicted(flat, there, points=32, seeds=2, seed=seed) for seed in range(100 if full else 25)]
-    assert np.mean([found.better for found in studies]) <= 0.08
+    assert np.mean([found.better for found in studies]) <= (0.1 if full else 0.16)
     # nor is the chance far from what it is everywhere, as it is where a process is believed that saw noise
     assert np.mean([np.abs(found.chance - 0.4).mean() for found in studies]) < 0.15
 

@@ -69,6 +69,12 @@ def test_crossed_named_and_fixed_values_pick_the_runs() -> None:
     assert len(asked(weight_clip=None).picked(RUNS)) == len(asked(lr=1e-3).picked(RUNS)) == len(RUNS)
 
 
+def test_a_run_without_a_value_on_an_axis_is_not_picked() -> None:
+    runs = RUNS.assign(lr=RUNS["lr"].where(RUNS["point"] > 0))
+    assert set(asked(loss="hinge", lr=1e-3).picked(runs)["point"]) == {1, 2}
+    assert set(asked(loss="hinge").picked(runs)["point"]) == {0, 1, 2}
+
+
 def test_distances_are_done_by_hand() -> None:
     nearest = asked(loss="hinge", variant="plain", lr=1e-3, lr_ratio=10).nearest(RUNS, 4)
     assert nearest["run"].tolist()[0] == "p1-hinge-plain"
