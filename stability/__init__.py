@@ -7,10 +7,12 @@ records > spec. `analysis` and `report` work without torch; `gan` knows no files
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stability.analysis.advice import Advice
     from stability.analysis.frames import StudyFrames
 
 __version__ = "0.1.0"
@@ -36,3 +38,15 @@ def load(path: str | Path) -> StudyFrames:
     from stability.analysis.frames import load
 
     return load(path)
+
+
+def advise(results: str | Path | StudyFrames, setting: Mapping[str, Any]) -> Advice:
+    """Say how likely a run at a setting ends stable, how the nearest runs ended, which one change helps most.
+
+    `results` is a results folder or what `load` returned, `setting` as in `{"loss": "hinge", "lr": 2e-4}`;
+    needs no torch. Raises `StabilityError` for a parameter that there is not, a value that it cannot have,
+    and as `load`.
+    """
+    from stability.analysis.advice import advise
+
+    return advise(results, setting)

@@ -2,10 +2,7 @@
 
 One Gaussian process classifier for each level of the panels' column and of every crossed factor. Points
 that drew their own level of a factor share a fit, the factor being one of its inputs. Everything else that
-varied is averaged over. **One run of each point enters a fit**, drawn at random: with all seeds as rows, the
-process takes what they share for structure and shrinks its length scales to single points. Measured on 256
-points of 3 seeds that agree in part: the 50% contour then matched less (.78 against .87), and in one study
-12% of the safe cells were not, against 0.4% at worst with one run a point.
+varied is averaged over. One run of each point enters a fit, as `fit_rows` says.
 """
 
 from __future__ import annotations
@@ -18,11 +15,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.gaussian_process import GaussianProcessClassifier
-from sklearn.gaussian_process.kernels import Kernel
 
 from stability.analysis.cube import Scale, one_hot, scale_of
 from stability.analysis.factors import categorical, crossed_factors, numeric, with_text_levels
-from stability.analysis.heldout import brier_scores, point_folds, reliability
+from stability.analysis.fit_rows import (
+    FEWEST_POINTS,
+    FOLDS,
+    HELD_OUT_COLUMNS,
+    MOST_POINTS,
+    FitRows,
+    fit_rows,
+    held_out,
+)
+from stability.analysis.heldout import brier_scores, reliability
 from stability.analysis.maps import MapAxes, map_points
 from stability.analysis.ordering import in_design_order
 from stability.analysis.process import fit_process, fitted_kernel, probability_bounds, smooth_kernel
@@ -30,7 +35,6 @@ from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
 from stability.spec import StudySpec
 
 CELL_COLUMNS = ("column", "row", "x", "y", "probability", "ci_low", "ci_high", "supported", "safe")
-HELD_OUT_COLUMNS = ("point", "happened", "predicted", "constant")
 
 NO_MAP = "not estimable: a map needs two parameters that were drawn from ranges"
 
@@ -43,16 +47,16 @@ class MapRules:
     """A safe setting is stable at least this often ..."""
     confidence: float = 0.95
     """... with this confidence, one-sided, cell by cell."""
-    most_points: int = 300
+    most_points: int = MOST_POINTS
     """Of more points in a fit, so many are drawn at random."""
-    fewest_points: int = 10
+    fewest_points: int = FEWEST_POINTS
     neighbours: int = 3
     """A cell is supported where so many points of its panel ..."""
     near: float = 0.2
     """... lie within this distance of it, both axes running from 0 to 1."""
     cells: int = 40
     """Cells along either axis."""
-    folds: int = 5
+    folds: int = FOLDS
 
 
 DEFAULT_RULES = MapRules()
@@ -109,7 +113,7 @@ def stability_map(
         _map_group(_group(pd.DataFrame(alike), axes, spec, rules, rng), scales, rules, rng)
         for _, alike in placed.groupby(_fit_keys(spec, axes), sort=False)
     ]
-    panels, grids, held_out = (_joined(parts) for parts in zip(*fits, strict=True))
+    panels, grids, unseen = (_joined(parts) for parts in zip(*fits, strict=True))
     shown = {axes.x, axes.y, axes.column, *axes.rows}
     varied = (*categorical(spec, runs), *numeric(spec, runs))
     return StabilityMap(
@@ -118,32 +122,11 @@ def stability_map(
         tuple(name for name in varied if name not in shown),
         panels,
         grids,
-        reliability(held_out),
-        brier_scores(held_out, rng=rng),
+        reliability(unseen),
+        brier_scores(unseen, rng=rng),
         len(laid) - len(placed),
         "",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Runs that share a fit, and what the process sees of them."""
-
-    runs: pd.DataFrame
-    inputs: NDArray[np.float64]
-    """`[runs, 2 + columns of factors]`"""
-    used: NDArray[np.int64]
-    """Which of the runs the process is fitted to: one a point."""
-
-    @property
-    def points(self) -> NDArray[np.int64]:
-        points: NDArray[np.int64] = self.runs["point"].to_numpy()
-        return points
-
-    @property
-    def stable(self) -> NDArray[np.bool_]:
-        stable: NDArray[np.bool_] = self.runs["outcome"].eq("stable").to_numpy()
-        return stable
 
 
 def _laid_out(fixed: pd.DataFrame, spec: StudySpec, axes: MapAxes) -> pd.DataFrame:
@@ -162,17 +145,15 @@ def _fit_keys(spec: StudySpec, axes: MapAxes) -> list[str]:
 
 def _group(
     runs: pd.DataFrame, axes: MapAxes, spec: StudySpec, rules: MapRules, rng: np.random.Generator
-) -> _Group:
+) -> FitRows:
     drawn = tuple(name for name in axes.rows if name not in crossed_factors(spec))
     columns, _ = one_hot(runs, drawn)
     inputs = np.column_stack([runs[["u", "v"]].to_numpy(dtype=np.float64), columns])
-    shuffled = rng.permutation(len(runs))
-    _, first = np.unique(runs["point"].to_numpy()[shuffled], return_index=True)
-    return _Group(runs, inputs, rng.permutation(shuffled[first])[: rules.most_points])
+    return fit_rows(runs, inputs, rules.most_points, rng)
 
 
 def _map_group(
-    group: _Group, scales: tuple[Scale, Scale], rules: MapRules, rng: np.random.Generator
+    group: FitRows, scales: tuple[Scale, Scale], rules: MapRules, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """One fit: its panels, its cells and its held-out predictions."""
     reason = _why_not(group, rules)
@@ -186,10 +167,10 @@ def _map_group(
     cells = pd.concat([_cells(process, group, name, scales, rules) for name in names], ignore_index=True)
     shares = cells.groupby(["column", "row"], sort=False)[["safe", "supported"]].mean().add_suffix("_share")
     joined = panels.join(shares, on=["column", "row"])
-    return joined, cells, _held_out(group, fitted_kernel(process), rules, rng)
+    return joined, cells, held_out(group, fitted_kernel(process), rules.folds, rng)
 
 
-def _why_not(group: _Group, rules: MapRules) -> str:
+def _why_not(group: FitRows, rules: MapRules) -> str:
     n_points, seen = len(group.used), group.stable[group.used]
     if n_points < rules.fewest_points:
         few = "1 point is" if n_points == 1 else f"{n_points} points are"
@@ -202,7 +183,7 @@ def _why_not(group: _Group, rules: MapRules) -> str:
     return ""
 
 
-def _panels(group: _Group, reason: str) -> pd.DataFrame:
+def _panels(group: FitRows, reason: str) -> pd.DataFrame:
     rows = [
         rate(panel, "stable").assign(column=str(column), row=str(row))
         for (column, row), panel in group.runs.groupby(["map_column", "map_row"], sort=False)
@@ -213,7 +194,7 @@ def _panels(group: _Group, reason: str) -> pd.DataFrame:
 
 def _cells(
     process: GaussianProcessClassifier,
-    group: _Group,
+    group: FitRows,
     name: tuple[str, str],
     scales: tuple[Scale, Scale],
     rules: MapRules,
@@ -248,24 +229,6 @@ def _supported(
     """Whether enough of the points lie near each place."""
     near: NDArray[np.bool_] = (cdist(square, points) <= rules.near).sum(axis=1) >= rules.neighbours
     return near
-
-
-def _held_out(group: _Group, kernel: Kernel, rules: MapRules, rng: np.random.Generator) -> pd.DataFrame:
-    """Predictions for all runs of points that the process was not fitted to, fold by fold."""
-    known = np.isin(group.points, group.points[group.used])
-    fold = np.full(len(known), -1)
-    fold[known] = point_folds(group.points[known], rules.folds, rng=rng)
-    parts = []
-    for number in range(rules.folds):
-        train, test = group.used[fold[group.used] != number], fold == number
-        seen = group.stable[train]
-        predicted: float | NDArray[np.float64] = (seen.sum() + 0.5) / (len(seen) + 1)
-        if seen.any() and not seen.all():
-            process = fit_process(group.inputs[train], seen, kernel, optimise=False)
-            predicted = process.predict_proba(group.inputs[test])[:, 1]
-        happened = group.runs.loc[test, ["point"]].assign(happened=group.stable[test])
-        parts.append(happened.assign(predicted=predicted, constant=seen.mean()))
-    return pd.DataFrame(pd.concat(parts), columns=list(HELD_OUT_COLUMNS))
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -42,6 +42,10 @@ NewThresholds = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as outcomes.persist=4."),
 ]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the setting, such as loss=hinge."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; several as cuda:0,cuda:1.")]
 DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
 Download = Annotated[
@@ -291,6 +295,16 @@ def show(
 
     for line in write(results, run_name, out, DataPlace(data_root, download, allow_code)):
         typer.echo(line)
+
+
+@app.command()
+def advise(results: Results, set_: Setting = None, as_json: AsJson = False) -> None:
+    """Say how likely a run at a setting ends stable, how the nearest runs ended, and what would help."""
+    from stability.analysis.advice import advise as ask
+    from stability.cli.advise_view import as_text, read_pairs, summary
+
+    found = ask(results, read_pairs(set_ or []))
+    typer.echo(json.dumps(summary(found, results), indent=1) if as_json else as_text(found, results))
 
 
 @app.command()
