@@ -26,7 +26,7 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
     rows = math.ceil(len(events) / columns)
     with page_style():
         figure = Figure(
-            figsize=(11.4 if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
+            figsize=(10.5 if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
         )
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for panel, event in zip(panels, events, strict=False):
