@@ -1,4 +1,4 @@
-"""Chosen runs up close: curves, filmstrip, film, latent views, configuration, and what happened, in words."""
+"""Chosen runs up close: curves, filmstrip, latent views, configuration, and what happened, in words."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from PIL import Image
 from stability.analysis.exemplars import filmstrip_rows, typical_runs
 from stability.analysis.frames import PACGAN_PREFIXES
 from stability.analysis.study import Study
-from stability.report.closeups import Film, View, card_film, card_views
+from stability.report.closeups import View, card_views
 from stability.report.embed import data_uri
 from stability.report.figures.curves import Bars, Onset, run_curves
 from stability.report.svg import inline_svg
 from stability.report.words import number
 from stability.store import FilmStrip, Store, read_filmstrip
 
-MOST_ROWS, MOST_IMAGES = 8, 8
+MOST_ROWS, MOST_IMAGES = 8, 6
 PICTURE = 52
 """CSS pixels that a picture of the filmstrip should be high, at a whole multiple of its own."""
 
@@ -74,7 +74,6 @@ class RunCard:
     figure: Markup
     strip: tuple[StripRow, ...]
     strip_note: str
-    film: Film | None
     views: tuple[View, ...]
     views_note: str
     replay: str
@@ -103,8 +102,7 @@ def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunC
     )
     figure = run_curves(records, evaluations, onsets, bars=bars, horizon=spec.training.steps)
     store, moments = Store(frames.folder, frames.plan), [onset.step for onset in onsets]
-    film = _film(store, run)
-    strip, note = _strip(film, moments)
+    strip, note = _strip(_film(store, run), moments)
     views, views_note = card_views(store, study.runs, run)
     return RunCard(
         run=run,
@@ -117,7 +115,6 @@ def _card(study: Study, row: pd.Series, place: int, replay_command: str) -> RunC
         figure=inline_svg(figure, f"curves-{place}", _alt(row, evaluations, onsets)),
         strip=strip,
         strip_note=note,
-        film=card_film(film, moments) if film else None,
         views=views,
         views_note=views_note,
         replay=replay_command.format(folder=shlex.quote(str(frames.folder)), run=shlex.quote(run)),

@@ -1,33 +1,20 @@
-"""The pictures beside a run's curves: its film and the latent views of its trial, small enough for a page."""
+"""The latent views beside a run's curves: its own and those of its trial, small enough for a page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from stability.analysis.exemplars import filmstrip_rows
 from stability.report.embed import data_uri
-from stability.report.pictures import as_picture, coordinates, encode_film, encode_picture, film_frames
-from stability.store import FilmStrip, LatentView, Store, read_latent_view
+from stability.report.pictures import as_picture, coordinates, encode_picture
+from stability.store import LatentView, Store, read_latent_view
 
-MOST_FRAMES, MOST_IMAGES, MOST_VIEWS = 16, 8, 3
-FILM_NUMBERS, VIEW_NUMBERS = 500_000, 200_000
-"""Of a film and of a view: more bytes before compression than this are left out of the page."""
+MOST_VIEWS = 3
+VIEW_NUMBERS = 200_000
+"""More bytes of a view than this, before compression, are left out of the page."""
 PICTURE = 52
 """CSS pixels that an image should be high, at a whole multiple of its own, where there is room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Film:
-    """A run's visits as a film, and its last frame for readers who asked for no motion."""
-
-    source: str
-    still: str
-    alt: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +27,6 @@ class View:
     alt: str
     width: int
     height: int
-
-
-def card_film(film: FilmStrip, moments: Iterable[float]) -> Film | None:
-    """The visits that matter as a film; None where there is only one, which does not move."""
-    places = filmstrip_rows(film.steps, moments, most=MOST_FRAMES)
-    if len(places) < 2:
-        return None
-    images, height, width, channels = film.images.shape[1:]
-    room = FILM_NUMBERS // (len(places) * height * width * channels)
-    wide = max(1, min(MOST_IMAGES, images, room))
-    shown = FilmStrip(film.steps, film.images[:, :wide])
-    frames = film_frames(shown, places, wide=wide, scale=max(1, round(PICTURE / height)))
-    first, last = (f"{film.steps[place]:,}" for place in (places[0], places[-1]))
-    return Film(
-        data_uri("image/png", encode_film(frames, "PNG")),
-        data_uri("image/png", encode_picture(frames[-1])),
-        f"Film of {wide} generated images from step {first} to step {last}",
-        *frames[-1].size,
-    )
 
 
 def card_views(store: Store, runs: pd.DataFrame, run: str) -> tuple[tuple[View, ...], str]:

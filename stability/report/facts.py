@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from stability import __version__
 from stability.analysis.factors import level_text
 from stability.analysis.study import Study
 from stability.report.words import listed, number, plural
@@ -61,6 +63,22 @@ def facts(study: Study) -> list[Fact]:
         ),
         Fact("Device", f"{frames.plan.device}, {plural(frames.plan.threads, 'thread')}"),
     ]
+
+
+def about(study: Study, written: date) -> str:
+    """What was trained, when the page was written, and by which version, in a line."""
+    frames, spec, factor = study.frames, study.frames.spec, study.main_factor
+    levels = [] if factor is None else [_levels(factor, study.runs[factor].nunique())]
+    parts = [
+        f"{plural(len(frames.plan.runs), 'GAN')} on {spec.dataset}",
+        *levels,
+        plural(spec.training.steps, "step"),
+    ]
+    return f"{', '.join(parts)}; page of {written:%-d %B %Y}, stability {__version__}"
+
+
+def _levels(factor: str, n: int) -> str:
+    return f"{n} losses" if factor == "loss" else f"{plural(n, 'level')} of {factor}"
 
 
 def cautions(study: Study) -> list[str]:

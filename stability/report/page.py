@@ -6,6 +6,7 @@ policy forbids any request. Text from a study reaches it only through Jinja's au
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ from stability.analysis.frames import StudyFrames
 from stability.analysis.study import Study
 from stability.analysis.versus import Versus
 from stability.report import words
+from stability.report.badge import honesty
+from stability.report.bars import outcome_bars
 from stability.report.cards import run_cards
 from stability.report.embed import content_policy, page_script, plotly_script
 from stability.report.explorer import explorer
 from stability.report.export import write_text
-from stability.report.facts import cautions, facts, prior, thresholds
+from stability.report.facts import about, facts, prior, thresholds
+from stability.report.gallery import gallery
 from stability.report.palette import LOOKS, outline
-from stability.report.sections.contents import sections_of
+from stability.report.sections.contents import contents_of
 from stability.report.sections.verdict import tiles
 from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
 from stability.report.templates import HERE, environment
+from stability.report.terms import TERMS
 
 STYLES = ("page.css", "explorer.css")
 REPLAY = "stability replay {folder} {run}"
@@ -40,13 +45,16 @@ def write_report(frames: StudyFrames, out: Path, *, replay_command: str = REPLAY
     return write_text(out, render(estimate(Study(frames)), replay_command=replay_command))
 
 
-def render(estimates: Estimates, *, replay_command: str) -> str:
-    """The page as text."""
+def render(estimates: Estimates, *, replay_command: str, written: date | None = None) -> str:
+    """The page as text, dated `written`: today, if it is not told otherwise."""
     study = estimates.study
-    content = _about(study) | _headline(estimates)
+    content = _about(estimates, written or date.today()) | _headline(estimates)
     if len(study.runs):
+        contents = contents_of(estimates)
         content |= {
-            "sections": sections_of(estimates),
+            "gallery": gallery(study),
+            "sections": contents.sections,
+            "unanswered": contents.unanswered,
             "cards": run_cards(study, replay_command),
             "explorer": explorer(study, replay_command),
         }
@@ -81,13 +89,16 @@ def fill(template: str, title: str, content: dict[str, Any]) -> str:
     return environment().get_template(template).render(**frame, **content)
 
 
-def _about(study: Study) -> dict[str, Any]:
+def _about(estimates: Estimates, written: date) -> dict[str, Any]:
+    study = estimates.study
     return {
         "name": study.frames.name,
+        "about": about(study, written),
+        "bearing": honesty(estimates),
         "facts": facts(study),
-        "cautions": cautions(study),
         "prior": prior(study),
         "thresholds": thresholds(study),
+        "terms": TERMS,
         "finished": len(study.runs),
     }
 
@@ -96,17 +107,8 @@ def _headline(estimates: Estimates) -> dict[str, Any]:
     return {
         "headline": _sentences(estimates),
         "tiles": tiles(estimates),
-        "n_compared": _n_compared(estimates),
-        "main_factor": estimates.study.main_factor,
+        "bars": outcome_bars(estimates) if estimates.study.runs["point"].nunique() > 1 else None,
     }
-
-
-def _n_compared(estimates: Estimates) -> int:
-    """The levels for which the headline's intervals hold at once; 0 where it gives none."""
-    study, stable = estimates.study, estimates.verdict.stable
-    if study.main_factor is None or not study.estimable or words.is_thin(stable.iloc[0]):
-        return 0
-    return len(stable)
 
 
 def _sentences(estimates: Estimates) -> list[str]:

@@ -7,7 +7,8 @@ matplotlib.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 
 import numpy as np
 from matplotlib.markers import MarkerStyle
@@ -18,7 +19,7 @@ from stability.records import Outcome
 INK, MUTED, GRID = "#16202b", "#5c6773", "#d3d8de"
 """Colours of text, secondary text and grid lines; inline figures follow the page's theme instead."""
 
-GENERATOR, DISCRIMINATOR = "#c85501", "#0069a5"
+GENERATOR, DISCRIMINATOR = "#bb4f00", "#0069a5"
 """Colours of the two networks' curves; in the page they follow its theme too, unlike the outcomes'."""
 
 
@@ -44,11 +45,11 @@ LOOKS: dict[str, Look] = {
     Outcome.PARTIAL_COLLAPSE: Look(
         "#f0b840", "^", "recognisable pictures, but of some kinds only: the others were lost or never came"
     ),
-    Outcome.COLLAPSED: Look("#e69f00", "v", "nearly the same picture for every z"),
+    Outcome.COLLAPSED: Look("#e69f00", "v", "nearly the same picture whatever noise goes in"),
     Outcome.SATURATED: Look(
         "#0072b2",
         "s",
-        "a network has stopped moving: no signal is left, with the discriminator all but perfect",
+        "a network has stopped moving: the discriminator is all but perfect, no signal is left",
     ),
     Outcome.DOMINATED: Look(
         "#5b4fa8", "p", "the discriminator tells everything apart, the generator moves but gets nowhere"
@@ -81,10 +82,59 @@ LEVEL_LOOKS = (
 )
 """Colours that are read on white and on near-black; shapes and dashes for eyes that tell fewer apart."""
 
+LOSS_COLOURS: dict[str, str] = {
+    "minimax": "#d55e00",
+    "non-saturating": "#0079b8",
+    "least-squares": "#009e73",
+    "hinge": "#c25f9c",
+    "wasserstein": "#b07d00",
+    "relativistic": "#7b79c9",
+    "alpha": "#808890",
+    "alpha-minimax": "#b5615a",
+    "f-kl": "#3f97a8",
+    "f-reverse-kl": "#6f8f1e",
+    "f-pearson": "#a86fd6",
+    "f-hellinger": "#9a7b5e",
+    "f-jensen-shannon": "#c9506f",
+    "wgan-clip": "#8d7a2f",
+    "wgan-gp": "#d0691f",
+    "dragan": "#2e8f8a",
+    "non-saturating-r1": "#5a7fd8",
+    "sngan": "#d1569b",
+    "r3gan": "#5f9443",
+}
+"""One colour for each loss and recipe, in every report."""
+
 
 def level_looks(levels: Sequence[str]) -> dict[str, LevelLook]:
-    """A look for every level, in their order; from the ninth on they repeat."""
-    return {level: LEVEL_LOOKS[place % len(LEVEL_LOOKS)] for place, level in enumerate(levels)}
+    """A look for every level, in their order.
+
+    Shapes and dashes follow the order and repeat from the ninth level on. A loss keeps its own colour; the
+    others take turns with those that no loss among them has.
+    """
+    taken = {LOSS_COLOURS[level] for level in levels if level in LOSS_COLOURS}
+    free = cycle([look.colour for look in LEVEL_LOOKS if look.colour not in taken] or [INK])
+    return {
+        level: replace(LEVEL_LOOKS[place % len(LEVEL_LOOKS)], colour=LOSS_COLOURS.get(level) or next(free))
+        for place, level in enumerate(levels)
+    }
+
+
+def text_on(colour: str) -> str:
+    """Black or white, whichever is read better on a colour: at least 4.5 to 1 on any."""
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, colour))
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours, 1 to 21. Source: WCAG 2.2, "contrast ratio"."""
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def outline(marker: str) -> str:

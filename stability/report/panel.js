@@ -172,7 +172,7 @@ const charts = (() => {
     const legend = networks.length < 2 ? [] : networks.map(([name], place) => {
       const { color, dash } = look(name, theme);
       const text = `${dash === "dash" ? "\u2504" : "\u2500"} ${name}`;
-      return { ...base, x: 1, xanchor: "right", xshift: -(networks.length - 1 - place) * (name.length > 1 ? 48 : 32), text, font: { size: 11, color } };
+      return { ...base, x: 1, xanchor: "right", xshift: -(networks.length - 1 - place) * (name.length > 1 ? 48 : 32), text, font: { size: 12, color } };
     });
     return [{ ...base, x: 0, xanchor: "left", text: one.title, font: { size: 12, color: theme.ink } }, ...legend];
   }
@@ -192,7 +192,7 @@ const charts = (() => {
   }
 
   function axis(one, at, row, rows, detail, horizon, theme) {
-    const base = { gridcolor: theme.grid, zeroline: false, tickfont: { size: 10, color: theme.muted }, linecolor: theme.grid, fixedrange: true };
+    const base = { gridcolor: theme.grid, zeroline: false, tickfont: { size: 12, color: theme.muted }, linecolor: theme.grid, fixedrange: true };
     const low = 1 - (row + 1) / rows;
     const domain = [low + BELOW / (TALL * rows), low + (TALL - ABOVE) / (TALL * rows)];
     const ticks = one.log ? decades(one, detail) : { nticks: 5 };

@@ -162,7 +162,7 @@ const parallel = (() => {
     }
 
     function labels(theme) {
-      const plain = { showarrow: false, font: { size: 11, color: theme.ink } };
+      const plain = { showarrow: false, font: { size: 12, color: theme.ink } };
       const ground = { bgcolor: theme.ground, borderpad: 0, opacity: 0.9 };
       return axes.flatMap((axis, at) => {
         const last = at === axes.length - 1;
@@ -170,7 +170,7 @@ const parallel = (() => {
         const title = { ...plain, x: at, y: 1, yref: "paper", yanchor: "bottom", yshift: 6, text: `<b>${escape(name)}</b>` };
         const side = last ? { xanchor: "left", xshift: 5 } : { xanchor: "right", xshift: -5 };
         const ticks = axis.ticks.map(({ text, at: y }) => ({
-          ...plain, ...ground, ...side, x: at, y, text: escape(text), font: { size: 10, color: theme.ink },
+          ...plain, ...ground, ...side, x: at, y, text: escape(text), font: { size: 12, color: theme.ink },
         }));
         return [title, ...ticks];
       });
@@ -197,7 +197,7 @@ const parallel = (() => {
         yaxis: { ...hidden, range: [BOTTOM, TOP] },
         dragmode: false,
         hovermode: "closest",
-        hoverlabel: { bgcolor: theme.card, bordercolor: theme.muted, font: { color: theme.ink, size: 11 } },
+        hoverlabel: { bgcolor: theme.card, bordercolor: theme.muted, font: { color: theme.ink, size: 12 } },
         shapes: shapes(theme),
         annotations: labels(theme),
       };

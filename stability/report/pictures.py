@@ -27,6 +27,8 @@ PAPER, INK = 255, 32
 FILM_MS, LONGEST_MS, SHORTEST_MS, HOLD_MS = 8000, 600, 80, 1800
 """A film's length, the bounds of a frame's, and how long the last one is held."""
 EDGE, GAP = 14, 18
+PROGRESS = 4
+"""Pixels below a film's frame that show how far it is."""
 
 Picture = Image.Image
 
@@ -53,6 +55,15 @@ def _frame(images: NDArray[np.uint8], text: str, wide: int, scale: int) -> Pictu
     frame.paste(sheet)
     ImageDraw.Draw(frame).text((6, sheet.height + 2), text, fill=_shade(sheet, BRIGHT), font=label)
     return frame
+
+
+def with_progress(picture: Picture, part: float) -> Picture:
+    """The picture over a thin line that shows how much of a run has passed, a share in [0, 1]."""
+    framed = Image.new(picture.mode, (picture.width, picture.height + PROGRESS), _shade(picture, BAND))
+    framed.paste(picture)
+    end = round(part * picture.width)
+    framed.paste(_shade(picture, BRIGHT), (0, picture.height + 1, end, picture.height + PROGRESS))
+    return framed
 
 
 def encode_film(frames: Sequence[Picture], kind: FilmFormat) -> bytes:

@@ -59,6 +59,11 @@ TEXT: dict[Any, Any] = {
 }
 """Text stays text, is never read as formulae, and takes the page's font."""
 
+SMALLEST = 7.5
+"""Points of the smallest text in figures."""
+ENLARGED = 12 / (SMALLEST * 4 / 3)
+"""By which the page enlarges figures, so that no text in them has less than 12 pixels."""
+
 THEMED = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
@@ -97,7 +102,7 @@ def inline_svg(figure: Figure, name: str, alt: str) -> Markup:
     inside = re.sub(r" font-family: [^;\"]*;?", "", inside)
     for colour, variable in THEMED.items():
         inside = inside.replace(f": {colour}", f": {variable}")
-    width = float(view.split()[2]) * 4 / 3
+    width = float(view.split()[2]) * 4 / 3 * ENLARGED
     head = f'<svg class="figure" role="img" aria-label="{escape(alt)}" viewBox="{view}"'
     return Markup(f'{head} style="width:{width:.0f}px">{inside}</svg>')
 

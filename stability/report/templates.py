@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stability.report.embed import csv_file
+from stability.report.terms import explained
 
 HERE = Path(__file__).parent
 
@@ -20,5 +21,5 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(csv=csv_file, spaced=lambda name: str(name).replace("_", " "))
+    made.filters.update(csv=csv_file, explained=explained, spaced=lambda name: str(name).replace("_", " "))
     return made

@@ -41,6 +41,22 @@ def interval(low: float, high: float) -> str:
     return f"[{share(low)}, {share(high)}]" if not math.isnan(low) else "[no interval]"
 
 
+def percent(value: float) -> str:
+    """A share in [0, 1] as a whole percentage, as in `47%`; `<1%` and `>99%` next to nothing and all."""
+    if math.isnan(value):
+        return NOTHING
+    if 0 < value < 0.005 or 0.995 < value < 1:
+        return "<1%" if value < 0.5 else ">99%"
+    return f"{100 * value:.0f}%"
+
+
+def percent_between(low: float, high: float) -> str:
+    """An interval of shares, as in `(0 to 53%)`."""
+    return (
+        f"({percent(low).removesuffix('%')} to {percent(high)})" if not math.isnan(low) else "(no interval)"
+    )
+
+
 def number(value: Any) -> str:
     """A quantity with three significant digits, or the text of anything that is no number."""
     if isinstance(value, bool) or value is None or not isinstance(value, (int, float)):
@@ -72,9 +88,9 @@ def plural(n: int, noun: str) -> str:
 
 
 def at_least(value: float) -> str:
-    """A lower bound as a share, rounded down: it never promises more than was bounded."""
+    """A lower bound as a percentage, rounded down: it never promises more than was bounded."""
     scale = 100 if value >= 0.01 else 1000
-    return share(math.floor(scale * value) / scale)
+    return f"{100 * (math.floor(scale * value) / scale):.3g}%"
 
 
 def level_name(factor: str, level: str) -> str:
@@ -91,8 +107,8 @@ def _is_number(text: str) -> bool:
 
 
 def some_of(estimate: float, n_runs: int) -> str:
-    """A share of runs in words: `all of 12 runs`, `none of 12 runs`, `.25 of 12 runs`."""
-    part = {0.0: "none", 1.0: "all"}.get(estimate, share(estimate))
+    """A share of runs in words: `all of 12 runs`, `none of 12 runs`, `25% of 12 runs`."""
+    part = {0.0: "none", 1.0: "all"}.get(estimate, percent(estimate))
     return f"{part} of {plural(n_runs, 'run')}"
 
 
@@ -140,7 +156,7 @@ def _comparison(verdict: Verdict) -> list[str]:
 
 def _none_stable(verdict: Verdict) -> str:
     widest = verdict.stable.sort_values("ci_high").iloc[-1]  # a missing interval comes last
-    bound = f"shares up to {share(widest['ci_high'])} remain possible"
+    bound = f"shares up to {percent(widest['ci_high'])} remain possible"
     if is_thin(widest):
         few = _too_few(verdict, widest)
         bound = f"{few[0].lower()}{few[1:]} to tell whether others would"
@@ -229,7 +245,7 @@ def _of_runs(row: Any) -> str:
         return _counted(row)
     runs = plural(int(row["n_runs"]), "run")
     if row["estimate"] in (0, 1):
-        bounds = interval(float(row["ci_low"]), float(row["ci_high"]))
+        bounds = percent_between(float(row["ci_low"]), float(row["ci_high"]))
         return f"{'all' if row['estimate'] == 1 else 'none'} of {runs} {bounds}"
     return f"{_estimate(row)} of {runs}"
 
@@ -243,7 +259,8 @@ def _counted(row: Any) -> str:
 
 
 def _estimate(row: Any) -> str:
-    return f"{share(row['estimate'])} {interval(float(row['ci_low']), float(row['ci_high']))}"
+    bounds = percent_between(float(row["ci_low"]), float(row["ci_high"]))
+    return f"{percent(row['estimate'])} {bounds}"
 
 
 def _named(verdict: Verdict, level: str) -> str:

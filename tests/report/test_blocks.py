@@ -119,3 +119,57 @@ def test_a_section_holds_its_blocks_under_its_title() -> None:
     )
     assert "Com&lt;pare" in text
     assert (text.count('<div class="block"'), text.count('<details class="block"')) == (1, 1)
+
+
+def missing(why: str) -> Cell:
+    return Cell(NOTHING, "", f"not estimable: {why}")
+
+
+LONG = (Head("loss", is_number=False), Head("stable"), Head("fid"), Head("n_runs"))
+
+
+def table(*rows: tuple[Cell, ...]) -> Table:
+    return Table("Shares [95% interval], by loss", LONG, rows)
+
+
+def test_rows_and_columns_without_an_estimate_are_left_out_and_told_with_their_reasons() -> None:
+    known = Cell(".50", "[.40, .60]")
+    pruned = table(
+        (Cell("hinge"), known, missing("two seeds"), Cell("80")),
+        (Cell("minimax"), missing("few"), missing("two seeds"), Cell("1,000")),
+        (Cell("wgan"), missing("few"), missing("two seeds"), Cell("0")),
+    ).pruned()
+    assert [head.text for head in pruned.heads] == ["loss", "stable", "n_runs"]
+    assert pruned.rows == ((Cell("hinge"), known, Cell("80")),)
+    assert pruned.missing == ("minimax and wgan: few", "fid: two seeds")
+
+
+def test_a_missing_number_beside_estimates_keeps_its_place() -> None:
+    rows = (
+        (Cell("hinge"), Cell(".50", "[.40, .60]"), missing("late"), Cell("80")),
+        (Cell("minimax"), missing("few"), Cell("12", "[9, 14]"), Cell("80")),
+    )
+    assert table(*rows).pruned() == table(*rows)
+
+
+def test_a_question_without_any_estimate_is_not_answered() -> None:
+    row = (Cell("hinge"), missing("it takes 10 points"), missing("it takes 10 points"), Cell("80"))
+    for finding, told in (("Too few.", "Too few."), ("", "Shares, by loss: it takes 10 points.")):
+        block = Block("k", "q?", finding, None, "", (table(row),), DATA).pruned()
+        assert not block.is_answered
+        assert (block.finding, block.tables) == (told, ())
+    drawn_too = Block("k", "q?", "", Markup("<svg></svg>"), "", (table(row),), DATA).pruned()
+    assert drawn_too.is_answered
+    assert drawn_too.missing == ("Shares, by loss: it takes 10 points",)
+    text = drawn(drawn_too)
+    assert "<table" not in text
+    assert re.search(r'<details class="missing">\s*<summary>Not estimable here', text)
+    assert "<li>Shares, by loss: it takes 10 points</li>" in text
+
+
+def test_counts_alone_are_an_answer_where_nothing_is_missing() -> None:
+    block = Block(
+        "k", "q?", "", None, "", (Table("Counts", HEADS, ((Cell("hinge"), Cell("3"), Cell("9")),)),), DATA
+    )
+    assert block.pruned() == block
+    assert block.is_answered

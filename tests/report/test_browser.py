@@ -104,28 +104,109 @@ def test_with_its_script_the_page_does_not_ask_for_one(opened: Page) -> None:
 
 def test_filmstrips_stay_crisp(opened: Page) -> None:
     assert (
-        opened.evaluate("getComputedStyle(document.querySelector('.film img')).imageRendering") == "pixelated"
+        opened.evaluate("getComputedStyle(document.querySelector('.frames img')).imageRendering")
+        == "pixelated"
     )
     assert opened.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
 
 
 @pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
-def test_films_move_unless_asked_not_to(
+def test_films_move_under_the_pointer_unless_asked_not_to(
     opened: Page, motion: Literal["no-preference", "reduce"], moves: bool
 ) -> None:
     opened.emulate_media(reduced_motion=motion)
-    film = opened.locator(".moving img").first
-    film.scroll_into_view_if_needed()
+    tile = opened.locator(".film[tabindex]").first
+    film = tile.locator(".moving img")
+    assert not film.is_visible()
+    tile.hover()
+    assert film.is_visible()
     source, shown = film.get_attribute("src"), film.evaluate("image => image.currentSrc")
     assert (shown == source) == moves
-    first = film.screenshot()
+    first = tile.screenshot()
     opened.wait_for_timeout(2500)
-    assert (film.screenshot() != first) == moves
+    assert (tile.screenshot() != first) == moves
 
 
-def test_a_film_can_be_closed(opened: Page) -> None:
-    opened.locator(".moving summary").first.click()
-    assert not opened.locator(".moving img").first.is_visible()
+def test_the_keyboard_starts_a_film(opened: Page) -> None:
+    tile = opened.locator(".film[tabindex]").first
+    tile.focus()
+    assert tile.locator(".moving img").is_visible()
+    tile.blur()
+    assert not tile.locator(".moving img").is_visible()
+
+
+def test_pictures_and_bars_stand_on_the_first_screen(opened: Page) -> None:
+    opened.set_viewport_size({"width": 1280, "height": 800})
+    top = "name => document.querySelector(name).getBoundingClientRect().top + scrollY"
+    assert opened.evaluate(top, "img") < 200
+    assert opened.evaluate(top, ".bars tbody") < 800
+
+
+def test_on_a_phone_the_gallery_follows_the_sentence(opened: Page) -> None:
+    opened.set_viewport_size({"width": 390, "height": 844})
+    assert opened.evaluate("document.querySelector('header').nextElementSibling.id") == "gallery"
+    stills = "[...document.querySelectorAll('.gallery img.still')]"
+    bottoms = opened.evaluate(f"{stills}.map((image) => image.getBoundingClientRect().bottom)")
+    assert sum(bottom <= 844 for bottom in bottoms) >= 3
+
+
+def test_a_tile_leads_to_its_run_and_the_badge_explains_itself(opened: Page) -> None:
+    target = opened.locator(".gallery .name a").first
+    run = target.get_attribute("href")
+    target.click()
+    assert opened.evaluate("location.hash") == run
+    assert opened.locator(f"article{run}").is_visible()
+    assert not opened.locator(".bearing ul").is_visible()
+    opened.locator(".bearing summary").click()
+    assert opened.locator(".bearing ul").is_visible()
+
+
+TEXTS = """() => {
+    const channels = (colour) => (colour.match(/[\\d.]+/g) ?? []).map(Number);
+    const ground = (element) => {
+        for (let one = element; one; one = one.parentElement) {
+            const [red, green, blue, alpha = 1] = channels(getComputedStyle(one).backgroundColor);
+            if (alpha === 1) return [red, green, blue];
+        }
+        return [255, 255, 255];
+    };
+    const luminance = (colour) => {
+        const [red, green, blue] = colour.map((value) => value / 255)
+            .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const texts = [];
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+        const node = walker.currentNode, element = node.parentElement;
+        if (!node.data.trim() || !element.checkVisibility({ checkVisibilityCSS: true })) continue;
+        if (element.closest("script, style, noscript")) continue;
+        const style = getComputedStyle(element), svg = element.closest("svg.figure");
+        const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+        const colour = channels(element.closest("svg") ? style.fill : style.color).slice(0, 3);
+        const [low, high] = [luminance(colour), luminance(ground(element))].sort((a, b) => a - b);
+        texts.push({
+            text: node.data.trim().slice(0, 30),
+            size: parseFloat(style.fontSize) * scale,
+            contrast: (high + 0.05) / (low + 0.05),
+        });
+    }
+    return texts;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_all_text_is_large_and_dark_enough_to_be_read(
+    opened: Page, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    opened.set_viewport_size({"width": width, "height": 844})
+    opened.emulate_media(color_scheme=scheme)
+    opened.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    texts = opened.evaluate(TEXTS)
+    assert len(texts) > 1000
+    assert [text for text in texts if text["size"] < 11.99] == []
+    assert [text for text in texts if text["contrast"] < 4.5] == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])

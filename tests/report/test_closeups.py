@@ -6,57 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from stability.analysis.frames import StudyFrames
-from stability.report.closeups import MOST_FRAMES, MOST_VIEWS, card_film, card_views
+from stability.report.closeups import MOST_VIEWS, card_views
 from stability.spec import Design
-from stability.store import FilmStrip, LatentView, Store
+from stability.store import LatentView, Store
 from stability.store.latent_views import encode_latent_view
 
 MakeStudy = Callable[..., StudyFrames]
 
 
-def strip(visits: int, *, images: int = 16, side: int = 28, channels: int = 1) -> FilmStrip:
-    shape = (visits, images, side, side, channels)
-    return FilmStrip(tuple(range(1, visits + 1)), np.zeros(shape, np.uint8))
-
-
 def opened(source: str) -> Any:
     return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
-
-
-@pytest.mark.parametrize(("visits", "frames"), [(2, 2), (MOST_FRAMES, MOST_FRAMES), (99, MOST_FRAMES)])
-def test_a_film_is_as_long_as_a_page_bears(visits: int, frames: int) -> None:
-    film = card_film(strip(visits), [])
-    assert film is not None
-    with opened(film.source) as moving, opened(film.still) as still:
-        assert moving.n_frames == frames
-        assert moving.size == still.size == (film.width, film.height)
-        moving.seek(frames - 1)
-        assert np.array_equal(np.asarray(moving.convert("L")), np.asarray(still.convert("L")))
-    assert film.width == 8 * 28 * 2
-    assert film.alt == f"Film of 8 generated images from step 1 to step {visits}"
-
-
-def test_the_visits_around_an_event_are_in_the_film() -> None:
-    film = strip(99)
-    plain, moved = (card_film(film, moments) for moments in ([], [50]))
-    assert plain is not None
-    assert moved is not None
-    assert plain.source != moved.source
-
-
-def test_one_visit_is_no_film() -> None:
-    assert card_film(strip(1), []) is None
-
-
-def test_large_images_are_fewer() -> None:
-    film = card_film(strip(16, side=64, channels=3), [])
-    assert film is not None
-    assert film.width == 2 * 64
-    assert film.alt.startswith("Film of 2 generated")
 
 
 def store_of(frames: StudyFrames) -> Store:

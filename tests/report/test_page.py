@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,10 +16,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stability import __version__
+from stability.analysis.estimates import estimate
 from stability.analysis.frames import StudyFrames
+from stability.analysis.study import Study
 from stability.errors import StabilityError
 from stability.report import write_report
 from stability.report.embed import plotly_script
+from stability.report.page import render
+from stability.report.words import NOTHING
 from stability.spec import Choice, Design, Range, Training
 
 N_OUTCOMES = 8
@@ -75,8 +81,17 @@ def written(frames: StudyFrames, tmp_path: Path) -> Page:
 
 def test_the_page_has_every_section_and_all_tags_close(parsed: Page) -> None:
     assert not parsed.open
-    sections = ["shares", "compare", "time", "map", "matters", "autopsies", "warning", "trust"]
-    assert [attrs["id"] for attrs in parsed.all("section")] == ["design", *sections, "runs", "table"]
+    first = ["gallery", "bars", "short"]
+    sections = ["shares", "map", "compare", "matters", "autopsies", "time", "warning", "trust"]
+    shown = [attrs["id"] for attrs in parsed.all("section")]
+    assert [name for name in shown if name not in sections] == [
+        *first,
+        "runs",
+        "table",
+        "unanswered",
+        "design",
+    ]
+    assert [name for name in sections if name in shown] == shown[3:-4]
     assert len(parsed.all("h1")) == 1
 
 
@@ -117,12 +132,16 @@ def test_every_picture_speaks(parsed: Page) -> None:
     pictures = parsed.all("img")
     assert pictures
     said = (
-        r"8 generated images at step [\d,]+",
-        r"Film of 8 generated images from step [\d,]+ to step [\d,]+",
+        r"6 generated images at step [\d,]+",
+        r"4 images of a typical run that ended \S+ from step [\d,]+ to step [\d,]+",
         r"Latent view of \S+: 6 rows of 8 generated images",
     )
     counts = [sum(bool(re.fullmatch(text, attrs["alt"])) for attrs in pictures) for text in said]
-    assert all(re.search(r"\bstep [\d,]+|Latent view", attrs["alt"]) for attrs in pictures)
+    films = [attrs for attrs in pictures if not attrs["alt"]]
+    assert len(films) == N_OUTCOMES  # each lies over its own last frame, which speaks for it
+    told = [attrs["alt"] for attrs in pictures if attrs["alt"]]
+    assert told[0] == "Real examples of mnist"
+    assert all(re.search(r"\bstep [\d,]+|Latent view", text) for text in told[1:])
     assert counts[1] == N_OUTCOMES
     assert counts[2] == 2 * N_OUTCOMES  # the run and the other seed of its trial
 
@@ -222,7 +241,7 @@ def test_small_spaces_have_a_page_too(
 
 def test_the_seeds_of_one_point_are_the_units(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=1, seeds=3, cross=("loss",))), tmp_path)
-    assert "[.16, .95] of 3 runs, over 3 seeds of one setting" in parsed.said
+    assert "(16 to 95%) of 3 runs, over 3 seeds of one setting" in parsed.said
     assert "it is over seeds and says nothing of other settings" in parsed.said
     assert "Student’s t on the differences within seeds of this one setting" in parsed.said
     assert "single point" not in parsed.said
@@ -242,7 +261,7 @@ def test_a_film_stands_still_for_who_asked_for_no_motion(parsed: Page) -> None:
     assert all(attrs["media"] == "(prefers-reduced-motion: reduce), print" for attrs in stills)
     for still in stills:
         assert n_frames(still["srcset"]) == 1
-    films = [attrs for attrs in parsed.all("img") if attrs["alt"].startswith("Film of")]
+    films = [attrs for attrs in parsed.all("img") if not attrs["alt"]]
     assert {n_frames(attrs["src"]) for attrs in films} == {4, 10}  # a run that diverged had four visits
 
 
@@ -356,3 +375,43 @@ def test_configurations_are_shown_by_their_names(make_study: MakeStudy, tmp_path
     assert all(name in text for name in ("way-0", "way-1", "way-2"))
     assert "none: configurations given by hand" in text
     assert "more often under one configuration than under another" not in text
+
+
+def test_the_first_screen_answers_before_everything_else(parsed: Page) -> None:
+    title = "48 GANs on mnist, 3 losses , 1,000 steps ; page of "
+    order = [
+        title,
+        "demonstration: 8 points",
+        "real examples",
+        "How the runs ended under each loss",
+        "In short",
+    ]
+    places = [parsed.said.index(text) for text in order]
+    assert places == sorted(places)
+    assert re.search(r"\d+% \(\d+ to \d+%\)", parsed.said[: places[-1]])
+    assert not re.search(r"\[\.?\d", parsed.said[: places[-1]])
+
+
+def test_the_page_carries_the_day_it_was_written(make_study: MakeStudy) -> None:
+    found = estimate(Study(make_study(finished=0)))
+    text = render(found, replay_command="", written=date(2031, 2, 3))
+    assert f"page of 3 February 2031, stability {__version__}" in text
+
+
+def test_what_cannot_be_told_is_one_folded_line_and_no_table_of_dashes(parsed: Page) -> None:
+    folded = re.search(r"(\d+) questions? that this study cannot answer", parsed.said)
+    assert folded is not None
+    section = parsed.text.partition('<section id="unanswered"')[2].partition("</section>")[0]
+    assert section.count("<details") == 1
+    assert "<details open" not in section
+    assert section.count("<li>") == int(folded[1]) > 0
+    assert len(re.findall(f">{NOTHING}</t[dh]>", parsed.text)) < 20
+
+
+def test_a_single_point_has_pictures_and_curves_and_nothing_else(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    parsed = written(make_study(design=Design(points=1, seeds=1, cross=("loss",))), tmp_path)
+    shown = [attrs["id"] for attrs in parsed.all("section")]
+    assert shown == ["gallery", "short", "runs", "table", "unanswered", "design"]
+    assert "That takes at least two settings" in parsed.said

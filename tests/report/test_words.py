@@ -14,6 +14,8 @@ from stability.report.words import (
     level_name,
     listed,
     number,
+    percent,
+    percent_between,
     plural,
     share,
     some_of,
@@ -37,6 +39,20 @@ NAN = float("nan")
 )
 def test_shares(value: float, text: str) -> None:
     assert share(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.4712, "47%"), (0.0, "0%"), (1.0, "100%"), (0.004, "<1%"), (0.006, "1%"), (0.996, ">99%"), (NAN, "–")],
+)
+def test_percentages(value: float, text: str) -> None:
+    assert percent(value) == text
+
+
+def test_intervals_of_percentages() -> None:
+    assert percent_between(0.0, 0.534) == "(0 to 53%)"
+    assert percent_between(0.001, 1.0) == "(<1 to 100%)"
+    assert percent_between(NAN, NAN) == "(no interval)"
 
 
 def test_intervals() -> None:
@@ -86,37 +102,37 @@ def test_overlap_is_said_in_words() -> None:
             "loss",
         )
     )
-    assert sentences[0].startswith("“hinge” was stable most often: .60 [")
+    assert sentences[0].startswith("“hinge” was stable most often: 60% (")
     assert "overlaps with that of “minimax”: this comparison does not rank them" in sentences[1]
-    assert sentences[2].startswith("The most frequent failure: saturated, .45 [")
+    assert sentences[2].startswith("The most frequent failure: saturated, 45% (")
 
 
 def test_a_clear_difference_is_said_in_words() -> None:
     sentences = headline(verdict(runs_of(hinge=["stable"] * 40, minimax=["diverged"] * 40), "loss"))
-    assert sentences[0].startswith("“hinge” was stable most often: all of 40 runs [")
+    assert sentences[0].startswith("“hinge” was stable most often: all of 40 runs (")
     assert sentences[1] == "“minimax” lies clearly below, interval and all."
 
 
 def test_a_tie_gives_each_its_own_interval() -> None:
     tied = runs_of(hinge=["stable", "diverged"] * 10, minimax=["stable", "saturated"] * 10)
     sentences = headline(verdict(tied, "loss"))
-    assert sentences[0].startswith("“hinge” and “minimax” were stable equally often: .50 [")
-    assert sentences[0].endswith("] of 20 runs each, over 20 points.")
-    assert sentences[1].startswith("The most frequent failures: diverged, .25 [")
-    assert sentences[1].endswith("] of 40 runs.")
+    assert sentences[0].startswith("“hinge” and “minimax” were stable equally often: 50% (")
+    assert sentences[0].endswith("%) of 20 runs each, over 20 points.")
+    assert sentences[1].startswith("The most frequent failures: diverged, 25% (")
+    assert sentences[1].endswith("%) of 40 runs.")
 
 
 def test_no_stable_run_still_leaves_a_bound() -> None:
     sentences = headline(verdict(runs_of(hinge=["diverged"] * 10, minimax=["diverged"] * 10), "loss"))
-    assert sentences[0].startswith("No run ended stable, under any loss; shares up to .3")
-    assert sentences[1].startswith("The most frequent failure: diverged, all of 20 runs [")
+    assert sentences[0].startswith("No run ended stable, under any loss; shares up to 3")
+    assert sentences[1].startswith("The most frequent failure: diverged, all of 20 runs (")
 
 
 def test_runs_that_still_learn_are_pointed_out() -> None:
     sentences = headline(verdict(runs_of(hinge=["stable", "learning"] * 10), None))
-    assert sentences[0].startswith(".50 [")
+    assert sentences[0].startswith("50% (")
     assert sentences[1] == "No run failed."
-    assert sentences[2].startswith("Still learning at the horizon: .50 [")
+    assert sentences[2].startswith("Still learning at the horizon: 50% (")
 
 
 def seeds_of(n_seeds: int, **outcomes: list[str]) -> pd.DataFrame:
@@ -153,8 +169,8 @@ def test_a_point_without_a_stable_run_gives_no_bound() -> None:
 def test_two_points_without_a_stable_run_give_wilsons_bound_of_two_runs() -> None:
     """Two levels share the error: the quantile of 97.5% is 2.24, and 2.24² / (2 + 2.24²) is .715."""
     sentences = headline(verdict(seeds_of(2, a=["diverged"] * 2, b=["diverged"] * 2), "loss"))
-    assert sentences[0] == "No run ended stable, under any loss; shares up to .72 remain possible."
-    assert sentences[1] == "The most frequent failure: diverged, all of 8 runs [.34, 1]."
+    assert sentences[0] == "No run ended stable, under any loss; shares up to 72% remain possible."
+    assert sentences[1] == "The most frequent failure: diverged, all of 8 runs (34 to 100%)."
 
 
 def test_a_search_gets_no_rate() -> None:
@@ -166,9 +182,9 @@ def test_a_search_gets_no_rate() -> None:
 
 
 def test_a_lower_bound_is_never_rounded_up() -> None:
-    assert at_least(0.3678) == ".36"
-    assert at_least(1.0) == "1"
-    assert at_least(0.0046) == ".004"
+    assert at_least(0.3678) == "36%"
+    assert at_least(1.0) == "100%"
+    assert at_least(0.0046) == "0.4%"
 
 
 @pytest.mark.parametrize(("level", "named"), [("none", "penalty none"), ("5", "penalty 5"), ("r1", "r1")])
@@ -179,6 +195,6 @@ def test_a_level_that_reads_as_a_number_or_a_word_is_named_with_its_parameter(le
 def test_all_and_none_are_said_in_words() -> None:
     assert [some_of(estimate, 12) for estimate in (0.0, 0.25, 1.0)] == [
         "none of 12 runs",
-        ".25 of 12 runs",
+        "25% of 12 runs",
         "all of 12 runs",
     ]

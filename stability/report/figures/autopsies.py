@@ -104,7 +104,7 @@ def first_moves(first: pd.DataFrame, names: Mapping[str, str], groups: Mapping[s
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
     rows = -(-count // COLUMNS)
-    figure = Figure(figsize=(11.2, 0.75 + 1.75 * rows))
+    figure = Figure(figsize=(10.5, 0.75 + 1.75 * rows))
     grid = figure.subplots(rows, COLUMNS, sharex=True, squeeze=False).ravel()
     for place, panel in enumerate(grid):
         panel.set_visible(place < count)

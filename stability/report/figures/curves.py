@@ -51,7 +51,7 @@ def run_curves(
 ) -> Figure:
     """One run on one time axis: separation, losses, gradient norms, updates, modes and FID excess by step."""
     with page_style():
-        figure = Figure(figsize=(6.7, 5.3))
+        figure = Figure(figsize=(6.4, 5.3))
         panels = figure.subplots(3, 2, sharex=True).ravel()
         _separation(panels[0], records, evaluations, bars)
         _losses(panels[1], records)

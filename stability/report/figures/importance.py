@@ -19,7 +19,7 @@ def importance_panels(parameters: pd.DataFrame, targets: Sequence[str], titles: 
     """A panel for every target, its parameters from the top; `parameters` as `Importance` has them."""
     n_lines = max(int((parameters["target"] == target).sum()) for target in targets)
     with page_style():
-        figure = Figure(figsize=(5.7 * len(targets), 0.85 + 0.24 * n_lines))
+        figure = Figure(figsize=(5.2 * len(targets), 0.85 + 0.24 * n_lines))
         panels = figure.subplots(1, len(targets), squeeze=False).ravel()
         for panel, target in zip(panels, targets, strict=True):
             _dots(panel, parameters[parameters["target"] == target])

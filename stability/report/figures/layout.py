@@ -20,7 +20,8 @@ LABELS = {
 
 TICKS = FuncFormatter(lambda value, _: number(float(value)))
 
-SHARE_TICKS = FuncFormatter(lambda value, _: share(float(value)))
+SHARE_TICKS = FuncFormatter(lambda value, _: share(round(float(value), 9) + 0.0))
+"""Rounded: a locator can miss 1 and 0 by a little; adding 0 takes the sign from a negative one."""
 
 
 def decades(low: float, high: float) -> LogLocator:

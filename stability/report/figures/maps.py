@@ -112,7 +112,7 @@ def _gap(rows: Sequence[str], columns: Sequence[str]) -> float:
 
 def _lay_out_map(figure: Figure, shape: tuple[int, int], outcomes: Sequence[str], *, gap: float) -> None:
     """The figure's size, its legend and its margins."""
-    width = min(3.4 * shape[1] + 0.9, 11.4) if shape[1] > 1 else 6.5
+    width = min(3.4 * shape[1] + 0.9, 10.5) if shape[1] > 1 else 6.5
     per_line = len(outcomes) if width > 8 else 4
     above = 0.2 * math.ceil(len(outcomes) / per_line) + gap
     panel = 1.7 if shape[1] > 1 else 3.2

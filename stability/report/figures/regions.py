@@ -30,7 +30,7 @@ COLOURS, STRENGTH = "cividis", 0.62
 EVEN_ODDS, SAFE = (0, (3, 2)), "-"
 """Line styles of the two contours."""
 
-WIDEST = 11.4
+WIDEST = 10.5
 """Inches: the width of the page."""
 
 SCALE_WIDTH, KEY_HEIGHT = 0.62, 0.24
@@ -158,7 +158,7 @@ def _say_why(panel: Axes, panels: pd.DataFrame, column: str, row: str) -> None:
     reasons = panels.loc[(panels["column"] == column) & (panels["row"] == row), "map_reason"]
     why = str(reasons.iloc[0]).removeprefix("not estimable: ") if len(reasons) else "no runs"
     text = textwrap.fill(f"no map: {why}", 26)
-    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", fontsize=7, color=MUTED)
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", fontsize=7.5, color=MUTED)
 
 
 def _add_keys(figure: Figure, found: StabilityMap, n_columns: int, n_rows: int) -> None:

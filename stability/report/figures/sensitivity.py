@@ -50,7 +50,7 @@ def sensitivity_dots(
             panel.axhspan(heights[name] - 0.5, heights[name] + 0.5, color=MUTED, alpha=0.18, linewidth=0)
         panel.set_yticks(list(heights.values()), [name.replace("_", " ") for name in labels])
         for text, name in zip(panel.get_yticklabels(), labels, strict=True):
-            text.set(color=INK, fontsize=7.2, fontweight="bold" if name in changed else "normal")
+            text.set(color=INK, fontsize=7.5, fontweight="bold" if name in changed else "normal")
         panel.set_ylim(height - GAP - 0.3, -0.7)
         most = max(0.1, float(rates["estimate"].max()))
         panel.set_xlim(-0.02 * most, 1.04 * most)

@@ -12,12 +12,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter
+from matplotlib.ticker import FixedLocator
 
-from stability.report.figures.layout import margins, short
+from stability.report.figures.layout import SHARE_TICKS, margins, short
 from stability.report.palette import INK, LOOKS, MUTED
 from stability.report.svg import page_style
-from stability.report.words import share
 
 
 def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events: Sequence[str]) -> Figure:
@@ -26,7 +25,7 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
     rows = math.ceil(len(events) / columns)
     with page_style():
         figure = Figure(
-            figsize=(11.4 if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
+            figsize=(10.5 if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
         )
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for panel, event in zip(panels, events, strict=False):
@@ -38,7 +37,7 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
             panel.set_visible(place < len(events))
             below = place + columns < len(events)
             panel.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-            panel.xaxis.set_major_formatter(FuncFormatter(lambda value, _: share(float(value))))
+            panel.xaxis.set_major_formatter(SHARE_TICKS)
             panel.tick_params(length=0, labelbottom=not below)
         figure.supxlabel("share of runs, 95% interval", fontsize=8, color=MUTED, y=0, va="bottom")
         names = [short(level) for level in levels]

@@ -34,7 +34,7 @@ def survival_curves(survival: Survival, prevalence: pd.DataFrame, levels: Sequen
     """Share of runs still without the event, with the runs at risk below; beside it, runs that are in it."""
     looks = level_looks(levels)
     with page_style():
-        figure = Figure(figsize=(11.4, 3.35 + 0.17 * len(levels)))
+        figure = Figure(figsize=(10.5, 3.35 + 0.17 * len(levels)))
         left, right = figure.subplots(1, 2, sharex=True)
         for place, level in enumerate(levels):
             curve = _of(survival.curves, survival.factor, level)
@@ -88,7 +88,7 @@ def end_curves(ends: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure
     columns = min(5, len(levels))
     rows = math.ceil(len(levels) / columns)
     with page_style():
-        figure = Figure(figsize=(max(5.0, min(11.4, 2.9 * columns + 0.6)), 2.05 * rows + 0.75))
+        figure = Figure(figsize=(max(5.0, min(10.5, 2.9 * columns + 0.6)), 2.05 * rows + 0.75))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for place, panel in enumerate(panels.ravel()):
             panel.set_visible(place < len(levels))
@@ -199,9 +199,7 @@ def _risk_table(
     panel.annotate("runs at risk", (0, 0), (0, -40), va="center", ha="center", color=MUTED, **below)
     for line, level in enumerate(levels):
         height = -52 - 12 * line
-        panel.annotate(
-            short(level), (0, 0), (-22, height), va="center", ha="right", color=looks[level].colour, **below
-        )
+        panel.annotate(short(level), (0, 0), (-22, height), va="center", ha="right", color=INK, **below)
         counts = _of(survival.at_risk, survival.factor, level).set_index("step")["at_risk"]
         for step in steps:
             text = f"{counts[step]:,}"

@@ -61,7 +61,7 @@ def difference_panels(
 
 
 def _panels(n_events: int, levels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(11.4 if n_events > 2 else 7, 0.8 + 0.34 * max(2, len(levels))))
+    figure = Figure(figsize=(10.5 if n_events > 2 else 7, 0.8 + 0.34 * max(2, len(levels))))
     panels = list(figure.subplots(1, n_events, sharey=True, squeeze=False).ravel())
     panels[0].set_ylim(len(levels) - 0.4, -0.6)
     panels[0].set_yticks(range(len(levels)), [short(level) for level in levels])

@@ -29,7 +29,7 @@ def auc_panels(auc: pd.DataFrame, sets: Sequence[str], singles: Sequence[str]) -
     `auc` as `EarlyWarning.auc`; sets and singles in the order in which they are drawn.
     """
     with page_style():
-        figure = Figure(figsize=(11.0, 0.75 + max(2.6, 0.21 * len(singles))))
+        figure = Figure(figsize=(10.5, 0.75 + max(2.6, 0.21 * len(singles))))
         curves, grid = figure.subplots(1, 2)
         shown = auc[auc["kind"] == "set"].rename(columns={"predictor": "line"})
         _curves(curves, shown, sets)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
 
 from stability.analysis.estimates import Estimates, Findings
 from stability.analysis.study import ALL, Study
@@ -21,35 +24,64 @@ from stability.report.sections.variance import variance_blocks
 from stability.report.sections.warning import warning_blocks
 
 UNFOLDED = ("safe-box", "early-stop", "best-of-a-budget", "saturation-typical")
-"""Besides the first block of every section, these stand open; the others show their question."""
+"""Besides the first answer of every section, these stand open; the others show their question."""
 
 
-def sections_of(estimates: Estimates) -> list[Section]:
-    """The sections that have anything to show."""
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What the page shows below its first screen."""
+
+    sections: tuple[Section, ...]
+    """Those that have anything to show."""
+    unanswered: tuple[Block, ...]
+    """Questions of which there is nothing to show but why."""
+
+
+SINGLE = Block(
+    key="single",
+    question="How often, where and why do runs fail?",
+    finding="That takes at least two settings, or two seeds of one: here is one run of each kind.",
+    figure=None,
+    note="",
+    tables=(),
+    data=pd.DataFrame(),
+)
+
+
+def contents_of(estimates: Estimates) -> Contents:
+    """All questions, in the page's order, parted into those that have an answer and the others."""
     study, found = estimates.study, estimates.findings
+    if study.runs["point"].nunique() < 2:
+        return Contents((), (SINGLE,))
     sections = [_section("shares", "Outcomes", _outcomes(estimates), with_tables=True)]
     if found is None:
         sections.append(_section("map", "Map", _runs_map(study)))
     else:
         sections += [
-            _section("compare", "Comparison", _comparison(study, found, estimates.factor)),
-            _section("time", "Time to collapse", survival_blocks(study, found.survival, found.incidence)),
             _section("map", "Where it is stable", _maps(study, found)),
+            _section("compare", "Comparison", _comparison(study, found, estimates.factor)),
             _section("matters", "What matters", importance_blocks(study, found.importance)),
             _section("autopsies", "How it goes wrong", _autopsies(study, found)),
+            _section("time", "Time to collapse", survival_blocks(study, found.survival, found.incidence)),
             _section("warning", "Early warning", _warning(study, found)),
             _section("trust", "How far to trust it", _trust(study, found)),
         ]
-    return [section for section in sections if section.blocks]
+    blocks = [block for section in sections for block in section.blocks]
+    shown = [section.answered() for section in sections]
+    return Contents(
+        tuple(section for section in shown if section.blocks),
+        tuple(block for block in blocks if not block.is_answered),
+    )
 
 
 def _section(key: str, title: str, blocks: Iterable[Block], *, with_tables: bool = False) -> Section:
-    """The first block open, most others folded; tables that repeat a figure folded, too."""
-    shown = blocks if with_tables else (block.with_tables_folded() for block in blocks)
-    folded = (
-        block if place == 0 or block.key in UNFOLDED else block.fold() for place, block in enumerate(shown)
+    """The first answer open, most others folded; tables that repeat a figure folded, too."""
+    pruned = (block.pruned() for block in blocks)
+    shown = [block if with_tables else block.with_tables_folded() for block in pruned]
+    first = next((block.key for block in shown if block.is_answered), "")
+    return Section(
+        key, title, tuple(block if block.key in (first, *UNFOLDED) else block.fold() for block in shown)
     )
-    return Section(key, title, tuple(folded))
 
 
 def _outcomes(estimates: Estimates) -> Iterable[Block]:

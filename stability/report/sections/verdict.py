@@ -9,18 +9,18 @@ from typing import Any
 import pandas as pd
 
 from stability.analysis.boxes import SafeBoxes
-from stability.analysis.estimates import Estimates, Findings
+from stability.analysis.estimates import Estimates
 from stability.analysis.verdict import FAILURES, Verdict
 from stability.report.words import (
     MOST_NAMED,
     at_least,
-    interval,
     is_thin,
     level_name,
     listed,
     number,
+    percent,
+    percent_between,
     plural,
-    share,
     some_of,
 )
 
@@ -40,7 +40,7 @@ def tiles(estimates: Estimates) -> list[Tile]:
     """What to do, what to avoid, and what to take with care; nothing where no rate is estimable."""
     if estimates.findings is None:
         return []
-    return [_safest(estimates.findings.boxes), _worst(estimates), _unsaid(estimates, estimates.findings)]
+    return [_safest(estimates.findings.boxes), _worst(estimates), _unsaid(estimates)]
 
 
 SAFE = 0.5
@@ -55,7 +55,7 @@ def _safest(boxes: SafeBoxes) -> Tile:
         return _safest_level(boxes, str(row["reason"]) or "no box holds stable runs")
     level = "" if boxes.factor is None else level_name(boxes.factor, str(row["level"]))
     lead = ", ".join(part for part in (level, *_narrowed(boxes, str(row["level"]))) if part) or "anywhere"
-    size = "the whole space" if row["volume"] == 1 else f"{share(row['volume'])} of the space"
+    size = "the whole space" if row["volume"] == 1 else f"{percent(row['volume'])} of the space"
     sentences = (*_bounded(row, boxes, "such runs"), f"It is {size} that was sampled.")
     return Tile(_title(row), lead, sentences, "safe-box", "The box, ready to paste")
 
@@ -66,9 +66,9 @@ def _title(row: Any) -> str:
 
 def _bounded(row: Any, boxes: SafeBoxes, which: str) -> tuple[str, ...]:
     """What its bound promises, and what it rests on."""
-    sure = share(boxes.rules.confidence).lstrip(".")
+    sure = percent(boxes.rules.confidence)
     return (
-        f"At least {at_least(row['ci_low'])} of {which} end stable, with {sure}% confidence.",
+        f"At least {at_least(row['ci_low'])} of {which} end stable, with {sure} confidence.",
         f"{some_of(row['estimate'], int(row['n_runs'])).capitalize()} did, at "
         f"{plural(int(row['n_points']), 'point')} that had no say in choosing it.",
     )
@@ -108,7 +108,7 @@ def _worst(estimates: Estimates) -> Tile:
     row, levels = lowest.iloc[0], [str(level) for level in lowest[verdict.factor]]
     failures = [name for level in levels for name in _failures_of(estimates, verdict.factor, level)]
     how = f"They end {listed(list(dict.fromkeys(failures)))} most often." if failures else ""
-    bounds = interval(row["ci_low"], row["ci_high"])
+    bounds = percent_between(row["ci_low"], row["ci_high"])
     each = " each" if len(levels) > 1 else ""
     stable = f"{some_of(row['estimate'], int(row['n_runs'])).capitalize()}{each} ended stable {bounds}."
     return Tile(
@@ -135,11 +135,11 @@ def _failure_sentences(failures: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _failure_sentence(row: Mapping[Any, Any]) -> str:
-    bounds = interval(row["ci_low"], row["ci_high"])
+    bounds = percent_between(row["ci_low"], row["ci_high"])
     return f"{row['event']}: {some_of(row['estimate'], int(row['n_runs']))} {bounds}."
 
 
-def _unsaid(estimates: Estimates, found: Findings) -> Tile:
+def _unsaid(estimates: Estimates) -> Tile:
     """What a reader might take from the page although the design does not bear it."""
     study, verdict = estimates.study, estimates.verdict
     sentences = []
@@ -148,7 +148,7 @@ def _unsaid(estimates: Estimates, found: Findings) -> Tile:
     learning = verdict.learning.iloc[0]
     if learning["estimate"] > 0:
         sentences.append(
-            f"How {share(learning['estimate'])} of the runs would have ended: they were still learning "
+            f"How {percent(learning['estimate'])} of the runs would have ended: they were still learning "
             f"at step {study.frames.spec.training.steps:,}."
         )
     if study.frames.spec.design.seeds == 1:
@@ -156,13 +156,7 @@ def _unsaid(estimates: Estimates, found: Findings) -> Tile:
     sentences.append(
         f"Anything outside the space below, or about other data than {study.frames.spec.dataset}."
     )
-    reasons = {"A map": found.regions.reason, "An early warning": found.warning.reason}
-    sentences += [
-        f"{name}: {reason.removeprefix('not estimable: ')}." for name, reason in reasons.items() if reason
-    ]
-    return Tile(
-        "What this study cannot say", "", tuple(sentences[:6]), "design", "What these numbers rest on"
-    )
+    return Tile("What this study cannot say", "", tuple(sentences), "design", "What these numbers rest on")
 
 
 def _unranked(verdict: Verdict) -> str:

@@ -17,7 +17,8 @@ from stability.analysis.frames import StudyFrames, load
 from stability.analysis.study import Study
 from stability.report.blocks import Block, Section
 from stability.report.sections import contents
-from stability.report.sections.contents import UNFOLDED, sections_of
+from stability.report.sections.contents import UNFOLDED, Contents, contents_of
+from stability.report.words import NOTHING
 from stability.spec import Choice, Design, Range
 
 MakeStudy = Callable[..., StudyFrames]
@@ -26,7 +27,7 @@ OTHERS = [
     *("autopsy_blocks", "warning_blocks", "early_stop_blocks", "variance_blocks", "sensitivity_blocks"),
 ]
 """What makes the sections but the outcomes and the map."""
-ORDER = ["shares", "compare", "time", "map", "matters", "autopsies", "warning", "trust"]
+ORDER = ["shares", "map", "compare", "matters", "autopsies", "time", "warning", "trust"]
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,13 @@ def estimates(tmp_path_factory: pytest.TempPathFactory) -> Estimates:
 
 
 @pytest.fixture(scope="module")
-def sections(estimates: Estimates) -> list[Section]:
-    return sections_of(estimates)
+def contents_found(estimates: Estimates) -> Contents:
+    return contents_of(estimates)
+
+
+@pytest.fixture(scope="module")
+def sections(contents_found: Contents) -> list[Section]:
+    return list(contents_found.sections)
 
 
 def blocks(sections: list[Section]) -> list[Block]:
@@ -44,13 +50,16 @@ def blocks(sections: list[Section]) -> list[Block]:
 
 
 def test_sections_stand_in_the_order_of_the_questions(sections: list[Section]) -> None:
-    assert [section.key for section in sections] == ORDER
-    assert len({section.title for section in sections}) == len(ORDER)
+    keys = [section.key for section in sections]
+    assert keys == [key for key in ORDER if key in keys]
+    assert {"shares", "map", "compare", "autopsies", "time", "warning"} <= set(keys)
+    assert len({section.title for section in sections}) == len(keys)
     assert all(section.blocks for section in sections)
 
 
-def test_keys_are_safe_ids_and_each_stands_once(sections: list[Section]) -> None:
-    keys = [*ORDER, *(block.key for block in blocks(sections))]
+def test_keys_are_safe_ids_and_each_stands_once(contents_found: Contents) -> None:
+    answered = blocks(list(contents_found.sections))
+    keys = [*ORDER, *(block.key for block in (*answered, *contents_found.unanswered))]
     assert len(keys) == len(set(keys))
     assert all(re.fullmatch(r"[a-z][a-z0-9-]*", key) for key in keys)
     assert set(UNFOLDED) <= set(keys)
@@ -90,13 +99,13 @@ def test_the_outcomes_of_every_factor_are_shown(estimates: Estimates, sections: 
 def test_the_map_of_runs_comes_first_where_none_is_estimated(
     estimates: Estimates, sections: list[Section], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [block.key for block in sections[3].blocks][-1] == "map-of-runs"
+    assert [block.key for block in sections[1].blocks][-1] == "map-of-runs"
     for name in OTHERS:
         monkeypatch.setattr(contents, name, lambda *_: [])
     assert estimates.findings is not None
     regions = dataclasses.replace(estimates.findings.regions, reason="not estimable: so planted")
     findings = dataclasses.replace(estimates.findings, regions=regions)
-    turned = sections_of(dataclasses.replace(estimates, findings=findings))
+    turned = contents_of(dataclasses.replace(estimates, findings=findings)).sections
     assert [section.key for section in turned] == ["shares", "map"]  # what is empty has no section
     assert turned[1].blocks[0].key == "map-of-runs"
     assert not turned[1].blocks[0].folded
@@ -104,7 +113,7 @@ def test_the_map_of_runs_comes_first_where_none_is_estimated(
 
 def test_a_search_has_counts_and_its_map(make_study: MakeStudy) -> None:
     found = estimate(Study(make_study(design=Design(sampler="tpe", points=6, seeds=1))))
-    shown = sections_of(found)
+    shown = list(contents_of(found).sections)
     assert [section.key for section in shown] == ["shares", "map"]
     assert {block.key.rpartition("-by-")[0] for block in shown[0].blocks} == {"counts"}
     assert [block.key for block in shown[1].blocks] == ["map-of-runs"]
@@ -115,4 +124,22 @@ def test_a_search_has_counts_and_its_map(make_study: MakeStudy) -> None:
 def test_a_search_without_ranges_has_no_map(make_study: MakeStudy) -> None:
     space: dict[str, Range | Choice] = {"loss": Choice(values=("hinge", "minimax"))}
     frames = make_study(space=space, design=Design(sampler="tpe", points=4, seeds=1))
-    assert [section.key for section in sections_of(estimate(Study(frames)))] == ["shares"]
+    assert [section.key for section in contents_of(estimate(Study(frames))).sections] == ["shares"]
+
+
+def test_what_has_no_answer_is_told_with_its_reason_and_not_shown(contents_found: Contents) -> None:
+    assert contents_found.unanswered
+    for block in contents_found.unanswered:
+        assert (block.figure, block.tables, block.snippet) == (None, (), "")
+        assert block.finding.endswith("."), block.key
+    for block in blocks(list(contents_found.sections)):
+        assert block.is_answered
+        for table in block.tables:
+            for place in range(1, len(table.heads)):
+                assert any(row[place].text != NOTHING for row in table.rows), (block.key, table.caption)
+
+
+def test_a_single_point_has_no_sections(make_study: MakeStudy) -> None:
+    found = contents_of(estimate(Study(make_study(design=Design(points=1, seeds=1)))))
+    assert found.sections == ()
+    assert [block.key for block in found.unanswered] == ["single"]

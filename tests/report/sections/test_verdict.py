@@ -17,7 +17,7 @@ from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
 from stability.analysis.study import Study
 from stability.analysis.verdict import verdict
 from stability.report.sections.verdict import Tile, tiles
-from stability.report.words import at_least, interval, number, share
+from stability.report.words import at_least, number, percent, percent_between
 from stability.spec import Choice, Design, Range, StudySpec, Training
 from stability.store import Plan
 
@@ -57,15 +57,11 @@ def study(
     return Study(StudyFrames("planted", spec, plan, runs, empty, empty, empty, Path("planted")))
 
 
-def estimates(own: Study, boxes: SafeBoxes | None = None, **reasons: str) -> Estimates:
-    """What the tiles look at, estimated; `reasons` are why there is no map or warning."""
+def estimates(own: Study, boxes: SafeBoxes | None = None) -> Estimates:
+    """What the tiles look at, estimated."""
     if boxes is None:
         boxes = safe_boxes(own.runs, own.frames.spec, own.main_factor, rng=np.random.default_rng(1))
-    found: Any = SimpleNamespace(
-        boxes=boxes,
-        regions=SimpleNamespace(reason=reasons.get("regions", "")),
-        warning=SimpleNamespace(reason=reasons.get("warning", "")),
-    )
+    found: Any = SimpleNamespace(boxes=boxes)
     return Estimates(
         study=own,
         factor=own.main_factor or "study",
@@ -104,9 +100,9 @@ def test_the_safest_setting_is_the_chosen_box(*, compared: bool) -> None:
     assert tile.lead == (f"hinge, {box}" if compared else box)
     assert tile.sentences == (
         f"At least {at_least(row['ci_low'])} of such runs end stable, with 95% confidence.",
-        f"{share(row['estimate'])} of {row['n_runs']} runs did, at {row['n_points']} points that had "
+        f"{percent(row['estimate'])} of {row['n_runs']} runs did, at {row['n_points']} points that had "
         "no say in choosing it.",
-        f"It is {share(row['volume'])} of the space that was sampled.",
+        f"It is {percent(row['volume'])} of the space that was sampled.",
     )
     assert tile.link == "safe-box"
 
@@ -135,7 +131,7 @@ def test_without_a_box_the_safest_level_is_told_with_the_reason() -> None:
     row = boxes.safest.iloc[0]
     assert tile.lead == row["level"] == "hinge"
     assert f"At least {at_least(row['ci_low'])} of its runs" in told(tile)
-    assert f"{share(row['estimate'])} of {row['n_runs']} runs did" in told(tile)
+    assert f"{percent(row['estimate'])} of {row['n_runs']} runs did" in told(tile)
     why = chosen["reason"].removeprefix("not estimable: ")
     assert tile.sentences[-1] == f"No narrower box: {why}."
 
@@ -159,8 +155,9 @@ def test_the_worst_is_the_last_of_the_verdict_with_its_failures() -> None:
     assert tile.lead == row["loss"] == "minimax"
     rates = found.rates["loss"].set_index(["loss", "event"])["estimate"]
     assert rates["minimax", "collapsed"] > rates["minimax", "diverged"]
+    bounds = percent_between(row["ci_low"], row["ci_high"])
     assert tile.sentences == (
-        f"{share(row['estimate'])} of 120 runs ended stable {interval(row['ci_low'], row['ci_high'])}.",
+        f"{percent(row['estimate'])} of 120 runs ended stable {bounds}.",
         "They end collapsed most often.",
         "The interval holds for all levels at once.",
     )
@@ -180,8 +177,8 @@ def test_without_levels_the_failures_are_told() -> None:
     tile = tiles(found)[1]
     top = found.verdict.failures.iloc[0]
     assert (tile.lead, top["event"]) == ("", "diverged")
-    bounds = interval(top["ci_low"], top["ci_high"])
-    assert tile.sentences[0] == f"diverged: {share(top['estimate'])} of {top['n_runs']} runs {bounds}."
+    bounds = percent_between(top["ci_low"], top["ci_high"])
+    assert tile.sentences[0] == f"diverged: {percent(top['estimate'])} of {top['n_runs']} runs {bounds}."
     assert len(tile.sentences) == len(found.verdict.failures) == 2
     perfect = study(1, shares={"hinge": 1.0, "minimax": 1.0})
     perfect.runs["outcome"] = "stable"
@@ -202,12 +199,6 @@ def test_without_levels_the_failures_are_told() -> None:
 )
 def test_what_the_design_does_not_bear_is_said(own: Study, words: str, *, said: bool) -> None:
     assert (words in told(tiles(estimates(own))[2])) == said
-
-
-def test_what_was_not_estimable_says_why() -> None:
-    tile = tiles(estimates(study(), regions="not estimable: few", warning="not estimable: none"))[2]
-    assert tile.sentences[-2:] == ("A map: few.", "An early warning: none.")
-    assert tile.link == "design"
 
 
 def test_levels_that_share_the_lowest_rate_are_all_named() -> None:

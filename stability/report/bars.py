@@ -1,0 +1,112 @@
+"""How runs ended under each level of the main factor: one stacked bar a level. Draws finished estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from stability.analysis.estimates import Estimates
+from stability.analysis.study import ALL
+from stability.records import Outcome
+from stability.report.palette import LOOKS, text_on
+from stability.report.words import listed, percent, percent_between, plural
+
+WIDE = 0.07
+"""A segment at least this wide has its share written into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One outcome's part of a bar."""
+
+    outcome: str
+    width: str
+    """As CSS takes it."""
+    colour: str
+    ink: str
+    """The colour of the text in it."""
+    text: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The bar of one level."""
+
+    level: str
+    spoken: str
+    segments: tuple[Segment, ...]
+    rates: tuple[str, ...]
+    """One text for each of the outcomes named above the bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """All bars of a factor."""
+
+    title: str
+    named: tuple[str, ...]
+    """The outcomes whose rates stand beside the bars."""
+    bars: tuple[Bar, ...]
+    note: str
+
+
+def outcome_bars(estimates: Estimates) -> Bars:
+    """How the runs ended under each level, the most often stable first; counts where there is no rate."""
+    study, factor = estimates.study, estimates.factor
+    rates, counts = estimates.rates.get(factor), estimates.counts[factor]
+    seen = [outcome for outcome in LOOKS if outcome in study.outcomes]
+    named = tuple(name for name in _NAMED if name in _ALWAYS or name in seen)
+    bars = []
+    for level in study.order(factor):
+        shown = _counts_of(counts, factor, level)
+        cells = tuple(f"{shown.get(name, 0)} of {sum(shown.values()):,}" for name in named)
+        if rates is not None:
+            of_level = {row["event"]: row for row in rates[rates[factor] == level].to_dict("records")}
+            shown = {name: _count(of_level[name]) for name in seen}
+            cells = tuple(_rate(of_level[name]) for name in named)
+        bars.append(_bar(level, {name: shown.get(name, 0) for name in seen}, cells))
+    by = "" if factor == ALL else f" under each {factor}"
+    note = (
+        "Share of the runs; in brackets what it may be over all settings that were sampled (95% interval)."
+        if rates is not None and study.unit == "point"
+        else "Share of the runs; in brackets what it may be over all seeds of this setting (95% interval)."
+        if rates is not None
+        else "Counts, not rates."
+    )
+    return Bars(f"How the runs ended{by}", named, tuple(bars), note)
+
+
+_NAMED = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE, Outcome.SATURATED)
+_ALWAYS = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.SATURATED)
+
+
+def _counts_of(counts: pd.DataFrame, factor: str, level: str) -> dict[str, int]:
+    here = counts[counts[factor] == level]
+    return dict(zip(here["outcome"].astype(str), here["runs"].astype(int), strict=True))
+
+
+def _count(row: Mapping[Any, Any]) -> int:
+    return round(float(row["estimate"]) * int(row["n_runs"]))
+
+
+def _rate(row: Mapping[Any, Any]) -> str:
+    if pd.isna(row["ci_low"]):
+        return f"{_count(row)} of {int(row['n_runs']):,}"
+    return f"{percent(row['estimate'])} {percent_between(row['ci_low'], row['ci_high'])}"
+
+
+def _bar(level: str, counts: Mapping[str, int], rates: tuple[str, ...]) -> Bar:
+    n_runs = sum(counts.values())
+    segments = []
+    for outcome, count in counts.items():
+        if count:
+            part, colour = count / n_runs, LOOKS[outcome].colour
+            title = f"{outcome}: {count:,} of {plural(n_runs, 'run')}, {percent(part)}"
+            text = percent(part) if part >= WIDE else ""
+            segments.append(Segment(outcome, f"{100 * part:.3f}%", colour, text_on(colour), text, title))
+    spoken = listed([f"{count:,} {outcome}" for outcome, count in counts.items() if count])
+    return Bar(level, f"{level}: {spoken} of {plural(n_runs, 'run')}", tuple(segments), rates)

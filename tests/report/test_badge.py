@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stability.analysis.estimates import Estimates
+from stability.analysis.frames import StudyFrames
+from stability.analysis.study import Study
+from stability.analysis.verdict import verdict
+from stability.report.badge import Badge, honesty
+from stability.spec import Design
+
+MakeStudy = Callable[..., StudyFrames]
+
+
+def badge(frames: StudyFrames, *, compared: bool = True, stable: pd.DataFrame | None = None) -> Badge:
+    """Of a study that was compared, with other rates of stable runs where they are given."""
+    study = Study(frames)
+    told = verdict(study.runs, study.main_factor, unit=study.unit)
+    findings: Any = SimpleNamespace() if compared else None
+    if stable is not None:
+        told.stable.loc[:, ["ci_low", "ci_high"]] = stable.to_numpy()
+    return honesty(Estimates(study, study.main_factor or "study", told, {}, {}, findings))
+
+
+def within(half: float) -> pd.DataFrame:
+    return pd.DataFrame({"ci_low": [0.5 - half] * 3, "ci_high": [0.5 + half] * 3})
+
+
+@pytest.mark.parametrize(
+    ("half", "text", "bears"),
+    [
+        (0.06, "rates to within ±6%", True),
+        (0.25, "rates to within ±25%", True),
+        (0.3, "demonstration: 6 points", False),
+        (0.45, "demonstration: 6 points", False),
+    ],
+)
+def test_the_badge_says_how_exact_the_rates_are(
+    make_study: MakeStudy, half: float, text: str, *, bears: bool
+) -> None:
+    shown = badge(make_study(), stable=within(half))
+    assert (shown.text, shown.bears_rates) == (text, bears)
+    said = " ".join(shown.sentences)
+    assert ("For ±10% it takes about 140 points." in said) != bears  # (2.39 / .2) ** 2: 3 levels at once
+    assert ("holds for all 3 levels of loss at once" in said) == (half < 0.4)
+    assert "average over the space" in said
+
+
+def test_a_search_has_no_rates(make_study: MakeStudy) -> None:
+    shown = badge(make_study(design=Design(sampler="tpe", points=6, seeds=1)))
+    assert (shown.text, shown.bears_rates) == ("a search: counts, no rates", False)
+    assert "no rate is estimated" in " ".join(shown.sentences)
+
+
+def test_seeds_of_one_setting_are_named(make_study: MakeStudy) -> None:
+    shown = badge(make_study(design=Design(points=1, seeds=3, cross=("loss",))))
+    assert shown.text == "demonstration: 3 seeds of one setting"
+    assert any(re.fullmatch(r"For ±10% it takes about \d+ seeds\.", text) for text in shown.sentences)
+
+
+def test_a_study_under_way_says_how_far_it_is(make_study: MakeStudy) -> None:
+    assert badge(make_study(finished=9)).text.endswith(", 9 of 36 runs so far")
+    assert badge(make_study(finished=0)).text == "nothing has finished yet"
+
+
+def test_what_was_not_compared_bears_no_rates(make_study: MakeStudy) -> None:
+    assert not badge(make_study(), compared=False, stable=within(0.05)).bears_rates
