@@ -166,7 +166,7 @@ def test_the_page_tells_the_same_shares_as_the_tables(place: Path) -> None:
         ("shares-by-batchnorm", "rates_by_batchnorm"),
         ("costs", "costs"),
         ("time-to-collapse", "survival_curves"),
-        ("early-stop", "warning_rule"),
+        ("stop-rule", "early_stops_rates"),
         ("best-of-a-budget", "budget"),
     ],
 )
