@@ -12,7 +12,7 @@ import pandas as pd
 
 from stability.analysis.advice import Advice
 from stability.report.export import as_rows
-from stability.report.words import at_least, listed, number, plural, share
+from stability.report.words import at_least, listed, number, percent, plural
 from stability.spec.source import read_source
 
 
@@ -56,7 +56,7 @@ def _chance(found: Advice) -> str:
     over = f", averaged over {listed(found.averaged)}" if found.averaged else ""
     told = f"{plural(found.n_runs, 'run')} at {plural(found.n_points, found.unit)}"
     return (
-        f"{share(found.chance)} to end stable, at least {at_least(found.ci_low)} (95% bound), by {told}{over}"
+        f"{percent(found.chance)} to end stable, at least {at_least(found.ci_low)} (95% bound), by {told}{over}"
     )
 
 
@@ -86,5 +86,5 @@ def _change(found: Advice) -> str:
         return "no single change is seen to raise it"
     sure = "" if found.sure else "; that it is higher there is not sure"
     before = number(found.setting[change.parameter])
-    there = f"{share(change.chance)}, at least {at_least(change.ci_low)}"
+    there = f"{percent(change.chance)}, at least {at_least(change.ci_low)}"
     return f"{change.parameter} {before} -> {number(change.value)}: {there}{sure}"
