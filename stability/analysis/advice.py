@@ -6,12 +6,13 @@ over. Crossed factors and named settings pick the runs: a loss's chance comes fr
 chance is drawn towards the overall rate as far as that predicts unseen points better, by a weight from 0 to 1
 found by least squares on held-out predictions (Wolpert 1992, Stacked generalization).
 
-Measured on 40 planted studies a case (a hill, a slope, a cliff and a constant over four ranges and a list; one
-seed, 12 and 24 points) at 300 settings drawn as the points were: 95% bounds hold in 98.2 to 100%, at the 15 of
-these with the highest bounds in 96.0 to 100%. Where success is rare, 2% nearly everywhere, in 99.3 and 95.0% at
-12 points; of 60 such studies at 24 points the process's own bound at .99 held in 95.3 and 89.5%: the highest of
-many bounds is chosen by luck, too. Where nothing is to be known, it is said to be better than the overall rate
-in 3 to 7% of the studies; with a cliff in 20% at 12 points and 60% at 24 (Brier score .162 against .260).
+Measured on 40 planted studies a case (a hill, a slope, a cliff and a constant over four ranges and a list;
+one seed, 12 and 24 points) at 300 settings drawn as the points were: 95% bounds hold in 98.2 to 100%, at
+the 15 of these with the highest bounds in 96.0 to 100%. Where success is rare, 2% nearly everywhere, in
+99.3 and 95.0% at 12 points; of 60 such studies at 24 points the process's own bound at .99 held in 95.3 and
+89.5%: the highest of many bounds is chosen by luck, too. Where nothing is to be known, it is said to be
+better than the overall rate in 3 to 7% of the studies; with a cliff in 20% at 12 points and 60% at 24
+(Brier score .162 against .260).
 """
 
 from __future__ import annotations
