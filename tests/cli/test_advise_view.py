@@ -39,13 +39,13 @@ ADVICE = Advice(
 def test_the_whole_answer_in_words() -> None:
     assert as_text(ADVICE, Path("results/my study")).splitlines() == [
         "loss hinge, lr 2e-4",
-        "chance   .31 to end stable, at least .14 (95% bound), by 128 runs at 64 points, "
+        "chance   31% to end stable, at least 14% (95% bound), by 128 runs at 64 points, "
         "averaged over beta1 and batchnorm",
         "tested   on points left out, Brier score 0.18, of the overall rate 0.24: better",
         "nearest  p003-hinge-s0  collapsed  at a distance of 0",
         "nearest  p009-hinge-s1  stable  at a distance of 0.123",
         "wrong    collapsed in 1 of the 2 nearest runs; loss_spike in 2",
-        "change   lr 2e-4 -> 9e-4: .80, at least .61",
+        "change   lr 2e-4 -> 9e-4: 80%, at least 61%",
         "look     stability show 'results/my study' p003-hinge-s0",
     ]
 
@@ -59,7 +59,7 @@ def test_what_is_not_sure_is_told_so() -> None:
     )
     text = as_text(doubtful, Path("r"))
     assert "0.24: not surely better: the parameters that were set tell little\n" in text
-    assert "change   loss hinge -> minimax: .40, at least .20; that it is higher there is not sure\n" in text
+    assert "change   loss hinge -> minimax: 40%, at least 20%; that it is higher there is not sure\n" in text
     assert "wrong    none of the 2 nearest runs failed\n" in text
     assert "change   no single change is seen to raise it\n" in as_text(
         replace(ADVICE, change=None), Path("r")
