@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
+from browsing import CHROMIUM, NO_CHROMIUM, launched, new_tab
 from tampering import (
     ATTACKS,
     CSS,
@@ -36,9 +37,6 @@ playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is no
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 REFUSED_COLUMNS = {("runs", "outcome"), ("events", "kind")}
 TEXTS = [
     (table, column)
@@ -58,11 +56,9 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium on this system: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        pytest.skip(NO_CHROMIUM)
+    with launched(playwright) as browser:
         yield browser
-        browser.close()
 
 
 def files_below(folder: Path) -> set[str]:
@@ -80,7 +76,7 @@ def report(folder: Path) -> Path:
 
 def shown_text(browser: Browser, page: Path) -> str:
     """All text of the page, once it is clear that it did and asked nothing, however it is used."""
-    tab = browser.new_page()
+    tab = new_tab(browser)
     asked: list[str] = []
     dialogs: list[str] = []
     said: list[str] = []

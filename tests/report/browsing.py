@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
+PATIENCE = 600_000
+"""Milliseconds for anything a page is waited for."""
 NO_CHROMIUM = "no Chromium on this system: apt-get install chromium"
 
 
@@ -26,10 +28,17 @@ def launched(playwright: Any) -> Iterator[Browser]:
         browser.close()
 
 
+def new_tab(browser: Browser, **options: Any) -> Page:
+    """An empty tab that waits as long as a busy machine takes."""
+    tab = browser.new_page(**options)
+    tab.set_default_timeout(PATIENCE)
+    return tab
+
+
 @contextmanager
 def silent_tab(browser: Browser, page: Path, **options: Any) -> Iterator[Page]:
     """The page in a tab; afterwards it must have said nothing and have asked for nothing."""
-    tab = browser.new_page(**options)
+    tab = new_tab(browser, **options)
     said: list[str] = []
     asked: list[str] = []
     tab.on("console", lambda message: said.append(message.text))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pytest
-from browsing import CHROMIUM, NO_CHROMIUM, launched, silent_tab
+from browsing import CHROMIUM, NO_CHROMIUM, launched, new_tab, silent_tab
 from PIL import Image
 
 from stability.analysis.marks import LABELS, QUALITIES, read_marks
@@ -110,7 +110,7 @@ def test_marks_by_keys_are_saved_and_read_back(opened: Page, tmp_path: Path) -> 
 def test_marks_are_there_after_closing(browser: Browser, tmp_path: Path) -> None:
     path = tmp_path / "sheet.html"
     path.write_text(rendered())
-    tab = browser.new_page()
+    tab = new_tab(browser)
     tab.goto(path.as_uri())
     tab.keyboard.press("p")
     assert shown(tab) == "A003"
@@ -129,7 +129,7 @@ def test_marks_are_there_after_closing(browser: Browser, tmp_path: Path) -> None
 @in_browser
 def test_a_browser_without_storage_says_so(browser: Browser, tmp_path: Path) -> None:
     (tmp_path / "sheet.html").write_text(rendered())
-    tab = browser.new_page()
+    tab = new_tab(browser)
     tab.add_init_script(
         "delete Window.prototype.localStorage; Object.defineProperty(window, 'localStorage', "
         "{ get() { throw new DOMException('no', 'SecurityError'); } });"
