@@ -109,7 +109,7 @@ class Advice:
 
 
 @dataclass(frozen=True, slots=True)
-class Estimates:
+class Predictions:
     """What is predicted of some places, each as `Advice` has it, and how well."""
 
     chance: Floats
@@ -175,7 +175,7 @@ def _with_chance(advice: Advice, asked: Setting, fixed: pd.DataFrame, rng: np.ra
     here = asked.picked(fixed)
     moves = _moves(asked, here)
     places = [asked.place(), *(asked.place(**{name: value}) for name, value in moves)]
-    found = estimate(asked, here, pd.concat(places, ignore_index=True), rng)
+    found = predict(asked, here, pd.concat(places, ignore_index=True), rng)
     chance, low = float(found.chance[0]), float(found.ci_low[0])
     changes = [
         Change(name, value, after, bound)
@@ -209,11 +209,13 @@ def _other_picks(asked: Setting, fixed: pd.DataFrame, rng: np.random.Generator) 
             other = replace(asked, values=asked.values | {name: level})
             runs = other.picked(fixed)
             if level != level_text(asked.values[name]) and not _why_not(fixed, runs):
-                there = estimate(other, runs, asked.place(), rng)
+                there = predict(other, runs, asked.place(), rng)
                 yield Change(name, level, float(there.chance[0]), float(there.ci_low[0]))
 
 
-def estimate(asked: Setting, runs: pd.DataFrame, places: pd.DataFrame, rng: np.random.Generator) -> Estimates:
+def predict(
+    asked: Setting, runs: pd.DataFrame, places: pd.DataFrame, rng: np.random.Generator
+) -> Predictions:
     """Predict runs at some places (axes and drawn factors) from runs that share the picked levels."""
     inputs = asked.inputs(pd.concat([runs[list(places)], places], ignore_index=True))
     seen, there = inputs[: len(runs)], inputs[len(runs) :]
@@ -228,7 +230,7 @@ def estimate(asked: Setting, runs: pd.DataFrame, places: pd.DataFrame, rng: np.r
     predicted, low, _ = probability_bounds(process, there, LATENT_CONFIDENCE[_better(scores)])
     overall = float(rows.stable.mean())
     chance = overall + _weight(unseen) * (predicted - overall)
-    return Estimates(chance, np.minimum(low, chance), scores)
+    return Predictions(chance, np.minimum(low, chance), scores)
 
 
 def _better(brier: pd.DataFrame) -> bool:
@@ -240,14 +242,14 @@ def _bound(runs: pd.DataFrame) -> float:
     return float(rate(runs, "stable", confidence=2 * CONFIDENCE - 1)["ci_low"].iloc[0])
 
 
-def _alike(rows: FitRows, places: Floats) -> Estimates:
+def _alike(rows: FitRows, places: Floats) -> Predictions:
     """Without a process: the share of all runs, drawn to one half as by one point; bounded by near points."""
     chance = (rows.stable.mean() * len(rows.used) + 0.5) / (len(rows.used) + 1)
     count = NEAREST if places.shape[1] else len(rows.used)
     order = np.argsort(cdist(places, rows.inputs[rows.used]), axis=1, kind="stable")[:, :count]
     near = [rows.runs[np.isin(rows.points, rows.points[rows.used[some]])] for some in order]
     low = np.array([_bound(some) for some in near])
-    return Estimates(np.full(len(places), chance), np.minimum(low, chance), _no_brier())
+    return Predictions(np.full(len(places), chance), np.minimum(low, chance), _no_brier())
 
 
 def _weight(unseen: pd.DataFrame) -> float:

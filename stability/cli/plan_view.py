@@ -168,7 +168,7 @@ def _can_tell(found: dict[str, Any]) -> list[str]:
             f"assumed: {assumed}"
         )
     half = ", ".join(f"{share} +- {width:.2f}" for share, width in found["half_width"].items())
-    over = "" if unit == "point" else ", over seeds of one setting"
+    over = "" if unit == "point" else ", over seeds, not settings"
     return [*lines, f"  one rate   {half} (95% interval{over})"]
 
 

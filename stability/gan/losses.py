@@ -241,7 +241,8 @@ def check_loss(name: str) -> None:
     """Try a loss that somebody brings on a few logits.
 
     Raises StabilityError in one line: a side fails, gives other than one value for every logit, lets one
-    member's logits into another's values, or gives the fake logits no gradient.
+    member's logits into another's values, gives the fake logits no gradient, or the generator's reads the
+    real logits, which only a paired loss is given afresh.
     """
     loss, logits = find_loss(name), torch.linspace(-2, 2, 8).reshape(2, 4)
     for side, function in (("discriminator", loss.discriminator), ("generator", loss.generator)):
@@ -257,8 +258,11 @@ def check_loss(name: str) -> None:
             if not values.requires_grad:
                 raise StabilityError(f"{where}: gives the fake logits no gradient")
             (gradient,) = torch.autograd.grad(values[0].sum(), fake)
+            reads_real = not torch.equal(function(logits + 1, fake, *order), values)
         if gradient[1].any():
             raise StabilityError(f"{where}: mixes members, whose logits are the rows")
+        if side == "generator" and reads_real and not loss.paired:
+            raise StabilityError(f"{where}: reads the real logits; say paired=True")
 
 
 def accuracy(loss: Loss, real_logits: MemberLogits, fake_logits: MemberLogits) -> Float[Tensor, " members"]:

@@ -56,7 +56,7 @@ def _judged(estimates: Estimates) -> tuple[str, bool, tuple[str, ...]]:
 
 def _units(study: Study, factor: str) -> str:
     counted = plural(study.comparable(factor)["point"].nunique(), study.unit)
-    return counted if study.unit == "point" else f"{counted} of one setting"
+    return counted if study.unit == "point" else f"{counted}, not settings"
 
 
 def _at_once(study: Study, n_levels: int) -> tuple[str, ...]:

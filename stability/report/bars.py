@@ -17,6 +17,12 @@ from stability.report.words import listed, percent, percent_between, plural
 WIDE = 0.07
 """A segment at least this wide has its share written into it."""
 
+NAMED = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE, Outcome.SATURATED)
+"""Outcomes whose rates stand beside the bars: where they happened, and ..."""
+ALWAYS = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.SATURATED)
+"""... these in any case."""
+OVER = {"point": "settings that were sampled", "seed": "seeds of what was trained"}
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -59,7 +65,7 @@ def outcome_bars(estimates: Estimates) -> Bars:
     study, factor = estimates.study, estimates.factor
     rates, counts = estimates.rates.get(factor), estimates.counts[factor]
     seen = [outcome for outcome in LOOKS if outcome in study.outcomes]
-    named = tuple(name for name in _NAMED if name in _ALWAYS or name in seen)
+    named = tuple(name for name in NAMED if name in ALWAYS or name in seen)
     bars = []
     for level in study.order(factor):
         shown = _counts_of(counts, factor, level)
@@ -70,18 +76,10 @@ def outcome_bars(estimates: Estimates) -> Bars:
             cells = tuple(_rate(of_level[name]) for name in named)
         bars.append(_bar(level, {name: shown.get(name, 0) for name in seen}, cells))
     by = "" if factor == ALL else f" under each {factor}"
-    note = (
-        "Share of the runs; in brackets what it may be over all settings that were sampled (95% interval)."
-        if rates is not None and study.unit == "point"
-        else "Share of the runs; in brackets what it may be over all seeds of this setting (95% interval)."
-        if rates is not None
-        else "Counts, not rates."
-    )
+    note = "Counts, not rates."
+    if rates is not None:
+        note = f"Share of the runs; in brackets what it may be over all {OVER[study.unit]} (95% interval)."
     return Bars(f"How the runs ended{by}", named, tuple(bars), note)
-
-
-_NAMED = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE, Outcome.SATURATED)
-_ALWAYS = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.SATURATED)
 
 
 def _counts_of(counts: pd.DataFrame, factor: str, level: str) -> dict[str, int]:

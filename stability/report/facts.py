@@ -24,7 +24,7 @@ SAMPLERS = {
 
 UNITS = {
     "point": "the point: its seeds and crossed levels are not independent",
-    "seed": "the seed, of one setting: nothing here speaks of other settings",
+    "seed": "the seed: nothing here speaks of settings that were not trained",
 }
 """What intervals and tests count as independent."""
 

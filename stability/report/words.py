@@ -166,7 +166,7 @@ def _none_stable(verdict: Verdict) -> str:
 def _over(verdict: Verdict, n_points: int) -> str:
     """What a rate speaks of: points stand for the space, seeds for nothing but their setting."""
     counted = f"over {plural(int(n_points), verdict.unit)}"
-    return counted if verdict.unit == "point" else f"{counted} of one setting"
+    return counted if verdict.unit == "point" else f"{counted}, not settings"
 
 
 def _too_few(verdict: Verdict, row: Any) -> str:

@@ -13,6 +13,8 @@ from stability.gan.networks import ImageShape, check_pair
 from stability.gan.placement import Placement
 from stability.spec import Choice, Range, StudySpec, make_config
 from stability.spec.config import Config, is_own_code
+from stability.spec.problems import dotted
+from stability.spec.relations import code_problems
 from stability.spec.study import CONFIGURATION, VARIANT
 
 STRUCTURAL = (
@@ -40,10 +42,8 @@ def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
 
     Raises StabilityError naming the code.
     """
-    for parameter in CODE if not allowed else ():
-        for name in _own(spec, parameter):
-            words = "is code that would be imported and run; if you trust it, add --allow-code"
-            raise StabilityError(f"{parameter}: {name} {words}")
+    for problem in () if allowed else code_problems(spec):
+        raise StabilityError(f"{dotted(problem.path)}: {problem.message}")
 
 
 def check_fit(spec: StudySpec, dataset: Dataset) -> None:

@@ -13,7 +13,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 import stability
-from stability.analysis.advice import NEAREST, Advice, Estimates, advise, estimate
+from stability.analysis.advice import NEAREST, Advice, Predictions, advise, predict
 from stability.analysis.frames import StudyFrames
 from stability.analysis.rates import ADAPTIVE, EVENTS, NO_RUNS, rate
 from stability.analysis.setting import read_setting
@@ -96,10 +96,10 @@ def rare(at: pd.DataFrame) -> Floats:
 SURFACES: dict[str, Surface] = {f.__name__: f for f in (hill, slope, cliff, flat, rare)}
 
 
-def predicted(surface: Surface, there: pd.DataFrame, *, points: int, seeds: int, seed: int) -> Estimates:
+def predicted(surface: Surface, there: pd.DataFrame, *, points: int, seeds: int, seed: int) -> Predictions:
     frames = planted(surface, points=points, seeds=seeds, seed=seed)
     asked = read_setting(SETTING, frames.spec, frames.runs)
-    return estimate(asked, frames.runs, there, np.random.default_rng(seed))
+    return predict(asked, frames.runs, there, np.random.default_rng(seed))
 
 
 @pytest.mark.slow

@@ -133,7 +133,7 @@ def test_of_one_setting_the_seeds_tell() -> None:
     assert found["can_tell"]["unit"] == "seed"
     text = as_text(found)
     assert "assumed: seeds are independent" in text
-    assert "(95% interval, over seeds of one setting)" in text
+    assert "(95% interval, over seeds, not settings)" in text
 
 
 def test_a_difference_may_be_out_of_reach() -> None:

@@ -60,7 +60,7 @@ def test_a_search_has_no_rates(make_study: MakeStudy) -> None:
 
 def test_seeds_of_one_setting_are_named(make_study: MakeStudy) -> None:
     shown = badge(make_study(design=Design(points=1, seeds=3, cross=("loss",))))
-    assert shown.text == "demonstration: 3 seeds of one setting"
+    assert shown.text == "demonstration: 3 seeds, not settings"
     assert any(re.fullmatch(r"For ±10% it takes about \d+ seeds\.", text) for text in shown.sentences)
 
 

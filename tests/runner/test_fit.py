@@ -37,6 +37,7 @@ wrong = Pair(ARCHITECTURES["mlp"].generator, lambda config, image: nn.Dropout(0.
 loss = Loss(lambda real, fake: (1 - real).exp() + (1 + fake).exp(), lambda real, fake: (-fake).exp())
 mean = Loss(lambda real, fake: (fake - real).mean(), lambda real, fake: -fake)
 mixing = Loss(lambda real, fake: fake - real, lambda real, fake: -fake + fake.mean())
+unsaid = Loss(lambda real, fake: fake - real, lambda real, fake: real - fake)
 numb = Loss(lambda real, fake: fake - real, lambda real, fake: -real)
 """
 
@@ -75,6 +76,7 @@ def test_own_code_is_not_imported_unless_allowed(module: str) -> None:
     [
         ("mean", "discriminator: gives [] for logits of [2, 4]; one value for each is needed"),
         ("mixing", "generator: mixes members, whose logits are the rows"),
+        ("unsaid", "generator: reads the real logits; say paired=True"),
         ("numb", "generator: gives the fake logits no gradient"),
         ("pair", "is a Pair, not a stability.gan.losses.Loss"),
         ("none", "has no none"),

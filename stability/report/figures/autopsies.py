@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from stability.report.figures.layout import SHARE_TICKS, TICKS, log_axis, margins, short
+from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, log_axis, margins, short
 from stability.report.palette import INK, MUTED, LevelLook
 from stability.report.svg import page_style
 
@@ -104,7 +104,7 @@ def first_moves(first: pd.DataFrame, names: Mapping[str, str], groups: Mapping[s
 
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
     rows = -(-count // COLUMNS)
-    figure = Figure(figsize=(10.5, 0.75 + 1.75 * rows))
+    figure = Figure(figsize=(WIDEST, 0.75 + 1.75 * rows))
     grid = figure.subplots(rows, COLUMNS, sharex=True, squeeze=False).ravel()
     for place, panel in enumerate(grid):
         panel.set_visible(place < count)

@@ -18,6 +18,9 @@ LABELS = {
     "replicate": "seed (its number)",
 }
 
+WIDEST = 10.5
+"""Inches of a figure as wide as the page."""
+
 TICKS = FuncFormatter(lambda value, _: number(float(value)))
 
 SHARE_TICKS = FuncFormatter(lambda value, _: share(round(float(value), 9) + 0.0))

@@ -15,7 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from stability.analysis.maps import MapAxes
-from stability.report.figures.layout import TICKS, axis_label, decades, margins, outcome_handle, short
+from stability.report.figures.layout import TICKS, WIDEST, axis_label, decades, margins, outcome_handle, short
 from stability.report.palette import INK, LOOKS, MUTED
 from stability.report.svg import page_style
 
@@ -112,7 +112,7 @@ def _gap(rows: Sequence[str], columns: Sequence[str]) -> float:
 
 def _lay_out_map(figure: Figure, shape: tuple[int, int], outcomes: Sequence[str], *, gap: float) -> None:
     """The figure's size, its legend and its margins."""
-    width = min(3.4 * shape[1] + 0.9, 10.5) if shape[1] > 1 else 6.5
+    width = min(3.4 * shape[1] + 0.9, WIDEST) if shape[1] > 1 else 6.5
     per_line = len(outcomes) if width > 8 else 4
     above = 0.2 * math.ceil(len(outcomes) / per_line) + gap
     panel = 1.7 if shape[1] > 1 else 3.2

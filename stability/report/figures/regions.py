@@ -18,7 +18,7 @@ from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from stability.analysis.regions import StabilityMap
-from stability.report.figures.layout import SHARE_TICKS, margins
+from stability.report.figures.layout import SHARE_TICKS, WIDEST, margins
 from stability.report.figures.maps import MOST_COLUMNS, scatter_map
 from stability.report.palette import INK, LEVEL_LOOKS, MUTED
 from stability.report.svg import page_style
@@ -29,9 +29,6 @@ COLOURS, STRENGTH = "cividis", 0.62
 
 EVEN_ODDS, SAFE = (0, (3, 2)), "-"
 """Line styles of the two contours."""
-
-WIDEST = 10.5
-"""Inches: the width of the page."""
 
 SCALE_WIDTH, KEY_HEIGHT = 0.62, 0.24
 """Inches: the colour bar beside the panels, the key of lines below them."""

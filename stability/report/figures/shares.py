@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from stability.report.figures.layout import SHARE_TICKS, margins, short
+from stability.report.figures.layout import SHARE_TICKS, WIDEST, margins, short
 from stability.report.palette import INK, LOOKS, MUTED
 from stability.report.svg import page_style
 
@@ -25,7 +25,7 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
     rows = math.ceil(len(events) / columns)
     with page_style():
         figure = Figure(
-            figsize=(10.5 if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
+            figsize=(WIDEST if columns > 2 else 7, 0.35 + rows * (0.4 + 0.25 * max(2, len(levels))))
         )
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for panel, event in zip(panels, events, strict=False):

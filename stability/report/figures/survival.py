@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator
 from numpy.typing import NDArray
 
 from stability.analysis.survival import Survival
-from stability.report.figures.layout import SHARE_TICKS, TICKS, margins, short
+from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, margins, short
 from stability.report.palette import INK, LOOKS, MUTED, LevelLook, level_looks
 from stability.report.svg import page_style
 
@@ -34,7 +34,7 @@ def survival_curves(survival: Survival, prevalence: pd.DataFrame, levels: Sequen
     """Share of runs still without the event, with the runs at risk below; beside it, runs that are in it."""
     looks = level_looks(levels)
     with page_style():
-        figure = Figure(figsize=(10.5, 3.35 + 0.17 * len(levels)))
+        figure = Figure(figsize=(WIDEST, 3.35 + 0.17 * len(levels)))
         left, right = figure.subplots(1, 2, sharex=True)
         for place, level in enumerate(levels):
             curve = _of(survival.curves, survival.factor, level)
@@ -88,7 +88,7 @@ def end_curves(ends: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure
     columns = min(5, len(levels))
     rows = math.ceil(len(levels) / columns)
     with page_style():
-        figure = Figure(figsize=(max(5.0, min(10.5, 2.9 * columns + 0.6)), 2.05 * rows + 0.75))
+        figure = Figure(figsize=(max(5.0, min(WIDEST, 2.9 * columns + 0.6)), 2.05 * rows + 0.75))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for place, panel in enumerate(panels.ravel()):
             panel.set_visible(place < len(levels))

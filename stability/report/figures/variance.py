@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
 
-from stability.report.figures.layout import SHARE_TICKS, TICKS, log_axis, margins, short
+from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, log_axis, margins, short
 from stability.report.palette import INK, MUTED, LevelLook, level_looks
 from stability.report.svg import page_style
 
@@ -31,7 +31,7 @@ def part_bars(parts: pd.DataFrame, names: dict[str, str]) -> Figure:
         name for name, group in parts.groupby("response", sort=False) if group["estimate"].notna().any()
     ]
     with page_style():
-        figure = Figure(figsize=(max(5.5, min(10.5, 3.2 * len(responses) + 1.4)), 1.75))
+        figure = Figure(figsize=(max(5.5, min(WIDEST, 3.2 * len(responses) + 1.4)), 1.75))
         panels = figure.subplots(1, len(responses), sharey=True, squeeze=False).ravel()
         for panel, response in zip(panels, responses, strict=True):
             _bars(panel, parts[parts["response"] == response].reset_index(drop=True))
@@ -78,7 +78,7 @@ def budget_curves(budget: pd.DataFrame, factor: str, levels: Sequence[str]) -> F
     drawn = budget[["median", "low", "high"]].to_numpy(dtype=float)
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     with page_style():
-        figure = Figure(figsize=(max(5.0, min(10.5, 2.9 * columns + 0.6)), 2.05 * rows + 0.55))
+        figure = Figure(figsize=(max(5.0, min(WIDEST, 2.9 * columns + 0.6)), 2.05 * rows + 0.55))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
         for place, panel in enumerate(panels.ravel()):
             panel.set_visible(place < len(levels))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from stability.report.figures.forest import SIGNED_TICKS
-from stability.report.figures.layout import SHARE_TICKS, margins, short
+from stability.report.figures.layout import SHARE_TICKS, WIDEST, margins, short
 from stability.report.palette import INK, MUTED, LevelLook, level_looks
 from stability.report.svg import page_style
 
@@ -61,7 +61,7 @@ def difference_panels(
 
 
 def _panels(n_events: int, levels: Sequence[str]) -> tuple[Figure, list[Axes]]:
-    figure = Figure(figsize=(10.5 if n_events > 2 else 7, 0.8 + 0.34 * max(2, len(levels))))
+    figure = Figure(figsize=(WIDEST if n_events > 2 else 7, 0.8 + 0.34 * max(2, len(levels))))
     panels = list(figure.subplots(1, n_events, sharey=True, squeeze=False).ravel())
     panels[0].set_ylim(len(levels) - 0.4, -0.6)
     panels[0].set_yticks(range(len(levels)), [short(level) for level in levels])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from stability.report.figures.layout import SHARE_TICKS, TICKS, bar, margins
+from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, bar, margins
 from stability.report.palette import INK, MUTED, level_looks
 from stability.report.svg import page_style
 
@@ -29,7 +29,7 @@ def auc_panels(auc: pd.DataFrame, sets: Sequence[str], singles: Sequence[str]) -
     `auc` as `EarlyWarning.auc`; sets and singles in the order in which they are drawn.
     """
     with page_style():
-        figure = Figure(figsize=(10.5, 0.75 + max(2.6, 0.21 * len(singles))))
+        figure = Figure(figsize=(WIDEST, 0.75 + max(2.6, 0.21 * len(singles))))
         curves, grid = figure.subplots(1, 2)
         shown = auc[auc["kind"] == "set"].rename(columns={"predictor": "line"})
         _curves(curves, shown, sets)

@@ -159,7 +159,7 @@ def _note(comparison: Comparison, unit: Unit) -> str:
     paired = (
         "within points, seeds averaged"
         if unit == "point"
-        else "within seeds of this one setting (points below are seeds), which says nothing of other settings"
+        else "within seeds (points below are seeds), which says nothing of other settings"
     )
     parts = [
         f"{family}: Student’s t on the differences {paired}. {_WIDENED} {holm} The "

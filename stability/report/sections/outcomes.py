@@ -22,7 +22,7 @@ METHOD = (
     "been good, “collapse never good” one of a run that never was, and “collapse at horizon” is either, "
     "where it lasts to the end."
 )
-OVER_SEEDS = " All of it is over seeds of this one setting and says nothing of other settings."
+OVER_SEEDS = " All of it is over seeds and says nothing of other settings."
 
 
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
