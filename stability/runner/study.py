@@ -20,7 +20,14 @@ from stability.outcomes import label
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import Outcome, RunResult
 from stability.runner.devices import environment_changes, prepare
-from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
+from stability.runner.extend import (
+    Change,
+    as_begun,
+    as_fields,
+    changed_fields,
+    check_extension,
+    extended_plan,
+)
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
@@ -65,7 +72,8 @@ class StudyRunner:
         if not Store.holds_study(self.folder):
             return False
         store = Store.open(self.folder)
-        return not changed_fields(self._kept(store), self.spec) and is_complete(store, self.spec)
+        kept = self._kept(store)
+        return not changed_fields(kept, as_begun(self.spec, kept)) and is_complete(store, self.spec)
 
     def run(self) -> bool:
         """Train everything that is not finished; return whether the study is complete.
@@ -95,6 +103,7 @@ class StudyRunner:
 
     def _begun(self, log: RunLog) -> bool:
         store = Store.open(self.folder)
+        self._take_thresholds(self._kept(store))
         changes = check_extension(self._kept(store), self.spec, self.folder)
         if not changes and is_complete(store, self.spec):
             self.reporter.planned(store.plan, stored_results(store))
@@ -154,6 +163,16 @@ class StudyRunner:
 
     def _kept(self, store: Store) -> StudySpec:
         return parse_study(store.study_yaml, source=str(store.folder / "study.yaml"))
+
+    def _take_thresholds(self, kept: StudySpec) -> None:
+        """Judge as before by what the study file leaves open, and tell which of today's defaults differ."""
+        begun = as_begun(self.spec, kept)
+        if others := changed_fields(begun, self.spec):
+            self.reporter.note(
+                f"labelled as the study was begun, not by today's defaults ({_in_words(others)}); "
+                "apply others with `stability relabel`"
+            )
+        self.spec = begun
 
     def _extend(self, store: Store) -> None:
         """Plan what the study file asks for besides, now that nobody else writes."""
