@@ -18,6 +18,7 @@ from stability.analysis.factors import (
 )
 from stability.analysis.frames import StudyFrames
 from stability.analysis.maps import MapAxes, map_axes
+from stability.analysis.rates import SUCCESS, indicator
 from stability.records import Outcome
 
 ALL = "study"
@@ -101,7 +102,7 @@ class Study:
         return self.runs[cells.transform("nunique") == self.runs[factor].nunique()]
 
     def order(self, factor: str) -> tuple[str, ...]:
-        """A factor's levels among the finished runs: the most often stable first, if that is estimable."""
+        """A factor's levels among the finished runs: the most successful first, if that is estimable."""
         if factor == ALL:
             return ("all runs",)
         seen = set(self.runs[factor])
@@ -109,5 +110,5 @@ class Study:
         if not self.estimable:
             return tuple(listed_levels)
         runs = self.comparable(factor)
-        stable = runs["outcome"].eq("stable").groupby(runs[factor]).mean()
-        return tuple(sorted(listed_levels, key=lambda level: -stable.get(level, 0.0)))
+        shares = indicator(runs, SUCCESS).groupby(runs[factor]).mean()
+        return tuple(sorted(listed_levels, key=lambda level: -shares.get(level, 0.0)))

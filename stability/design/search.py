@@ -24,7 +24,7 @@ class FinishedPoint:
 
     params: Mapping[str, Any]
     """The point as it was asked for; more keys, such as crossed levels, do no harm."""
-    share_stable: float
+    share_success: float
     """Share of its runs that ended stable."""
     median_fid_ratio: float
     """Median over its runs; NaN, the worst there is, where a run has none."""
@@ -60,4 +60,4 @@ def objectives(finished: Sequence[FinishedPoint]) -> list[float]:
 
 def _key(point: FinishedPoint) -> tuple[float, float]:
     ratio = math.inf if math.isnan(point.median_fid_ratio) else point.median_fid_ratio
-    return (point.share_stable, -ratio)
+    return (point.share_success, -ratio)
