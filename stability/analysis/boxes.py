@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from stability.analysis.cube import Scale, scale_of, unit_cube
 from stability.analysis.factors import level_text, levels, numeric, with_text_levels
 from stability.analysis.peeling import Box, Sample, widest_box
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, indicator, rate
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
+from stability.records import SUCCESSES
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.study import VARIANT
 
@@ -120,12 +121,12 @@ def _split(
 ) -> pd.DataFrame:
     """Runs with a value for every parameter, each with its `level` and the `half` of its point."""
     texts = with_text_levels(fixed, (factor,)) if factor is not None else fixed
-    placed = texts.loc[np.isfinite(unit_cube(texts, scales)).all(axis=1)]
+    placed = texts[np.isfinite(unit_cube(texts, scales)).all(axis=1)]
     points = np.unique(placed["point"].to_numpy())
     choosing = rng.permutation(points)[: (len(points) + 1) // 2]
     half = np.where(placed["point"].isin(choosing), "choosing", "bounding")
     level = placed[factor] if factor is not None else ALL_RUNS
-    return placed.assign(level=level, half=half, success=indicator(placed, SUCCESS).astype(bool))
+    return placed.assign(level=level, half=half, success=placed["outcome"].isin(SUCCESSES))
 
 
 def _levels(split: pd.DataFrame, spec: StudySpec, factor: str | None) -> list[str]:

@@ -40,7 +40,7 @@ class EarlyStops:
     rates: pd.DataFrame
     """`rule, quantity, runs` (how many it happened to) and `rate`'s columns. Of all runs, `stopped`. Of the
     stopped, `false_stops`: trained on, they ended neither diverged, saturated nor collapsed; and of the
-    stopped again, those that ended stable, `stable_stops`. Of all runs that so ended otherwise,
+    stopped again, the successes, `success_stops`. Of all runs that so ended otherwise,
     `wrongly_stopped`. Of the updates of all runs, `compute_saved` (its `runs` are those stopped)."""
     stops: pd.DataFrame
     """One row for each rule and run that it would have stopped: `rule, run, point, step, reason, outcome`

@@ -183,8 +183,8 @@ def _why_not(
     if n_points < rules.fewest_points:
         return f"not estimable: {n_points} points are too few (fewer than {rules.fewest_points})"
     if np.ptp(y) == 0:
-        how = "well" if y[0] == 1 else "otherwise"
-        return f"not estimable: all ended {how}" if target == SUCCESS else "not estimable: all FIDs agree"
+        how = "all runs" if y[0] == 1 else "no run"
+        return f"not estimable: {how} succeeded" if target == SUCCESS else "not estimable: all FIDs agree"
     return ""
 
 

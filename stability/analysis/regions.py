@@ -176,10 +176,9 @@ def _why_not(group: FitRows, rules: MapRules) -> str:
         few = "1 point is" if n_points == 1 else f"{n_points} points are"
         return f"not estimable: {few} too few for a map, which takes {rules.fewest_points}"
     if seen.all() or not seen.any():
-        how = "well" if seen.all() else "otherwise"
         alike = group.success.all() or not group.success.any()
         which = f"{len(group.runs)} runs" if alike else f"{n_points} runs of the fit, one a point,"
-        return f"not estimable: all {which} ended {how}"
+        return f"not estimable: {'all' if seen.all() else 'none of'} {which} succeeded"
     return ""
 
 

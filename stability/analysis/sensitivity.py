@@ -45,7 +45,8 @@ DECIDING = (
     "explosion",
     "persist",
 )
-"""The thresholds on which success can depend; the others tell failures apart or decide about events."""
+"""Those on which success depends, the bars of stable being narrower than those of nearly stable; the others
+only tell failures apart or decide about events."""
 FROM_ONE = ("saturated_separation",)
 """Its distance from 1 is multiplied instead: .99 becomes .98 at twice."""
 WHOLE = ("persist",)

@@ -19,15 +19,15 @@ from stability.analysis.factors import (
 from stability.analysis.frames import StudyFrames
 from stability.analysis.maps import MapAxes, map_axes
 from stability.analysis.rates import SUCCESS, indicator
-from stability.records import Outcome
+from stability.records import SUCCESSES, Outcome
 
 ALL = "study"
 """Stands where a factor does when nothing was compared; its one level is `all runs`."""
 
 LISTED_OUTCOMES: tuple[str, ...] = tuple(
-    sorted((str(outcome) for outcome in Outcome), key=lambda name: name != Outcome.STABLE)
+    sorted((str(outcome) for outcome in Outcome), key=lambda name: name not in SUCCESSES)
 )
-"""In the order in which legends list them: stable first."""
+"""In the order in which legends list them: the successes first."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Study:
 
     @cached_property
     def outcomes(self) -> tuple[str, ...]:
-        """The outcomes that occurred: stable first, then in the order of the rules."""
+        """The outcomes that occurred: the successes first, then in the order of the rules."""
         seen = set(self.runs["outcome"])
         return tuple(name for name in LISTED_OUTCOMES if name in seen)
 

@@ -26,7 +26,7 @@ FAILURES = (
     Outcome.DOMINATED,
     Outcome.NOISE,
 )
-"""Runs that still learn are none, since the horizon was too short to tell, nor do nearly stable ones fail."""
+"""Runs that still learn are none, since the horizon was too short to tell, nor are nearly stable ones."""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def _overall(verdict: Verdict) -> list[str]:
 
 def _comparison(verdict: Verdict) -> list[str]:
     if verdict.success["estimate"].iloc[0] == 0:
-        return [_none_stable(verdict)]
+        return [_none_succeeded(verdict)]
     best = verdict.success.head(len(verdict.best)).to_dict("records")
     names = listed([_named(verdict, row[verdict.factor]) for row in best])
     how = "equally often" if 1 < len(best) == len(verdict.success) else "most often"
@@ -157,7 +157,7 @@ def _comparison(verdict: Verdict) -> list[str]:
     ]
 
 
-def _none_stable(verdict: Verdict) -> str:
+def _none_succeeded(verdict: Verdict) -> str:
     widest = verdict.success.sort_values("ci_high").iloc[-1]  # a missing interval comes last
     bound = f"shares up to {percent(widest['ci_high'])} remain possible"
     if is_thin(widest):

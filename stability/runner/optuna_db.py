@@ -2,7 +2,7 @@
 
 Imports Optuna and the store. A trial here is the study's own: a point at one level of every crossed
 factor, COMPLETE as soon as one of its runs is finished. Its value is the share of its finished runs that
-are stable, so it is always finite, however they ended. What a dashboard has put into the file stays there: it
+ended stable or nearly stable, so it is always finite. What a dashboard has put into the file stays there: it
 knows trials by their ids, so a trial keeps its own, also while its runs are to be trained again (WAITING).
 """
 

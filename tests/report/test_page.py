@@ -354,7 +354,7 @@ def test_variants_are_compared_with_the_first_alone(make_study: MakeStudy, tmp_p
     frames = with_variants(make_study())
     page = Page(write_report(frames, tmp_path / "variants.html"))
     text = " ".join(page.words)
-    assert "Does it help? Which variant makes runs end stable more or less often than minimax?" in text
+    assert "Does it help? Which variant makes runs succeed more or less often than minimax?" in text
     assert "comparisons with minimax at once" in text
     assert "non-saturating − minimax" in text
     assert "non-saturating − hinge" not in text

@@ -19,7 +19,7 @@ from stability.report.svg import inline_svg
 from stability.report.words import NOTHING, listed, number, plural, share
 
 EVENT_WORDS = {
-    SUCCESS: "succeed (end stable or nearly stable)",
+    SUCCESS: "succeed",
     "collapse_ever": "collapse at some time after being good",
     "saturation_ever": "saturate at some time",
 }

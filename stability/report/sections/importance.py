@@ -1,4 +1,4 @@
-"""Which parameters matter, for `stable` and for the FID, beside a parameter that does nothing."""
+"""Which parameters matter, for success and for the FID, beside a parameter that does nothing."""
 
 from __future__ import annotations
 

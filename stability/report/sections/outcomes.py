@@ -18,15 +18,15 @@ METHOD = (
     "Intervals are 95% Wilson intervals. Runs that share a point are not independent: with several runs a "
     f"point the number of runs is divided by the design effect; below {NORMAL_FROM} points Student’s "
     "quantile is used, but no interval is wider than with one run a point. Diverged runs stay in the "
-    "denominator. Outcomes add up to 1, events do not. Of events, “collapse ever” is one of a run that had "
-    "been good, “collapse never good” one of a run that never was, and “collapse at horizon” is either, "
-    "where it lasts to the end."
+    "denominator. Success is stable or nearly stable. Outcomes add up to 1, events do not. Of events, "
+    "“collapse ever” is one of a run that had been good, “collapse never good” one of a run that never was, "
+    "and “collapse at horizon” is either, where it lasts to the end."
 )
 OVER_SEEDS = " All of it is over seeds and says nothing of other settings."
 
 
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
-    """The rates of all outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
+    """The rates of success, outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
     levels = study.order(factor)
     ordered = [*study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
     figure = share_panels(rates, factor, levels, [SUCCESS, *study.outcomes])

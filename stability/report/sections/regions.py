@@ -86,9 +86,9 @@ def _map_note(found: StabilityMap) -> str:
     parts = [
         "Colour: probability that a run ends stable or nearly stable, by a Gaussian process. The broken line "
         "is p = .5. The heavy line encloses the safe settings: there the lower bound of the probability is "
-        f"at least {share(rules.probability)}, with {rules.confidence:.0%} confidence for each place by itself. "
-        f"Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place (both axes "
-        "taken as 0 to 1); such places are never called safe.",
+        f"at least {share(rules.probability)}, with {rules.confidence:.0%} confidence for each place by "
+        f"itself. Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place "
+        "(both axes taken as 0 to 1); such places are never called safe.",
         "One run of each point enters the map, drawn at random, since seeds of a point are not independent; "
         "the markers show all runs.",
     ]

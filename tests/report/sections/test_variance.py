@@ -39,7 +39,7 @@ def shares(estimates: list[tuple[float, float, float]], levels: list[str]) -> Va
         for response in RESPONSES
     ]
     frame = pd.DataFrame(rows).assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan)
-    first = frame["response"] == "stable"
+    first = frame["response"] == "success"
     frame.loc[first, ["estimate", "ci_low", "ci_high"]] = np.array(estimates)
     parts = pd.DataFrame({"response": [], "part": [], "estimate": []})
     return Variance("loss", frame, parts)
