@@ -165,11 +165,11 @@ def _add_keys(figure: Figure, found: StabilityMap, n_columns: int, n_rows: int) 
     _make_room(figure, shape)
     width, height = figure.get_size_inches()
     bar = figure.add_axes(
-        ((width - SCALE_WIDTH + 0.12) / width, 0.5 / height + KEY_HEIGHT / height, 0.11 / width, 1.4 / height)
+        ((width - SCALE_WIDTH + 0.06) / width, 0.5 / height + KEY_HEIGHT / height, 0.11 / width, 1.4 / height)
     )
     colours = ScalarMappable(Normalize(0, 1), COLOURS)
     figure.colorbar(colours, cax=bar, alpha=STRENGTH, ticks=[0, 0.25, 0.5, 0.75, 1], format=SHARE_TICKS)
-    bar.set_title("p(success)", fontsize=7.5, color=MUTED, loc="left")
+    bar.set_title("p(success)", fontsize=7, color=MUTED, loc="left")
     bar.tick_params(length=2)
     rules = found.rules
     handles = [
