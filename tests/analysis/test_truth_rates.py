@@ -163,7 +163,7 @@ def test_intervals_of_collapses_per_update_cover(hazard: float, mix: str) -> Non
     assert (bounds[:, 1] < truth).mean() <= 0.03
 
 
-def test_intervals_of_stable_runs_per_cost_cover() -> None:
+def test_intervals_of_successes_per_cost_cover() -> None:
     """Points cost differently, and a run that fails stops early or takes longer."""
     generator, studies = np.random.default_rng(1), 2000
     sizes = np.full(POINTS, float(SEEDS))

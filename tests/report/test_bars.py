@@ -56,8 +56,13 @@ def test_rates_stand_beside_with_their_intervals(make_study: MakeStudy) -> None:
 
 
 def test_a_search_has_counts_and_no_percentage_beside_them(make_study: MakeStudy) -> None:
-    bars = outcome_bars(estimated(make_study(design=Design(sampler="tpe", points=6, seeds=1))))
+    estimates = estimated(make_study(design=Design(sampler="tpe", points=6, seeds=1)))
+    bars, runs = outcome_bars(estimates), estimates.study.runs
     assert all(re.fullmatch(r"\d+ of \d+", text) for bar in bars.bars for text in bar.rates)
+    for bar in bars.bars:
+        outcomes = runs.loc[runs["loss"] == bar.level, "outcome"]
+        assert bar.rates[0] == f"{outcomes.isin(['stable', 'nearly-stable']).sum()} of {len(outcomes)}"
+    assert {"stable", "nearly-stable"} <= set(runs["outcome"])
     assert bars.note == "Counts, not rates."
 
 
