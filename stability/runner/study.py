@@ -18,7 +18,7 @@ from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
 from stability.outcomes import label
 from stability.outcomes.stop_rule import stop_rule_note
-from stability.records import Outcome, RunResult
+from stability.records import SUCCESSES, Outcome, RunResult
 from stability.runner.devices import environment_changes, prepare
 from stability.runner.extend import (
     Change,
@@ -290,19 +290,19 @@ def with_absolute_folder(spec: StudySpec) -> StudySpec:
 
 
 def finished_points(store: Store) -> list[FinishedPoint]:
-    """Per finished point, what a search learns from: its share of stable runs and median FID ratio."""
+    """Per finished point, what a search learns from: its share of successes and median FID ratio."""
     planned = {run.run: run for run in store.plan.runs}
     ends: dict[int, list[tuple[Run, bool, float]]] = {}
     for cohort in finished_cohorts(store):
         visits = store.table(cohort, "evaluations").select(["run", "fid_ratio"]).to_pylist()
         last = {row["run"]: row["fid_ratio"] for row in visits}
         for row in store.table(cohort, "runs").select(["run", "outcome"]).to_pylist():
-            run, stable = planned[row["run"]], row["outcome"] == Outcome.STABLE
-            ends.setdefault(run.point, []).append((run, stable, last.get(run.run, math.nan)))
+            run, success = planned[row["run"]], row["outcome"] in SUCCESSES
+            ends.setdefault(run.point, []).append((run, success, last.get(run.run, math.nan)))
     return [
         FinishedPoint(
             params=own[0][0].levels,
-            share_stable=statistics.fmean(stable for _, stable, _ in own),
+            share_success=statistics.fmean(success for _, success, _ in own),
             median_fid_ratio=statistics.median(
                 float("inf") if math.isnan(ratio) else ratio for _, _, ratio in own
             ),
