@@ -110,7 +110,7 @@ def stop_rule_note(spec: StudySpec) -> str | None:
         f"stop_on {rule}: false stops, as measured in the study {measured['study']} "
         f"({measured['n_runs']:,} runs, {measured['steps']:,} steps, a visit every "
         f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed (wholly "
-        f"or in part) when trained on, {found['stable_stops']:,} of them stable"
+        f"or in part) when trained on, {found['success_stops']:,} of them stable or nearly so"
         f"{f'; measured with {other}' if other else ''}. "
         "Stopping censors recovery: whether a stopped run would have recovered is never seen"
     )

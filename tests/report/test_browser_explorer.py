@@ -87,14 +87,14 @@ def test_a_brush_filters_the_table_and_the_table_s_filter_dims_lines(drawn: Page
     everyone = [float(text) for text in column_after_clear(drawn, "lr ratio")]
     assert min(ratios) > sorted(everyone)[(48 - len(ratios)) // 2]
     drawn.locator("#outcome").select_option("stable")
-    n_stable = len(column(drawn, "run"))
+    n_success = len(column(drawn, "run"))
     drawn.wait_for_function(
         """n => {
             const [dim, ...others] = document.getElementById("parallel").data;
             const count = (trace) => trace.x.filter((x) => x === 0).length;
             return others.length === 1 && count(others[0]) === n && count(dim) === 48 - n;
         }""",
-        arg=n_stable,
+        arg=n_success,
     )
 
 

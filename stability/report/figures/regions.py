@@ -1,4 +1,4 @@
-"""Maps of the probability of `stable`, and how far they can be trusted. Draws finished estimates."""
+"""Maps of the probability of success, and how far they can be trusted. Draws finished estimates."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def probability_map(
 
 
 def reliability_curve(calibration: pd.DataFrame) -> Figure:
-    """How often runs were stable where about so much was predicted; the diagonal is a perfect prediction."""
+    """How often runs succeeded where about so much was predicted; the diagonal is a perfect prediction."""
     with page_style():
         figure = Figure(figsize=(4.2, 3.4))
         panel = figure.subplots()
@@ -92,7 +92,7 @@ def reliability_curve(calibration: pd.DataFrame) -> Figure:
         for axis in (panel.xaxis, panel.yaxis):
             axis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
             axis.set_major_formatter(SHARE_TICKS)
-        panel.set(xlabel="predicted probability of stable", ylabel="share that ended stable, 95% interval")
+        panel.set(xlabel="predicted probability of success", ylabel="share that succeeded, 95% interval")
         margins(figure, (0.6, 0.1, 0.1, 0.5), (0, 0), (1, 1))
     return figure
 
@@ -165,11 +165,11 @@ def _add_keys(figure: Figure, found: StabilityMap, n_columns: int, n_rows: int) 
     _make_room(figure, shape)
     width, height = figure.get_size_inches()
     bar = figure.add_axes(
-        ((width - SCALE_WIDTH + 0.12) / width, 0.5 / height + KEY_HEIGHT / height, 0.11 / width, 1.4 / height)
+        ((width - SCALE_WIDTH + 0.06) / width, 0.5 / height + KEY_HEIGHT / height, 0.11 / width, 1.4 / height)
     )
     colours = ScalarMappable(Normalize(0, 1), COLOURS)
     figure.colorbar(colours, cax=bar, alpha=STRENGTH, ticks=[0, 0.25, 0.5, 0.75, 1], format=SHARE_TICKS)
-    bar.set_title("p(stable)", fontsize=7.5, color=MUTED, loc="left")
+    bar.set_title("p(success)", fontsize=7, color=MUTED, loc="left")
     bar.tick_params(length=2)
     rules = found.rules
     handles = [

@@ -54,7 +54,7 @@ def points(columns: list[str]) -> pd.DataFrame:
 
 def found(columns: list[str], **changes: Any) -> StabilityMap:
     panels = pd.DataFrame({"column": [*columns, "flat"], "row": "", "map_reason": ""})
-    panels.loc[panels["column"] == "flat", "map_reason"] = "not estimable: all 40 runs ended stable"
+    panels.loc[panels["column"] == "flat", "map_reason"] = "not estimable: all 40 runs succeeded"
     grid = pd.concat([cells(column, **changes) for column in columns])
     nothing = pd.DataFrame()
     return StabilityMap(AXES, MapRules(), (), panels, grid, nothing, nothing, 0, "")
@@ -77,7 +77,7 @@ def test_the_contours_lie_where_the_levels_are() -> None:
 def test_a_panel_without_a_map_says_why_and_keeps_its_runs() -> None:
     panel = drawn(["hinge"]).axes[1]
     texts = " ".join(text.get_text() for text in panel.texts).replace("\n", " ")
-    assert "no map: all 40 runs ended stable" in texts
+    assert "no map: all 40 runs succeeded" in texts
     assert sum(len(np.asarray(c.get_offsets())) for c in panel.collections) == 6
 
 
