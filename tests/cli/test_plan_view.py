@@ -84,8 +84,9 @@ def test_advice(overrides: list[str], words: str) -> None:
     assert any(line.startswith("note: ") and words in line for line in as_text(found).splitlines())
 
 
-def test_a_study_beyond_reproach_gets_no_advice() -> None:
-    assert summary("training.steps=60", "space.loss=[hinge]")["advice"] == []
+def test_a_study_beyond_reproach_is_told_of_its_horizon_alone() -> None:
+    (note,) = summary("training.steps=60", "space.loss=[hinge]")["advice"]
+    assert note.startswith("horizon 60, nothing may have succeeded yet: in the study judged-mlp ")
 
 
 def test_a_search_has_no_runs_yet() -> None:
