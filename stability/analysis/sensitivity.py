@@ -35,6 +35,9 @@ HORIZONS = (0.5, 0.75)
 DECIDING = (
     "nearly_excess",
     "nearly_modes",
+    "nearly_recall",
+    "new_ground",
+    "learning_horizon",
     "lost_precision",
     "lost_diversity",
     "lost_modes",

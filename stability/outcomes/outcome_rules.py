@@ -89,19 +89,18 @@ def saturated_at_the_end(course: Course, thresholds: Thresholds) -> str | None:
 
 
 def stable(course: Course, thresholds: Thresholds) -> str | None:
-    """The FID excess is below its bar and the modes are covered; precision and diversity have to be known."""
+    """The FID excess is below its bar and the modes are covered; precision and diversity have to be known.
+
+    A run that has come that near only just now, or without variety, and gains still, is learning.
+    """
     precise = lately(course.visits.precision, thresholds) >= thresholds.stable_precision
     reached = _reached(course, thresholds, thresholds.stable_excess, thresholds.stable_modes)
     return reached if precise else None
 
 
 def nearly_stable(course: Course, thresholds: Thresholds) -> str | None:
-    """The same with the lower bars; a run that has only just come there and gains still is learning."""
-    reached = _reached(course, thresholds, thresholds.nearly_excess, thresholds.nearly_modes)
-    visits = course.visits
-    settled = (visits.fid_excess[-thresholds.persist :] <= thresholds.nearly_excess).all()
-    varied = lately(visits.recall, thresholds) >= thresholds.nearly_recall
-    return reached if (settled and varied) or not gains(visits, thresholds) else None
+    """The same with the lower bars."""
+    return _reached(course, thresholds, thresholds.nearly_excess, thresholds.nearly_modes)
 
 
 def oscillating(course: Course, thresholds: Thresholds) -> str | None:
@@ -210,4 +209,12 @@ def _reached(course: Course, thresholds: Thresholds, excess: float, modes: float
     covered = lately(visits.modes_share, thresholds) >= modes
     precise = lately(visits.precision, thresholds) >= thresholds.lost_precision
     varied = lately(visits.diversity, thresholds) >= thresholds.lost_diversity
-    return describe(visits, thresholds) if known and near and covered and precise and varied else None
+    if not (known and near and covered and precise and varied) or _on_the_way(visits, thresholds):
+        return None
+    return describe(visits, thresholds)
+
+
+def _on_the_way(visits: Visits, thresholds: Thresholds) -> bool:
+    settled = (visits.fid_excess[-thresholds.persist :] <= thresholds.nearly_excess).all()
+    recalled = lately(visits.recall, thresholds) >= thresholds.nearly_recall
+    return not (settled and recalled) and gains(visits, thresholds)

@@ -43,7 +43,8 @@ class Thresholds(BaseModel):
     nearly_modes: Share = 0.8
     """... with this share of the modes covered; ..."""
     nearly_recall: Share = 0.12
-    """... still learning, if it gains and has come there only now, or its recall is below this."""
+    """... but learning (as is what would be stable), if it gains and has come there only just now or has a
+    recall below this."""
     collapsed_diversity: Share = 0.2
     """Collapsed: (nearly) one image for every z, the diversity is below this."""
     recognisable_distance: Ratio = 2.0

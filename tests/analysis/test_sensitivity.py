@@ -109,7 +109,7 @@ def test_a_reversed_ranking_is_told() -> None:
 
 
 def test_a_shorter_horizon_labels_what_was_known_then() -> None:
-    late = [1.0] * 5 + [0.15] * 5
+    late = [1.0] * 4 + [0.15] * 6
     result = studied([history("0-a", late), history("1-a", 0.15), history("0-b"), history("1-b")])
     shares = result.rates.set_index(["variant", "level"])["estimate"]
     assert (shares[DEFAULT, "a"], shares["horizon 500", "a"], shares["horizon 750", "a"]) == (1.0, 0.5, 1.0)

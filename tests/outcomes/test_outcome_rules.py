@@ -233,6 +233,7 @@ EDGES: dict[str, tuple[Outcome, dict[str, Any]]] = {
     "new ground, but rising again": (Outcome.NOISE, GAINING | {"fid_excess": [4.0, 3.9, 3.8, 0.9, 1.0, 1.1]}),
     "too few visits to learn": (Outcome.NOISE, GAINING | {"fid_excess": [4.0, 2.0, 1.0]}),
     "only just nearly stable, and gaining": (Outcome.LEARNING, {"fid_excess": JUST_THERE, "recall": 0.2}),
+    "only just stable, and gaining": (Outcome.LEARNING, {"fid_excess": [2.0, 1.5, 0.9, 0.6, 0.2, 0.1]}),
     "only just nearly stable, and no more than that": (
         Outcome.NEARLY_STABLE,
         {"fid_excess": [0.4, 0.4, 0.4, 0.51, 0.4, 0.45]},
