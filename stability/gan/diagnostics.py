@@ -20,8 +20,8 @@ NEAR = 0.01
 class Trace:
     """The tensors of one step that its record is computed from, filled in while the step runs.
 
-    The engine fills in all of them; what a loop of the user's own does not tell stays None or empty, and is None
-    in the record.
+    The engine fills in all of them; what a loop of the user's own does not tell stays None or empty, and is
+    None in the record.
     """
 
     weights_d: list[Tensor] = field(default_factory=list)
