@@ -5,12 +5,10 @@ The folder's lock is held only while something is written, so that several proce
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +19,13 @@ from stability.monitor.settings import config_of, space_of
 from stability.spec import Design, Recording, Run, StudySpec, Thresholds, Training, dump_study, parse_study
 from stability.spec.study import ADAPTIVE, Sampler
 from stability.store import FORMAT_VERSION, CohortData, Plan, PlannedCohort, Store
-from stability.store.files import host_name
+from stability.store.observed import with_run
 from stability.store.plan import FILE_NAME
 
 OBSERVED: Sampler = "observed"
 """Nobody said how settings were drawn."""
 PATIENCE = 30.0
 """Seconds to wait for another process that writes to the folder."""
-RUNS_KEY = "observed"
-"""Of the environment: by run, what its owner's process said of it."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._+=-]+")
 
 
@@ -96,7 +92,7 @@ class ObservedFolder:
                     folder,
                     study_yaml=dump_study(spec),
                     plan=_plan(spec, (run,), customs.device, torch.get_num_threads()),
-                    environment=_with_run({}, run.run),
+                    environment=with_run({}, run.run),
                 )
                 return cls(folder, store, spec, run)
             except StabilityError:  # another process may have begun at the same time
@@ -117,7 +113,7 @@ class ObservedFolder:
             spec = _with_runs(_read(store), (*store.plan.runs, run), store.plan.horizon, wanted.drawn)
             cohorts = (*store.plan.cohorts, PlannedCohort(run.run, (run.run,)))
             plan = replace(store.plan, runs=(*store.plan.runs, run), cohorts=cohorts)
-            environment = _with_run(store.environment, run.run)
+            environment = with_run(store.environment, run.run)
             store.extend(plan, study_yaml=dump_study(spec), environment=environment)
         return cls(folder, store, spec, run)
 
@@ -132,7 +128,7 @@ class ObservedFolder:
             if last_step > plan.horizon:
                 spec = _with_runs(spec, plan.runs, last_step)
                 plan = replace(plan, horizon=last_step)
-            environment = _with_run(store.environment, self.run.run, about)
+            environment = with_run(store.environment, self.run.run, about)
             if (plan, environment) != (store.plan, store.environment):
                 store.extend(plan, study_yaml=dump_study(spec), environment=environment)
             self._spec = spec
@@ -202,20 +198,6 @@ def _plan(spec: StudySpec, runs: tuple[Run, ...], device: str, threads: int) -> 
 
 def _read(store: Store) -> StudySpec:
     return parse_study(store.study_yaml, source=str(store.folder / "study.yaml"))
-
-
-def _with_run(
-    environment: Mapping[str, Any], run: str, about: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    runs = dict(environment.get(RUNS_KEY, {}))
-    started = {
-        "state": "training",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": host_name(),
-        "pid": os.getpid(),
-    }
-    runs[run] = {**runs.get(run, started), **(about or {})}
-    return {**environment, RUNS_KEY: runs}
 
 
 def _in_use(folder: Path) -> bool:

@@ -123,6 +123,8 @@ class Taps:
         found = {name: _floats(value, self._device) for name, value in told.items() if value is not None}
         losses = {name: found[name].mean().reshape(1) for name in LOSSES if name in found}
         logits = {name: evenly(found[name].flatten(), MOST_LOGITS)[None] for name in LOGITS if name in found}
+        if self._judged_both(logits):
+            self._kept_slopes = {}
         trace = Trace(
             loss_d=losses.get("loss_d"),
             loss_g=losses.get("loss_g"),
@@ -141,6 +143,11 @@ class Taps:
             network.clear()
         self._slopes, self._kept_slopes = {}, {}
         return record
+
+    def _judged_both(self, logits: Mapping[str, Tensor]) -> bool:
+        """Whether the last pass held real images, too: then nobody knows which slopes are of generated ones."""
+        slope, rows = self._kept_slopes.get("logit"), sum(found.shape[1] for found in logits.values())
+        return slope is not None and len(logits) == 2 and slope.numel() == rows
 
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         for network in self._networks.values():
