@@ -145,7 +145,7 @@ class Taps:
         return record
 
     def _judged_both(self, logits: Mapping[str, Tensor]) -> bool:
-        """Whether the last pass held real images, too: then nobody knows which slopes are of generated ones."""
+        """Whether the last pass held real images, too, so that nobody knows which slopes are the others'."""
         slope, rows = self._kept_slopes.get("logit"), sum(found.shape[1] for found in logits.values())
         return slope is not None and len(logits) == 2 and slope.numel() == rows
 
