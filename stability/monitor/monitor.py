@@ -28,7 +28,7 @@ from stability.monitor.taps import LOSSES, Taps
 from stability.monitor.telling import Telling
 from stability.monitor.visits import Sample, Visitor
 from stability.outcomes import label, stop_reason
-from stability.records import Divergence, Event, Record, RunResult
+from stability.records import Divergence, Evaluation, Event, Record, RunResult
 from stability.runner.devices import this_machine
 from stability.runner.trainer import Track
 from stability.spec import Recording, Thresholds
@@ -251,6 +251,11 @@ class Monitor:
     def records(self) -> tuple[Record, ...]:
         """The records so far."""
         return tuple(self._track.records)
+
+    @property
+    def evaluations(self) -> tuple[Evaluation, ...]:
+        """What was measured at the visits so far."""
+        return tuple(self._track.evaluations)
 
     # --- parts --------------------------------------------------------------------------------------------
 

@@ -303,5 +303,58 @@ def test_vectors_are_compared_by_their_coordinates_and_points_are_pictured(tmp_p
     ) as monitor:
         for _ in range(4):
             monitor.step(loss_g=torch.tensor(1.0))
-    assert {evaluation.features for evaluation in monitor._track.evaluations} == {"coordinates"}
+    assert {evaluation.features for evaluation in monitor.evaluations} == {"coordinates"}
     assert read_filmstrip(Store.open(tmp_path / "r").picture("ring")).images.shape == (2, 1, 64, 64, 1)
+
+
+@pytest.fixture
+def group(tmp_path: Path) -> Iterator[None]:
+    """A group of one process."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path / 'group'}", rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+def test_data_parallel_networks_are_monitored_by_rank_0(tmp_path: Path) -> None:
+    loop = Loop()
+    loop.g, loop.d = (nn.parallel.DistributedDataParallel(network) for network in (loop.g, loop.d))
+    monitor = loop.train(tmp_path / "r", 6, sample=lambda n: loop.g.module(torch.randn(n, 4)))
+    assert monitor.records[-1].layer_names_g == ("0", "1", "3")
+    assert monitor.records[-1].signal > 0
+    assert len(stability.load(tmp_path / "r").evaluations) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+def test_compiled_networks_are_recorded_as_they_would_be_otherwise(tmp_path: Path) -> None:
+    plain, compiled = Loop(), Loop()
+    for loop in (plain, compiled):
+        loop.d[3].eval()
+    first = plain.train(tmp_path / "r", 6)
+    compiled.g, compiled.d = torch.compile(compiled.g), torch.compile(compiled.d)
+    torch.manual_seed(0)
+    Loop()
+    second = compiled.train(tmp_path / "r", 6)
+    for a, b in zip(first.records, second.records, strict=True):
+        for name in ("loss_d", "separation", "grad_norm_d", "grad_norm_g", "signal", "generator_update"):
+            assert getattr(b, name) == pytest.approx(getattr(a, name), rel=1e-3), name
+        assert a.layer_names_d == b.layer_names_d
+
+
+def test_the_readmes_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    section = readme.partition("## Your own GAN under the same microscope")[2]
+    code = section.partition("```python")[2].partition("```")[0]
+    loop = Loop()
+    told = loop.step()
+    names = {"loss_d": told["loss_d"], "loss_g": told["loss_g"]}
+    names |= {"d_real": told["real_logits"], "d_fake": told["fake_logits"], "loader": range(12)}
+    monkeypatch.chdir(tmp_path)
+    exec(code, names | {"G": loop.g, "D": loop.d, "train_images": loop.real, "draw": loop.sample})
+    frames = stability.load("results/my-gan")
+    assert list(frames.runs["loss"]) == ["hinge"]
+    assert list(frames.records["step"]) == [10]
+    assert list(frames.evaluations["step"]) == [12], "a run that ended is visited as it was left"
