@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.cohorts import cohorts_section
 from benchmarks.evaluations import evaluation_section
 from benchmarks.limits import Limits, limits_section, measure_limits
+from benchmarks.monitors import monitor_section
 from benchmarks.naive import write_mnist
 from benchmarks.products import products_section
 from benchmarks.reports import reports_section
@@ -60,6 +61,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "report": lambda bench: reports_section(bench.settings, bench.scratch),
     "cohorts": lambda bench: cohorts_section(bench.settings),
     "waiting": lambda bench: waiting_section(bench.settings),
+    "monitor": lambda bench: monitor_section(bench.settings, bench.scratch),
     "profile": lambda bench: shares_section(bench.shares),
 }
 

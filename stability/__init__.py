@@ -1,6 +1,6 @@
 """Train many small GANs, label how each one ends, and say which hyperparameters are safe.
 
-Layers, imports go down only: cli > report > analysis > runner > design > gan > store > outcomes >
+Layers, imports go down only: cli > report > analysis > monitor > runner > design > gan > store > outcomes >
 records > spec. `analysis` and `report` work without torch; `gan` knows no files and no Optuna.
 """
 
@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stability.analysis.advice import Advice
     from stability.analysis.frames import StudyFrames
+    from stability.monitor.monitor import Monitor
 
+__all__ = ["Monitor", "__version__", "advise", "load"]
 __version__ = "0.1.0"
 
 # MKL's batched products may round by a matrix's place in memory, so that a member's numbers would depend on
@@ -50,3 +52,12 @@ def advise(results: str | Path | StudyFrames, setting: Mapping[str, Any]) -> Adv
     from stability.analysis.advice import advise
 
     return advise(results, setting)
+
+
+def __getattr__(name: str) -> Any:
+    """`Monitor`, which imports torch, once it is asked for."""
+    if name == "Monitor":
+        from stability.monitor.monitor import Monitor
+
+        return Monitor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,39 +44,39 @@ class EventKind(StrEnum):
 class Record:
     """Training diagnostics of one run at one step, all of them taken from that step's own batch.
 
-    `None` means "does not apply" (a probability under a loss that has none); a number that is not
-    finite stays as it is.
+    `None` means "does not apply" (a probability under a loss that has none), or that a run which was trained
+    elsewhere did not tell; a number that is not finite stays as it is.
     """
 
     run: str
     step: int
-    loss_d: float
-    loss_g: float
+    loss_d: float | None
+    loss_g: float | None
     penalty: float | None
-    real_logit_mean: float
-    real_logit_std: float
-    fake_logit_mean: float
-    fake_logit_std: float
+    real_logit_mean: float | None
+    real_logit_std: float | None
+    fake_logit_mean: float | None
+    fake_logit_std: float | None
     real_probability: float | None
     fake_probability: float | None
     real_saturated_share: float | None
     """Share of the real images' probabilities within .01 of 0 or 1."""
     fake_saturated_share: float | None
-    separation: float
+    separation: float | None
     """P(real logit > fake logit) + P(equal) / 2 on the batch: .5 is chance, 1 is perfect."""
-    grad_norm_g: float
-    grad_norm_d: float
+    grad_norm_g: float | None
+    grad_norm_d: float | None
     layer_grad_norms_g: tuple[float, ...]
     layer_grad_norms_d: tuple[float, ...]
     layer_names_g: tuple[str, ...]
     layer_names_d: tuple[str, ...]
-    fake_grad_norm: float
+    fake_grad_norm: float | None
     """Mean over the batch of the norm of d loss_g / d fake image (of the summed loss)."""
-    generator_update: float
+    generator_update: float | None
     """|change of weights| / (lr_g sqrt(number of weights)); about .1 to 1 under a working Adam."""
-    discriminator_update: float
+    discriminator_update: float | None
     """The same for the discriminator's last update of the step."""
-    signal: float
+    signal: float | None
     """Mean over the batch of |d loss_g / d fake logit| (of the summed loss)."""
 
 

@@ -83,6 +83,8 @@ class Estimates:
     """By factor, as `counts_by` gives them: what happened, adaptive runs included."""
     rates: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """By factor, as `rates_by` gives them; none of a search, nor where a factor's levels share no setting."""
+    autopsies: tuple[Autopsies, ...] = ()
+    """For each of AUTOPSIED, of observed runs that allow no estimate: single runs, none of their shares."""
     findings: Findings | None = None
     """None of a search, while nothing has finished, or while the main factor's levels share no setting."""
 
@@ -101,7 +103,9 @@ def estimate(study: Study) -> Estimates:
     counts = {factor: counts_by(study.runs, factor) for factor in factors}
     runs = study.comparable(factors[0])
     if not study.estimable:
-        return Estimates(study, factors[0], verdict(study.runs, study.main_factor, unit=study.unit), counts)
+        found = verdict(study.runs, study.main_factor, unit=study.unit)
+        single = _autopsies(study) if study.frames.spec.observed else ()
+        return Estimates(study, factors[0], found, counts, autopsies=single)
     rates = {factor: _rates(study, factor) for factor in factors if len(study.comparable(factor))}
     if runs.empty:  # its levels have nothing in common yet, so none is ranked
         return Estimates(study, factors[0], verdict(study.runs, None, unit=study.unit), counts, rates)
@@ -136,10 +140,7 @@ def _findings(study: Study, factor: str) -> Findings:
         regions=stability_map(runs, spec, study.map_axes, rng=_rng(0)),
         boxes=safe_boxes(shared, spec, study.main_factor, rng=_rng(1)),
         importance=importance(runs, spec, rng=_rng(2)),
-        autopsies=tuple(
-            autopsies(runs, events, visits, frames.records_of, spec=spec, rng=_rng(3), kind=kind)
-            for kind in AUTOPSIED
-        ),
+        autopsies=_autopsies(study),
         warning=early_warning(
             runs, frames.records_at_visits(list(FROM_RECORDS)), visits, events, spec=spec, rng=_rng(4)
         ),
@@ -154,6 +155,22 @@ def _findings(study: Study, factor: str) -> Findings:
             horizon=frames.plan.horizon,
             rng=_rng(5),
         ),
+    )
+
+
+def _autopsies(study: Study) -> tuple[Autopsies, ...]:
+    frames, runs = study.frames, study.runs
+    return tuple(
+        autopsies(
+            runs,
+            frames.events,
+            frames.evaluations,
+            frames.records_of,
+            spec=frames.spec,
+            rng=_rng(3),
+            kind=kind,
+        )
+        for kind in AUTOPSIED
     )
 
 

@@ -51,7 +51,7 @@ def unit_of(spec: StudySpec) -> Unit:
     than one.
     """
     seeds = spec.design.seeds
-    if spec.design.sampler == "tpe":
+    if spec.observed or spec.design.sampler == "tpe":
         return "point"
     if spec.configs:
         return "seed" if seeds > 1 else "point"

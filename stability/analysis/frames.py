@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from stability.analysis.recorded import RecordSource, StoredRecords, records_before, select_records
 from stability.records import EventKind, Outcome
-from stability.spec import StudySpec
+from stability.spec import PARAMETERS, StudySpec
 from stability.spec.loader import parse_study
 from stability.spec.study import CONFIGURATION, VARIANT
 from stability.store import Plan, Store
@@ -123,12 +124,26 @@ def load(path: str | Path) -> StudyFrames:
         name=spec.name,
         spec=spec,
         plan=store.plan,
-        runs=with_last_visit(with_event_flags(with_names(runs, store.plan), events), evaluations),
+        runs=with_last_visit(with_event_flags(with_levels(runs, store.plan, spec), events), evaluations),
         source=StoredRecords(store, cohorts),
         evaluations=evaluations,
         events=events,
         folder=folder,
     )
+
+
+def with_levels(runs: pd.DataFrame, plan: Plan, spec: StudySpec) -> pd.DataFrame:
+    """Add what the plan alone knows of runs: names, and of observed runs all that their owner named."""
+    return with_owners_settings(runs, plan) if spec.observed else with_names(runs, plan)
+
+
+def with_owners_settings(runs: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """Put the settings that observed runs were given in the place of parameters, which else are missing."""
+    levels = {run.run: run.levels for run in plan.runs}
+    names = dict.fromkeys(name for own in levels.values() for name in own)
+    unknown = [name for name in (*PARAMETERS, "recipe", "base_loss") if name in runs and name not in names]
+    given = {name: pd.Series([levels[run].get(name) for run in runs["run"]], runs.index) for name in names}
+    return runs.assign(**dict.fromkeys(unknown, np.nan), **given)
 
 
 def with_names(runs: pd.DataFrame, plan: Plan) -> pd.DataFrame:

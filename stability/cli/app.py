@@ -73,6 +73,14 @@ class ReportFormat(StrEnum):
     CSV = "csv"
 
 
+class Tool(StrEnum):
+    """What `stability export` writes for."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+    WANDB = "wandb"
+
+
 def main() -> None:
     """Run the command line; turn whatever the outside world does into one line and exit code 2."""
     try:
@@ -221,6 +229,19 @@ def report(
     if len(results) > 2:
         raise StabilityError(f"{results[2]}: a report takes one results folder, or two to compare")
     typer.echo(f"wrote {write(results, format_.value, out, map_over=map_)}")
+
+
+@app.command()
+def export(
+    tool: Annotated[Tool, typer.Argument(metavar="TOOL", help="tensorboard, mlflow or wandb.")],
+    results: Results,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="By default below exports/.")] = None,
+) -> None:
+    """Write a study's runs, records, films and outcomes for another tool, all of it on this machine."""
+    from stability.cli.export.targets import export as write
+
+    for line in write(tool.value, results, out):
+        typer.echo(line)
 
 
 @app.command()

@@ -17,9 +17,10 @@ def as_text(state: dict[str, Any]) -> str:
     """A few lines: how far, which outcomes, what to do next."""
     counts = Counter({name: count for name, count in state["outcomes"].items() if count})
     done = "finished" if state["complete"] else "not finished"
+    steps = f"up to {state['horizon']} steps" if state["observed"] else f"{state['horizon']} steps each"
     lines = [
         f"{state['study']} ({state['folder']}): {done}",
-        f"runs      {state['runs_finished']} of {state['runs']}, {state['horizon']} steps each",
+        f"runs      {state['runs_finished']} of {state['runs']}, {steps}",
         f"cohorts   {state['cohorts_finished']} of {state['cohorts']}",
         f"outcomes  {outcome_counts(counts)}",
         f"device    {state['device']}, {state['threads']} threads",
@@ -31,6 +32,8 @@ def as_text(state: dict[str, Any]) -> str:
     for one in state["split"]:
         into = " and ".join(one["into"])
         lines.append(f"split     {one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}")
+    if state["under_way"]:
+        lines.append(f"training  {', '.join(state['under_way'])}, unless it was killed")
     lines += [f"  {name}  {outcome}" for name, outcome in state.get("run_states", {}).items()]
     if state["complete"]:
         lines.append(f"next      stability report {state['folder']}")

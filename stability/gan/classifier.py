@@ -32,6 +32,9 @@ from stability.gan.data import STACKED_DIGITS, Dataset, to_unit
 from stability.gan.files import write_whole
 
 FEATURES = 64
+SHIPPED, SHIPPED_NAME = "mnist", "mnist_cnn"
+"""The data set whose classifier is in the package, and the classifier's name."""
+TRAIN_ONE = "`stability classifier train` makes one"
 _BATCH = 256
 _LR = 3e-3
 _WEIGHT_DECAY = 1e-2
@@ -131,17 +134,10 @@ def load_classifier(dataset: Dataset, *, device: torch.device, path: Path | None
     """
     if path is None and not dataset.native and classifier_path(dataset).is_file():
         path = classifier_path(dataset)
-    name = path.stem if path else _default_name(dataset)
-    weights, sidecar = _read_files(dataset, name, path)
-    where = str(path) if path else f"{name}.safetensors"
-    if hashlib.sha256(weights).hexdigest() != sidecar.get("sha256"):
-        raise StabilityError(f"{where}: damaged: its hash is not the one in {Path(where).stem}.json")
-    try:
-        classifier = _blank(sidecar["channels"], sidecar["image_size"], len(sidecar["classes"]))
-        classifier.load_state_dict(load_tensors(weights))
-        trained_on = sidecar["dataset_sha256"]
-    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise StabilityError(f"{where}: is no classifier of this program") from error
+    if path is None and dataset.name != SHIPPED:
+        path = _user_folder() / f"{_default_name(dataset)}.safetensors"
+    classifier, sidecar = read_classifier(path, missing=f"{dataset.name}: ", hint=_hint(dataset))
+    where, trained_on = _named(path), sidecar["dataset_sha256"]
     same_size = classifier.image_size == dataset.image_size
     if len(sidecar["classes"]) != len(dataset.classes) or classifier.channels != dataset.channels:
         raise StabilityError(f"{where}: was trained for other classes or channels than {dataset.name} has")
@@ -149,8 +145,32 @@ def load_classifier(dataset: Dataset, *, device: torch.device, path: Path | None
         raise StabilityError(
             f"{where}: was trained on other images than this {dataset.name}; {_hint(dataset)}"
         )
-    classifier.name, classifier.sha256 = name, sidecar["sha256"]
-    return classifier.to(device).eval().requires_grad_(False)
+    return classifier.to(device)
+
+
+def read_classifier(
+    path: Path | None, *, missing: str = "", hint: str = TRAIN_ONE
+) -> tuple[Classifier, dict[str, Any]]:
+    """A classifier from its file, None for the shipped one of MNIST, in inference mode; and its sidecar.
+
+    Raises StabilityError when it is not there, damaged, or no classifier; `hint` says what to do then.
+    """
+    weights, sidecar = _read_files(path, missing, hint)
+    where, name = _named(path), path.stem if path else SHIPPED_NAME
+    if hashlib.sha256(weights).hexdigest() != sidecar.get("sha256"):
+        raise StabilityError(f"{where}: damaged: its hash is not the one in {Path(where).stem}.json")
+    try:
+        classifier = _blank(sidecar["channels"], sidecar["image_size"], len(sidecar["classes"]))
+        classifier.load_state_dict(load_tensors(weights))
+        classifier.name, classifier.sha256 = name, sidecar["sha256"]
+        sidecar["dataset_sha256"]
+    except (KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        raise StabilityError(f"{where}: is no classifier of this program") from error
+    return classifier.eval().requires_grad_(False), sidecar
+
+
+def _named(path: Path | None) -> str:
+    return str(path) if path else f"{SHIPPED_NAME}.safetensors"
 
 
 def classifier_path(dataset: Dataset) -> Path:
@@ -323,19 +343,16 @@ def _deterministic() -> Iterator[None]:
         yield
 
 
-def _read_files(dataset: Dataset, name: str, path: Path | None) -> tuple[bytes, dict[str, Any]]:
+def _read_files(path: Path | None, missing: str, hint: str) -> tuple[bytes, dict[str, Any]]:
     packaged = resources.files("stability") / "data"
-    if path is None and dataset.name == "mnist":
-        weights, sidecar = packaged / f"{name}.safetensors", packaged / f"{name}.json"
-    else:
-        weights = path or _user_folder() / f"{name}.safetensors"
-        sidecar = weights.with_suffix(".json")
+    weights = path or packaged / f"{SHIPPED_NAME}.safetensors"
+    sidecar = path.with_suffix(".json") if path else packaged / f"{SHIPPED_NAME}.json"
     try:
         return weights.read_bytes(), dict(json.loads(sidecar.read_text(encoding="utf-8")))
     except OSError as error:
-        raise StabilityError(f"{dataset.name}: no classifier at {weights}; {_hint(dataset)}") from error
+        raise StabilityError(f"{missing}no classifier at {weights}; {hint}") from error
     except (ValueError, TypeError) as error:
-        raise StabilityError(f"{sidecar}: is no classifier's description; {_hint(dataset)}") from error
+        raise StabilityError(f"{sidecar}: is no classifier's description; {hint}") from error
 
 
 def _user_folder() -> Path:

@@ -94,7 +94,7 @@ class ClassifierDescriber:
     def describe(self, images: Images) -> Description:
         """Describe images of any size."""
         features, logits = self.classifier.describe(images)
-        modes, confidence = _likeliest(logits)
+        modes, confidence = likeliest(logits)
         return Description(features, modes, confidence)
 
 
@@ -123,7 +123,7 @@ class StackedDescriber:
         """Describe images of three channels."""
         n, channels = images.shape[:2]
         features, logits = self.classifier.describe(images.flatten(0, 1).unsqueeze(1))
-        digits, confidence = _likeliest(logits)
+        digits, confidence = likeliest(logits)
         return Description(
             features=features.reshape(n, -1),
             modes=triple_label(digits.view(n, channels)),
@@ -171,15 +171,21 @@ class ComponentDescriber:
     sha256: str
 
     name = "components"
+    single_mode = True
 
     @classmethod
     def of(cls, dataset: Dataset) -> ComponentDescriber:
-        """Those of a data set's training images; float64, so that every machine finds the same ones."""
-        pixels = to_unit(dataset.train[:MOST_IMAGES]).flatten(1).cpu().double()
+        """Those of a data set's training images."""
+        return cls.of_images(dataset.train, dataset.sha256)
+
+    @classmethod
+    def of_images(cls, train: Images, sha256: str) -> ComponentDescriber:
+        """Those of the first of these images; float64, so that every machine finds the same ones."""
+        pixels = to_unit(train[:MOST_IMAGES]).flatten(1).cpu().double()
         mean = pixels.mean(0)
         _, vectors = torch.linalg.eigh((pixels - mean).T @ (pixels - mean) / len(pixels))
         components = vectors.flip(1)[:, :COMPONENTS].float()
-        digest = hashlib.sha256(f"{cls.name} {COMPONENTS} {MOST_IMAGES} {dataset.sha256}".encode())
+        digest = hashlib.sha256(f"{cls.name} {COMPONENTS} {MOST_IMAGES} {sha256}".encode())
         return cls(mean.float(), components, digest.hexdigest())
 
     def describe(self, images: Images) -> Description:
@@ -212,7 +218,7 @@ def load_describer(dataset: Dataset, *, device: torch.device, path: Path | None 
     return ClassifierDescriber(load_classifier(dataset, device=device, path=path))
 
 
-def _likeliest(logits: Float[Tensor, "n classes"]) -> tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]:
+def likeliest(logits: Float[Tensor, "n classes"]) -> tuple[Int64[Tensor, " n"], Float[Tensor, " n"]]:
     """Class of the largest probability, and that probability: NaN where a logit is not finite."""
     found = logits.cpu()
     confidence, modes = found.double().softmax(1).max(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
 from jaxtyping import Bool, Float
@@ -18,21 +18,25 @@ NEAR = 0.01
 
 @dataclass(slots=True)
 class Trace:
-    """The tensors of one step that its record is computed from; filled in while the step runs."""
+    """The tensors of one step that its record is computed from, filled in while the step runs.
+
+    The engine fills in all of them; what a loop of the user's own does not tell stays None or empty, and is
+    None in the record.
+    """
 
     weights_d: list[Tensor] = field(default_factory=list)
     """Copies from before its update, as are `weights_g`; of several updates in a step, the last."""
     weights_g: list[Tensor] = field(default_factory=list)
-    real_logits: Tensor = field(default_factory=lambda: torch.empty(0))
-    fake_logits: Tensor = field(default_factory=lambda: torch.empty(0))
-    loss_d: Tensor = field(default_factory=lambda: torch.empty(0))
-    loss_g: Tensor = field(default_factory=lambda: torch.empty(0))
+    real_logits: Tensor | None = None
+    fake_logits: Tensor | None = None
+    loss_d: Tensor | None = None
+    loss_g: Tensor | None = None
     penalty: Tensor | None = None
     grads_d: Mapping[str, Tensor] = field(default_factory=dict)
     grads_g: Mapping[str, Tensor] = field(default_factory=dict)
-    fake_grad: Tensor = field(default_factory=lambda: torch.empty(0))
+    fake_grad: Tensor | None = None
     """Batch times d loss_g / d fake image: the gradient of the summed loss."""
-    logit_grad: Tensor = field(default_factory=lambda: torch.empty(0))
+    logit_grad: Tensor | None = None
     """Batch times d loss_g / d fake logit."""
 
 
@@ -88,26 +92,31 @@ def _probability(logits: Float[Tensor, "members batch"]) -> Float[Tensor, "membe
 
 
 def _scalars(trace: Trace) -> dict[str, Tensor]:
-    real, fake = trace.real_logits, trace.fake_logits
-    real_probability, fake_probability = _probability(real), _probability(fake)
-    return {
-        "loss_d": trace.loss_d,
-        "loss_g": trace.loss_g,
-        "real_logit_mean": real.mean(1),
-        "real_logit_std": real.std(1),
-        "fake_logit_mean": fake.mean(1),
-        "fake_logit_std": fake.std(1),
-        "real_probability": real_probability.mean(1),
-        "fake_probability": fake_probability.mean(1),
-        "real_saturated_share": near_share(real_probability),
-        "fake_saturated_share": near_share(fake_probability),
-        "separation": separation(real, fake),
-        "fake_grad_norm": trace.fake_grad.flatten(2).square().sum(2).sqrt().mean(1),
-        "signal": trace.logit_grad.abs().mean(1),
-    }
+    """What the step left, by the record's field."""
+    found = {"loss_d": trace.loss_d, "loss_g": trace.loss_g, "penalty": trace.penalty}
+    for side, logits in (("real", trace.real_logits), ("fake", trace.fake_logits)):
+        if logits is not None:
+            probability = _probability(logits)
+            found[f"{side}_logit_mean"] = logits.mean(1)
+            found[f"{side}_logit_std"] = logits.std(1)
+            found[f"{side}_probability"] = probability.mean(1)
+            found[f"{side}_saturated_share"] = near_share(probability)
+    if trace.real_logits is not None and trace.fake_logits is not None:
+        found["separation"] = separation(trace.real_logits, trace.fake_logits)
+    if trace.fake_grad is not None:
+        found["fake_grad_norm"] = trace.fake_grad.flatten(2).square().sum(2).sqrt().mean(1)
+    if trace.logit_grad is not None:
+        found["signal"] = trace.logit_grad.abs().mean(1)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 PROBABILITIES = ("real_probability", "fake_probability", "real_saturated_share", "fake_saturated_share")
+NUMBERS = tuple(
+    item.name
+    for item in fields(Record)
+    if item.name not in ("run", "step") and not item.name.startswith("layer_")
+)
+"""The fields of a record that are one number, or None."""
 
 
 def _columns(values: Sequence[Tensor]) -> list[list[float]]:
@@ -115,7 +124,11 @@ def _columns(values: Sequence[Tensor]) -> list[list[float]]:
     return [list(map(float, row)) for row in torch.stack(list(values), 1).tolist()]
 
 
-def _norms_by_member(gradients: Mapping[str, Tensor]) -> tuple[tuple[str, ...], Tensor, list[list[float]]]:
+def _norms_by_member(
+    gradients: Mapping[str, Tensor], members: int
+) -> tuple[tuple[str, ...], Tensor | None, list[list[float]]]:
+    if not gradients:
+        return (), None, [[]] * members
     norms = layer_norms(gradients)
     total = _sum([norm.square() for norm in norms.values()]).sqrt()
     return tuple(norms), total, _columns(list(norms.values()))
@@ -133,21 +146,21 @@ def make_records(
 
     Args:
         trace: what the step left.
-        updates: `generator_update` and `discriminator_update`, `[K]` each.
+        updates: `generator_update` and `discriminator_update`, `[K]` each, as far as they are known.
         runs: the members' names.
         sigmoid: whether a member's loss gives its logits a meaning as probabilities.
         step: the generator update that was traced.
 
     """
-    layers_g, norm_g, norms_g = _norms_by_member(trace.grads_g)
-    layers_d, norm_d, norms_d = _norms_by_member(trace.grads_d)
-    scalars = _scalars(trace) | {"grad_norm_g": norm_g, "grad_norm_d": norm_d} | dict(updates)
-    if trace.penalty is not None:
-        scalars["penalty"] = trace.penalty
+    layers_g, norm_g, norms_g = _norms_by_member(trace.grads_g, len(runs))
+    layers_d, norm_d, norms_d = _norms_by_member(trace.grads_d, len(runs))
+    norms = {"grad_norm_g": norm_g, "grad_norm_d": norm_d}
+    scalars = (
+        _scalars(trace) | {name: norm for name, norm in norms.items() if norm is not None} | dict(updates)
+    )
     records = []
-    for k, row in enumerate(_columns(list(scalars.values()))):
-        numbers: dict[str, float | None] = dict(zip(scalars, row, strict=True))
-        numbers.setdefault("penalty", None)
+    for k, row in enumerate(_columns(list(scalars.values())) if scalars else [[]] * len(runs)):
+        numbers = dict.fromkeys(NUMBERS) | dict(zip(scalars, row, strict=True))
         if not sigmoid[k]:
             numbers |= dict.fromkeys(PROBABILITIES)
         records.append(
@@ -158,7 +171,7 @@ def make_records(
                 layer_grad_norms_d=tuple(norms_d[k]),
                 layer_names_g=layers_g,
                 layer_names_d=layers_d,
-                **numbers,  # type: ignore[arg-type]
+                **numbers,
             )
         )
     return records

@@ -46,7 +46,7 @@ class Visits:
     generator_update: Floats
     discriminator_update: Floats
     loss: Floats
-    """The larger of |loss_d| and |loss_g|."""
+    """The larger of |loss_d| and |loss_g|, of those that are known."""
     peak_loss: Floats
     """The same at its largest since the visit before."""
 
@@ -126,7 +126,8 @@ def _divergences(history: History) -> Iterator[Divergence]:
         yield history.divergence
     for record in history.records:
         for name in RECORDED:
-            if not math.isfinite(getattr(record, name)):
+            value = getattr(record, name)
+            if value is not None and not math.isfinite(value):
                 yield Divergence(record.step, name)
     for evaluation in history.evaluations:
         if not math.isfinite(evaluation.classifier_confidence):
@@ -141,7 +142,7 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         return np.array([read(evaluation) for evaluation in evaluations], dtype=np.int64)
 
     step = ints(lambda e: e.step)
-    losses = [max(abs(record.loss_d), abs(record.loss_g)) for record in records]
+    losses = [_larger_loss(record) for record in records]
     ends = np.searchsorted(np.array([record.step for record in records], dtype=np.int64), step, side="right")
     return Visits(
         step=step,
@@ -161,16 +162,22 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
     )
 
 
-def _medians(values: Sequence[float], ends: Ints) -> Floats:
+def _larger_loss(record: Record) -> float | None:
+    known = [abs(loss) for loss in (record.loss_d, record.loss_g) if loss is not None]
+    return max(known, default=None)
+
+
+def _medians(values: Sequence[float | None], ends: Ints) -> Floats:
     return _by_visit(values, ends, np.median)
 
 
-def _by_visit(values: Sequence[float], ends: Ints, summary: Callable[..., Any]) -> Floats:
-    """Summary of values[previous end:end] for each end; NaN where there is no value."""
+def _by_visit(values: Sequence[float | None], ends: Ints, summary: Callable[..., Any]) -> Floats:
+    """Summary of what is known of values[previous end:end] for each end; NaN where nothing is."""
     summaries = np.full(len(ends), np.nan)
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     with np.errstate(over="ignore"):
         for i, (start, end) in enumerate(zip(starts, ends, strict=True)):
-            if start < end:
-                summaries[i] = summary(values[start:end])
+            known = [value for value in values[start:end] if value is not None]
+            if known:
+                summaries[i] = summary(known)
     return summaries

@@ -40,7 +40,8 @@ def _judged(estimates: Estimates) -> tuple[str, bool, tuple[str, ...]]:
     if study.runs.empty:
         return "nothing has finished yet", False, ()
     if not study.estimable:
-        return "a search: counts, no rates", False, ()
+        kind = "observed runs" if study.frames.spec.observed else "a search"
+        return f"{kind}: counts, no rates", False, ()
     units = _units(study, estimates.factor)
     if estimates.findings is None or is_thin(success.iloc[0]):
         few = f"{units} show what can happen, not how often: no rate can be told from so little."

@@ -156,7 +156,11 @@ def _settings(study: Study, row: pd.Series) -> tuple[tuple[str, str], ...]:
     named = study.frames.spec.named
     names = [*study.varied, *(name for name in named if name in row.index and name not in study.varied)]
     settings = [(name, number(_plain(row[name]))) for name in names]
-    rates = [(name, number(_plain(row[name]))) for name in ("lr_d", "lr_g")]
+    rates = [
+        (name, number(_plain(row[name])))
+        for name in ("lr_d", "lr_g")
+        if name not in names and pd.notna(row[name])
+    ]
     return (*settings, *rates, ("seed", f"{row['seed']}"))
 
 

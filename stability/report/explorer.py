@@ -46,6 +46,7 @@ def explorer(study: Study, replay_command: str) -> Explorer:
         "columns": [column.as_json() for column in columns],
         "colours": {str(outcome): look.colour for outcome, look in LOOKS.items()},
         "details": details,
+        "again": "Its film" if spec.observed else "Train it again",
         "replay": replay_command.format(folder=folder, run="\0").split("\0"),
         "horizon": spec.training.steps,
         "bars": {

@@ -10,8 +10,11 @@ from typing import Any
 from stability import __version__
 from stability.analysis.factors import level_text
 from stability.analysis.study import Study
-from stability.report.words import listed, number, plural
-from stability.spec import Choice, Range, Thresholds
+from stability.report.words import MOST_NAMED, listed, number, plural
+from stability.spec import Choice, Range, StudySpec, Thresholds
+from stability.spec.study import OBSERVED
+from stability.store import Store
+from stability.store.observed import under_way
 
 SAMPLERS = {
     "sobol": "Sobol (scrambled), fixed before the first run",
@@ -19,7 +22,18 @@ SAMPLERS = {
     "grid": "grid, fixed before the first run",
     "given": "none: configurations given by hand",
     "tpe": "TPE, a search that learns from its results",
+    "observed": "nobody said how the settings of these runs were chosen",
 }
+
+
+SEARCHED = (
+    "The sampler chose points in the light of earlier results. Their shares describe the search, not the "
+    "space: no rate is estimated from them."
+)
+UNDECLARED = (
+    "These runs were trained by a loop of their owner's, with settings that may have been chosen in the "
+    "light of earlier results: what happened is counted, and no rate is estimated."
+)
 
 
 UNITS = {
@@ -49,7 +63,7 @@ def facts(study: Study) -> list[Fact]:
     return [
         Fact("Runs", f"{len(frames.runs):,} finished of {len(frames.plan.runs):,} planned"),
         Fact("Rates", rates),
-        Fact("Sampler", SAMPLERS[spec.design.sampler]),
+        Fact("Sampler", _sampler(spec)),
         Fact("Points", f"{plural(n_points, 'point')}, {plural(spec.design.seeds, 'seed')} each"),
         Fact("Unit", UNITS[study.unit]),
         Fact("Crossed", f"{listed(crossed)}: every level at every point" if crossed else "nothing"),
@@ -63,6 +77,12 @@ def facts(study: Study) -> list[Fact]:
         ),
         Fact("Device", f"{frames.plan.device}, {plural(frames.plan.threads, 'thread')}"),
     ]
+
+
+def _sampler(spec: StudySpec) -> str:
+    if spec.observed and spec.design.sampler != OBSERVED:
+        return f"{spec.design.sampler}, as the runs' owner says"
+    return SAMPLERS[spec.design.sampler]
 
 
 def about(study: Study, written: date) -> str:
@@ -90,12 +110,12 @@ def cautions(study: Study) -> list[str]:
             f"{plural(planned - finished, 'run')} of {planned:,} are not finished. Which runs finish first "
             "can depend on how they train, so every share may still move."
         )
+    if going := under_way(Store(study.frames.folder, study.frames.plan)) if spec.observed else ():
+        names = listed(going[:MOST_NAMED]) + (" and others" if len(going) > MOST_NAMED else "")
+        sentences.append(f"Not known to be over, so shown as far as they had come: {names}.")
     if not study.estimable:
         if finished:
-            sentences.append(
-                "The sampler chose points in the light of earlier results. Their shares describe the search, "
-                "not the space: no rate is estimated from them."
-            )
+            sentences.append(UNDECLARED if spec.observed else SEARCHED)
         return sentences
     sentences += _left_out(study)
     sentences.append(_reach(study))
@@ -164,7 +184,7 @@ class PriorRow:
 def prior(study: Study) -> list[PriorRow]:
     """The space that was sampled, then what was fixed, then what was set by name."""
     spec = study.frames.spec
-    verb = "searched" if spec.design.sampler == "tpe" else "drawn"
+    verb = "searched" if spec.design.sampler == "tpe" else "seen" if spec.observed else "drawn"
     rows = []
     for name, domain in spec.space.items():
         if isinstance(domain, Range):
@@ -213,6 +233,8 @@ def _shown(value: Any) -> str:
 
 
 def _scale(domain: Range, verb: str) -> str:
+    if verb == "seen":
+        return "lowest and highest"
     scale = "log-uniformly" if domain.log else "uniformly"
     levels_text = f", {domain.levels} levels" if domain.levels else ""
     return f"{verb} {scale}{', whole numbers' if domain.integer else ''}{levels_text}"

@@ -16,6 +16,7 @@ from stability.report.embed import data_uri
 from stability.report.palette import LOOKS
 from stability.report.pictures import Picture, encode_film, encode_picture, enlarged, with_progress
 from stability.report.words import percent
+from stability.spec.study import DATASETS
 from stability.store import FilmStrip, Store, read_filmstrip
 from stability.store.sheets import as_sheet, read_sheet
 
@@ -64,7 +65,7 @@ def gallery(study: Study) -> list[Tile]:
 def real_examples(dataset: str) -> NDArray[np.uint8] | None:
     """Held-out examples [n, h, w, channels] of a data set that comes with the package; None of another."""
     path = EXAMPLES / f"examples-{dataset}.png"
-    if ":" in dataset or not path.is_file():
+    if dataset not in DATASETS or not path.is_file():
         return None
     rows, _ = read_sheet(path, "examples")
     images: NDArray[np.uint8] = rows[0]

@@ -34,6 +34,8 @@ from stability.report.terms import TERMS
 
 STYLES = ("page.css", "explorer.css")
 REPLAY = "stability replay {folder} {run}"
+FILM = "stability show {folder} {run}"
+"""What can be done again with a run that was trained by a loop of its owner's."""
 
 
 def write_report(frames: StudyFrames, out: Path, *, replay_command: str = REPLAY) -> Path:
@@ -48,7 +50,10 @@ def write_report(frames: StudyFrames, out: Path, *, replay_command: str = REPLAY
 def render(estimates: Estimates, *, replay_command: str, written: date | None = None) -> str:
     """The page as text, dated `written`: today, if it is not told otherwise."""
     study = estimates.study
-    content = _about(estimates, written or date.today()) | _headline(estimates)
+    observed = study.frames.spec.observed
+    replay_command = FILM if observed else replay_command
+    content: dict[str, Any] = {"observed": observed, "again": "Its film" if observed else "Train it again"}
+    content |= _about(estimates, written or date.today()) | _headline(estimates)
     if len(study.runs):
         contents = contents_of(estimates)
         content |= {

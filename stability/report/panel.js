@@ -53,7 +53,7 @@ const panel = (() => {
       button.addEventListener("click", async () => {
         said.textContent = (await page.copy(code.textContent, code)) ? "Copied." : "Selected: press Ctrl+C.";
       });
-      return element("p", { class: "replay" }, element("span", { class: "small" }, "Train it again: "), code, " ", button, " ", said);
+      return element("p", { class: "replay" }, element("span", { class: "small" }, `${data.again}: `), code, " ", button, " ", said);
     }
 
     function close() {

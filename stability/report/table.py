@@ -76,7 +76,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
     known = [name for name in names if runs[name].notna().any()]
     extra = [name for name in known if name in SPECIAL or name.startswith(PACGAN_PREFIXES)]
     kept = dict.fromkeys((*study.frames.spec.named, "lr_d", "lr_g", "seed"))
-    fixed = [name for name in kept if name in names and name not in study.varied]
+    fixed = [name for name in kept if name in known and name not in study.varied]
     columns = [
         _column(study, "run", "key"),
         _column(study, "outcome", "key", axis=True, order=study.outcomes),

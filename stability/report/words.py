@@ -11,6 +11,7 @@ import pandas as pd
 from stability.analysis.factors import level_text
 from stability.analysis.verdict import Verdict
 from stability.records import SUCCESSES
+from stability.spec.study import OBSERVED
 
 NOTHING = "–"
 """Printed where there is no number."""
@@ -128,8 +129,11 @@ def headline(verdict: Verdict) -> list[str]:
 
 
 def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
-    """What may be said of a search: what it found, and no rate."""
+    """What may be said of a search, or of runs that were chosen nobody knows how: what was found, no rate."""
     n_success = int(outcomes.isin(SUCCESSES).sum())
+    if sampler == OBSERVED:
+        seen = f"Of {plural(len(outcomes), 'observed run')} {n_success:,} ended stable or nearly so."
+        return [seen, "Rates are not estimable: nobody said how the settings were drawn."]
     found = f"The search found {plural(n_success, 'successful run')} among {len(outcomes):,}."
     why = f"Rates are not estimable: {sampler} chose its points in the light of earlier results."
     return [found, why]

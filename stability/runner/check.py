@@ -135,7 +135,7 @@ def _disagreements(store: Store, spec: StudySpec) -> Iterator[Fault]:
     reason = None
     if spec.training.steps != store.plan.horizon:
         reason = f"training.steps is {spec.training.steps}, {store.plan.horizon} are planned"
-    elif spec.design.sampler != "tpe":
+    elif spec.design.sampler != "tpe" and not spec.observed:
         asked = {run.run: run for run in plan_runs(spec, draw_points(spec))}
         planned = {run.run: run for run in store.plan.runs}
         names = sorted(asked.keys() | planned.keys())
@@ -169,6 +169,8 @@ def _other_checkpoints(store: Store) -> Iterator[Fault]:
 
 
 def _study_db_faults(store: Store, spec: StudySpec) -> Iterator[Fault]:
+    if spec.observed:
+        return
     if not (store.folder / STUDY_DB).exists():
         if is_complete(store, spec):
             yield Fault(STUDY_DB, "is missing", NOTHING, "writes it from the cohorts", Remedy.REBUILD)

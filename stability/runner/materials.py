@@ -15,7 +15,7 @@ from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
 from stability.gan.own import source_digest
 from stability.runner.devices import describe_environment
-from stability.runner.fit import check_code_allowed, check_fit, own_code
+from stability.runner.fit import check_code_allowed, check_fit, check_trained_here, own_code
 from stability.spec import StudySpec
 
 DATASET = "study.yaml: dataset"
@@ -59,6 +59,7 @@ class Materials:
         Raises StabilityError where data or classifier are missing or damaged, where the networks do not fit
         the data, or where they are code that nobody allowed to be imported.
         """
+        check_trained_here(spec)
         check_code_allowed(spec, allowed=resources.allow_code)
         try:
             dataset = load_dataset(

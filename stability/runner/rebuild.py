@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from stability.design import draw_points, plan_runs
 from stability.errors import StabilityError
+from stability.runner.fit import check_trained_here
 from stability.runner.planning import extended, make_plan
 from stability.spec import Run, StudySpec, Thresholds
 from stability.spec.loader import parse_study
@@ -33,6 +34,7 @@ def rebuilt_plan(folder: Path) -> Plan:
     """
     blank = Store(folder, Plan(0, 0, "", 0, (), ()))  # reads what needs no plan
     spec = unsealed_study(blank) or parse_study(blank.study_yaml, source=str(folder / STUDY))
+    check_trained_here(spec)
     if spec.design.sampler == "tpe":
         raise StabilityError(f"{folder}: the points of a search follow from its results")
     device, threads, stop_thresholds = _planned(folder, blank.environment, spec)

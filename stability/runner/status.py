@@ -11,6 +11,7 @@ from stability.records import Outcome, RunResult
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
+from stability.store.observed import under_way
 from stability.store.tables import read_machine
 
 SPLIT = "split"
@@ -47,7 +48,8 @@ def study_status(folder: Path) -> dict[str, Any]:
     return {
         "study": spec.name,
         "folder": str(folder),
-        "complete": is_complete(store, spec),
+        "observed": spec.observed,
+        "complete": is_complete(store, spec) and not under_way(store),
         "runs": len(store.plan.runs),
         "runs_finished": len(ended),
         "cohorts": len(store.plan.cohorts),
@@ -58,6 +60,7 @@ def study_status(folder: Path) -> dict[str, Any]:
         "threads": store.plan.threads,
         "split": splits(store),
         "machines": _machines(store),
+        "under_way": list(under_way(store)),
     }
 
 

@@ -28,6 +28,7 @@ from stability.runner.extend import (
     check_extension,
     extended_plan,
 )
+from stability.runner.fit import check_trained_here
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
@@ -90,6 +91,7 @@ class StudyRunner:
             self.reporter = said
 
     def _run(self, log: RunLog) -> bool:
+        check_trained_here(self.spec)
         if Store.holds_study(self.folder):
             return self._begun(log)
         Store.check_creatable(self.folder, dump_study(self.spec))
@@ -337,5 +339,6 @@ def relabel_study(folder: Path, overrides: Sequence[str]) -> dict[str, tuple[Out
                 if new.outcome is not old.outcome:
                     changed[new.run] = (old.outcome, new.outcome)
         store.relabel(results, study_yaml=dump_study(spec))
-        rebuild_study_db(folder)
+        if not spec.observed:
+            rebuild_study_db(folder)
     return changed

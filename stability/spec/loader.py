@@ -19,6 +19,7 @@ from stability.spec.sections import (
     read_model,
     read_name,
     read_named,
+    read_observed,
     read_settings,
     read_space,
 )
@@ -97,7 +98,7 @@ def dump_study(spec: StudySpec) -> str:
     data["design"]["cross"] = spec.crossed
     data["space"] = {name: _plain(factor) for name, factor in spec.space.items()}
     data |= {"variants": spec.variants, "configs": spec.configs}
-    unsaid = {name for name in ("variants", "configs") if not data[name]}
+    unsaid = {name for name in ("variants", "configs", "observed") if not data[name]}
     ordered = {name: data[name] for name in StudySpec.model_fields if name in data.keys() - unsaid}
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 100_000
@@ -127,14 +128,16 @@ def _read(source: Source, problems: Problems) -> StudySpec:
     """Every section by itself."""
     _name_configs(source)
     data = source.data
+    observed = read_observed(data, problems)
     keys = tuple(StudySpec.model_fields)
     problems += [Problem((key,), unknown("key", key, keys)) for key in data if key not in keys]
     return StudySpec(
         name=read_name(data, problems),
-        dataset=read_dataset(data, problems),
+        dataset=read_dataset(data, problems, any_name=observed),
         image_size=read_image_size(data, problems),
-        space=read_space(data.get("space", {}), problems),
-        fixed=read_settings(data.get("fixed", {}), ("fixed",), problems),
+        observed=observed,
+        space=read_space(data.get("space", {}), problems, any_name=observed),
+        fixed=read_settings(data.get("fixed", {}), ("fixed",), problems, any_name=observed),
         variants=read_named(data.get("variants", {}), "variants", problems),
         configs=read_named(data.get("configs", {}), "configs", problems),
         design=read_model(Design, data.get("design", {}), ("design",), problems) or Design(),

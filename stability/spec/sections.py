@@ -61,9 +61,19 @@ def read_name(data: Mapping[str, Any], problems: Problems) -> str:
     return str(name)
 
 
-def read_dataset(data: Mapping[str, Any], problems: Problems) -> str:
-    """A data set by name, or `folder:PATH`."""
+def read_observed(data: Mapping[str, Any], problems: Problems) -> bool:
+    """Whether the runs were trained elsewhere."""
+    observed = data.get("observed", False)
+    if not isinstance(observed, bool):
+        problems.append(Problem(("observed",), f"must be true or false, not {show(observed)}"))
+    return observed is True
+
+
+def read_dataset(data: Mapping[str, Any], problems: Problems, *, any_name: bool = False) -> str:
+    """A data set by name, or `folder:PATH`; of an observed study whatever its owner calls it."""
     dataset = data.get("dataset", DATASETS[0])
+    if any_name and isinstance(dataset, str) and dataset.isprintable() and len(dataset) <= MAX_FOLDER:
+        return dataset
     folder = dataset[len(FOLDER) :] if isinstance(dataset, str) and dataset.startswith(FOLDER) else ""
     if dataset not in DATASETS and not (folder.strip() and folder.isprintable()):
         schema = {"enum": [*DATASETS, "folder:PATH"]}
@@ -86,31 +96,29 @@ def read_image_size(data: Mapping[str, Any], problems: Problems) -> ImageSize | 
     return None
 
 
-def read_space(data: Any, problems: Problems) -> dict[str, Range | Choice]:
-    """What is sampled: lists and ranges by parameter."""
+def read_space(data: Any, problems: Problems, *, any_name: bool = False) -> dict[str, Range | Choice]:
+    """What is sampled: lists and ranges by parameter; with `any_name` whatever has differed between runs."""
     space: dict[str, Range | Choice] = {}
-    entries = _known_keys(
-        read_mapping(data, ("space",), problems), ("space",), PARAMETERS, problems, "parameter"
-    )
+    entries = _parameters(data, ("space",), problems, any_name=any_name)
     for name, value in entries.items():
         found: Problems = []
-        factor = _factor(name, value, found)
+        factor = _seen(name, value, found) if any_name else _factor(name, value, found)
         problems += found
         if factor is not None and not found:
             space[name] = factor
     return space
 
 
-def read_settings(data: Any, path: Path, problems: Problems) -> dict[str, Any]:
+def read_settings(data: Any, path: Path, problems: Problems, *, any_name: bool = False) -> dict[str, Any]:
     """Single values by parameter: what is the same in every run, or in those of a variant."""
     settings: dict[str, Any] = {}
-    entries = _known_keys(read_mapping(data, path, problems), path, PARAMETERS, problems, "parameter")
+    entries = _parameters(data, path, problems, any_name=any_name)
     for name, value in entries.items():
         if isinstance(value, tuple | dict):
             words = "must be a single value; a list or a range to sample from goes under space"
             problems.append(Problem((*path, name), words))
         else:
-            settings[name] = read_value(name, value, (*path, name), problems)
+            settings[name] = value if any_name else read_value(name, value, (*path, name), problems)
     return settings
 
 
@@ -181,6 +189,24 @@ def _known_keys(
         for key, value in data.items()
         if key in allowed
     }
+
+
+def _parameters(data: Any, path: Path, problems: Problems, *, any_name: bool) -> dict[str, Any]:
+    """Entries by parameter, or by any name at all."""
+    entries = read_mapping(data, path, problems)
+    allowed = tuple(entries) if any_name else PARAMETERS
+    return _known_keys(entries, path, allowed, problems, "parameter")
+
+
+def _seen(name: str, value: Any, problems: Problems) -> Range | Choice | None:
+    """What a setting of the owner's own has been: a list, or the lowest and the highest number."""
+    path = ("space", name)
+    if isinstance(value, tuple):
+        return Choice(values=value)
+    entries = dict(read_mapping(value, path, problems))
+    integer = all(type(entries.get(key)) is int for key in NEEDED)
+    found = read_model(Range, entries, path, problems)
+    return None if found is None else found.model_copy(update={"integer": integer})
 
 
 def _translate(error: ValidationError, model: type[BaseModel], path: Path) -> Problems:

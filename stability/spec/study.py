@@ -11,7 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stability.spec.thresholds import Thresholds
 
-Sampler = Literal["sobol", "random", "grid", "given", "tpe"]
+Sampler = Literal["sobol", "random", "grid", "given", "tpe", "observed"]
+OBSERVED = "observed"
+"""Stands for a sampler where nobody said how the configurations of an observed study were drawn."""
+ADAPTIVE: tuple[Sampler, ...] = ("tpe", "observed")
+"""Their points may have been chosen in the light of earlier results, so that no rate can be told of them."""
 Compile = Literal["none", "kernels", "cuda-graphs"]
 StopOutcome = Literal["diverged", "saturated", "collapsed"]
 POINT_DATASETS = ("ring", "grid", "dirac")
@@ -117,6 +121,9 @@ class StudySpec(_Section):
     dataset: str = "mnist"
     image_size: ImageSize | None = None
     """Pixels; by default the data set's own (folders: 32)."""
+    observed: bool = False
+    """Whether the runs were trained elsewhere, under `stability.Monitor`: nothing of them can be planned or
+    trained here, and `space` and `fixed` hold their owner's own names and values."""
     space: dict[str, Range | Choice] = {}
     fixed: dict[str, Any] = {}
     variants: dict[str, dict[str, Any]] = {}
@@ -131,7 +138,7 @@ class StudySpec(_Section):
     @property
     def crossed(self) -> tuple[str, ...]:
         """The factors trained at all their levels at every point; a search crosses no list unless told to."""
-        searches = self.design.sampler == "tpe"
+        searches = self.observed or self.design.sampler == "tpe"
         by_default = ("loss",) if isinstance(self.space.get("loss"), Choice) and not searches else ()
         crossed = by_default if self.design.cross is None else self.design.cross
         return (*crossed, VARIANT) if self.variants and VARIANT not in crossed else crossed
@@ -173,6 +180,8 @@ class StudySpec(_Section):
         """How many points the design has; a search's, once it is finished."""
         if self.configs:
             return len(self.configs)
+        if self.observed:
+            return self.design.points
         return self.grid_size if self.design.sampler == "grid" else self.design.points
 
     @property

@@ -27,7 +27,7 @@ def commit_changes(study: Path, files: Mapping[Path, bytes]) -> None:
     with folder_at_once(study / PENDING) as folder:
         for relative, content in files.items():
             target = folder / _pending_name(relative)
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             write_flushed(target, content)
     apply_pending(study)
 
@@ -40,10 +40,8 @@ def apply_pending(study: Path) -> None:
     with told(pending):
         for entry in sorted(pending.iterdir()):
             if entry.is_dir():
-                _move_files(entry, study / COHORTS / entry.name)
-                entry.rmdir()
-        _move_files(pending, study)
-        pending.rmdir()
+                _move(entry, study / COHORTS / entry.name)
+        _move(pending, study)
         sync(study)
 
 
@@ -64,10 +62,15 @@ def read_current(study: Path, relative: Path) -> bytes:
         return current(study, relative).read_bytes()
 
 
-def _move_files(folder: Path, target: Path) -> None:
-    for file in sorted(entry for entry in folder.iterdir() if entry.is_file()):
-        file.replace(target / file.name)
+def _move(folder: Path, target: Path) -> None:
+    """Move everything in a folder to its place, and remove the folder."""
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir():
+            _move(entry, target / entry.name)
+        else:
+            entry.replace(target / entry.name)
     sync(target)
+    folder.rmdir()
 
 
 def _pending_name(relative: Path) -> Path:

@@ -62,6 +62,18 @@ def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> No
     Raises `ValueError`: data is not of exactly these runs, or the cohort is already there;
     `StabilityError`: it cannot be written.
     """
+    with folder_at_once(path) as folder:
+        (folder / FILMSTRIPS).mkdir()
+        for relative, content in cohort_files(path, runs, data):
+            (folder / relative).parent.mkdir(exist_ok=True)
+            write_flushed(folder / relative, content)
+
+
+def cohort_files(path: Path, runs: Sequence[Run], data: CohortData) -> Iterator[tuple[Path, bytes]]:
+    """Where each file of a cohort belongs in its folder, and what it holds, digests last; made one by one.
+
+    Raises `ValueError`: data is not of exactly these runs.
+    """
     names = [run.run for run in runs]
     results = {result.run: result for result in data.results}
     histories = {history.run: history for history in data.histories}
@@ -84,18 +96,14 @@ def write_cohort_folder(path: Path, runs: Sequence[Run], data: CohortData) -> No
         "evaluations": evaluations_table([visit for name in names for visit in histories[name].evaluations]),
         "events": events_table([results[name] for name in names]),
     }
-    with folder_at_once(path) as folder:
-        (folder / FILMSTRIPS).mkdir()
-        digests: dict[str, str] = {}
-        for relative, content in _files(tables, data):
-            (folder / relative).parent.mkdir(exist_ok=True)
-            write_flushed(folder / relative, content)
-            digests[relative.as_posix()] = sha256(content)
-        write_flushed(folder / DIGESTS, encode_digests(digests))
+    digests: dict[str, str] = {}
+    for relative, content in _files(tables, data):
+        digests[relative.as_posix()] = sha256(content)
+        yield relative, content
+    yield Path(DIGESTS), encode_digests(digests)
 
 
 def _files(tables: Mapping[str, pa.Table], data: CohortData) -> Iterator[tuple[Path, bytes]]:
-    """Where each file belongs in the cohort's folder, and what it holds; made one by one."""
     for name, table in tables.items():
         yield Path(f"{name}.parquet"), encode_table(table)
     for run, strip in data.filmstrips.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,29 +14,41 @@ from pathlib import Path
 from stability.errors import StabilityError
 from stability.store.files import host_name, told
 
+PAUSE = 0.02
+"""Seconds between two looks at a lock that somebody else holds."""
+
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock file at path for the block.
 
     The kernel drops the lock when its owner dies, however it dies, so a stale file refuses nobody. The
     file itself stays: removing it would let two processes lock two different files of one name.
 
-    Raises `StabilityError`: another writer holds it (its pid, host and start are named), or it cannot be
-    written.
+    Raises `StabilityError`: another writer holds it, and still does after `patience` seconds (its pid, host
+    and start are named), or it cannot be written.
     """
     with told(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         with told(path):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise StabilityError(f"{path.parent}: in use by {_owner(descriptor)}") from None
+            deadline = time.monotonic() + patience
+            while not _taken(descriptor):
+                if time.monotonic() >= deadline:
+                    raise StabilityError(f"{path.parent}: in use by {_owner(descriptor)}")
+                time.sleep(PAUSE)
             _sign(descriptor)
         yield
     finally:
         os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def signature(path: Path) -> bytes:

@@ -29,6 +29,7 @@ from stability.store.cohorts import (
     LATENT,
     WEIGHTS,
     CohortData,
+    cohort_files,
     read_cohort_folder,
     write_cohort_folder,
 )
@@ -152,12 +153,13 @@ class Store:
         return (Path(folder) / PLAN).is_file()
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, patience: float = 0.0) -> Iterator[None]:
         """Be the one writer for the block; first clear up after a killed one, and reread the plan.
 
-        Raises `StabilityError`: another writer is at work; its pid, host and start are named.
+        Raises `StabilityError`: another writer is at work, and still after so many seconds; its pid, host and
+        start are named.
         """
-        with locked(self.folder / LOCK):
+        with locked(self.folder / LOCK, patience=patience):
             with told(self.folder):
                 for folder in (self.folder, self.folder / COHORTS, self.folder / CHECKPOINTS):
                     folder.mkdir(exist_ok=True)
@@ -268,6 +270,21 @@ class Store:
         self.check_stayed()
         write_cohort_folder(self._cohort(cohort_id), self._runs(cohort_id), data)
         self.drop_checkpoint(cohort_id)
+
+    def keep_cohort(self, cohort_id: str, data: CohortData) -> None:
+        """Keep what is known of a cohort so far in the place of what was kept before, all or nothing.
+
+        Raises as `write_cohort`.
+        """
+        folder = self._cohort(cohort_id)
+        if not folder.is_dir():
+            self.write_cohort(cohort_id, data)
+            return
+        self.check_stayed()
+        files = cohort_files(folder, self._runs(cohort_id), data)
+        commit_changes(
+            self.folder, {Path(COHORTS, cohort_id) / relative: content for relative, content in files}
+        )
 
     def read_cohort(self, cohort_id: str) -> CohortData:
         """All that was kept of a finished cohort but its weights and latent views, which are read by run.

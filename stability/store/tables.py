@@ -319,14 +319,17 @@ def whole_parquet(source: str) -> Iterator[None]:
 def check_columns(found: pa.Schema, rows: int, schema: pa.Schema) -> None:
     """Raise `ValueError` where a file has not the columns it was written with, or not such as a schema's.
 
-    It may lack what younger releases have added, and have metrics named by their sizes after the others.
+    It may lack what younger releases have added, have a number everywhere that may be null today, and have
+    metrics named by their sizes after the others.
     """
     named = [field.with_name(RENAMED.get(field.name, field.name)) for field in found]
     names = [field.name for field in named]
     fields = [field for field in schema if field.name in names]
     extra = names[len(fields) :]
+    pairs = zip(fields, named, strict=False)
+    allowed = [field.with_nullable(field.nullable and own.nullable) for field, own in pairs]
     written = (found.metadata or {}).get(CONTENTS.encode())
-    is_kind = named[: len(fields)] == fields and extra == sized_columns(extra)
+    is_kind = named[: len(fields)] == allowed and extra == sized_columns(extra)
     if written != _contents(rows, found.names).encode() or not is_kind:
         raise ValueError("its columns differ, or another version wrote it")
 

@@ -22,6 +22,7 @@ TITLES = {
     "report": "Report",
     "cohorts": "Cohort sizes",
     "waiting": "Waiting threads",
+    "monitor": "Monitor",
     "profile": "Profile",
 }
 

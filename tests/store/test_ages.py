@@ -60,7 +60,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.mark.parametrize(
     ("table", "number", "maybe"),
-    [("evaluations", "confident_share", "class_agreement"), ("records", "signal", "fake_probability")],
+    [("evaluations", "confident_share", "class_agreement"), ("evaluations", "density", "diversity_within")],
 )
 def test_a_metric_that_was_not_taken_is_nan_or_null(
     store: Store, table: TableName, number: str, maybe: str
@@ -197,3 +197,18 @@ def test_new_labels_leave_the_machine(store: Store) -> None:
     results = {result.run: result for name in store.finished() for result in store.read_results(name)}
     store.relabel(results, study_yaml=store.study_yaml)
     assert store.read_cohort(COHORT).machine == Machine("node-3", "Some CPU")
+
+
+def test_a_number_that_a_record_may_lack_today_reads_as_it_was(store: Store) -> None:
+    """Files of before a record could lack its losses say of each column that it has no null."""
+    whole = store.table(COHORT, "records")
+    aged(store, "records", with_no_null_in("loss_d", "separation"))
+    assert store.table(COHORT, "records").to_pylist() == whole.to_pylist()
+
+
+def with_no_null_in(*columns: str) -> Callable[[pa.Table], pa.Table]:
+    return lambda table: table.cast(
+        pa.schema(
+            [field.with_nullable(field.name not in columns and field.nullable) for field in table.schema]
+        )
+    )

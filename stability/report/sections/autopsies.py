@@ -241,7 +241,7 @@ def _strip(study: Study, run: str, onset: int) -> Markup:
         return Markup("")
     film = read_filmstrip(path)
     rows = [_strip_row(film, place, words) for place, words in strip_places(film.steps, onset)]
-    table = Markup('<table class="film"><caption class="small">Samples of {}</caption>{}</table>')
+    table = Markup('<table class="samples"><caption class="small">Samples of {}</caption>{}</table>')
     return table.format(run, Markup("").join(rows))
 
 

@@ -56,6 +56,8 @@ def contents_of(estimates: Estimates) -> Contents:
     sections = [_section("shares", "Outcomes", _outcomes(estimates), with_tables=True)]
     if found is None:
         sections.append(_section("map", "Map", _runs_map(study)))
+        single = (block for found in estimates.autopsies for block in autopsy_blocks(study, found))
+        sections.append(_section("autopsies", "How it goes wrong", single))
     else:
         sections += [
             _section("map", "Where it succeeds", _maps(study, found)),

@@ -62,11 +62,13 @@ def count_block(study: Study, factor: str, counts: pd.DataFrame) -> Block:
         rows.append(tuple(Cell(str(text)) for text in (level, *here, n_points, sum(here))))
     by = "" if factor == ALL else f", by {factor}"
     under = "" if factor == ALL else f" under each {factor}"
-    why = "of a search" if not study.estimable else "at settings that the levels do not share"
+    searched = not (study.estimable or study.frames.spec.observed)
+    why = "of a search" if searched else "at settings that the levels do not share"
+    why = "of observed runs" if study.frames.spec.observed and not study.estimable else why
     caption = f"Number of runs with each outcome{by}: counts {why}, not rates"
     return Block(
         key=f"counts-by-{_key(factor)}",
-        question=f"{'How have runs ended' if study.estimable else 'What did the search find'}{under}?",
+        question=f"{'What did the search find' if searched else 'How have runs ended'}{under}?",
         finding="",
         figure=None,
         note="",

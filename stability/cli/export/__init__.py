@@ -1,0 +1,1 @@
+"""`stability export`: a study's runs for other tools, by their own libraries, imported when asked for."""
