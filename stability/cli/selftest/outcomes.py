@@ -34,6 +34,8 @@ COARSE = 4
 """Random numbers on a side of smooth noise."""
 GOOD_SHARES = (0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
 """Shares of good samples in the course of a generator that learns: too few at the end to be stable."""
+SOON_GOOD_SHARES = (*[0.05] * 5, 0.3, 0.85, 0.95)
+"""The same where there are enough at the end."""
 
 Images = Float[Tensor, "n 1 28 28"]
 Sample = Callable[[Dataset, torch.Generator], Images]
@@ -115,6 +117,7 @@ EXPLODED = Visit(blobs, loss=1e6)
 UP, DOWN = Visit(blobs, winning=0.95), Visit(blobs, winning=0.05)
 TWO_GONE = Visit(partial(real_images, without=(3, 8)))
 SIX_GONE = Visit(partial(real_images, without=(0, 2, 3, 5, 8, 9)))
+SOON_THERE = tuple(Visit(partial(blobs, good=share)) for share in SOON_GOOD_SHARES)
 BETTER = tuple(Visit(partial(blobs, good=share)) for share in GOOD_SHARES)
 
 COURSES: Mapping[str, Course] = MappingProxyType(
@@ -152,6 +155,7 @@ COURSES: Mapping[str, Course] = MappingProxyType(
             (SIX_GONE,) * 8, Outcome.PARTIAL_COLLAPSE, EventKind.COLLAPSE, (step_of(0),)
         ),
         "more and more samples are good": Course(BETTER, Outcome.LEARNING),
+        "nearly all samples are good, but only just now": Course(SOON_THERE, Outcome.LEARNING),
         "is told from real at a glance": Course(
             (BEATEN,) * 8, Outcome.DOMINATED, EventKind.DOMINATION, (step_of(2),)
         ),

@@ -70,6 +70,7 @@ def no_recovery_counts(patch: Patch) -> None:
 
 STAYS, COLLAPSES, FREEZES = "stays good", "collapses to one image", "freezes, learning nothing"
 BREAKS, EXPLODES, SWINGS = "samples become NaN", "losses explode", "the networks take turns"
+ARRIVES = "nearly all samples are good, but only just now"
 COMES_BACK, FORGETS = "good, lost, good, lost at the last visit", "forgets two classes"
 FORGETS_MORE, NEVER_HAD = "forgets two, then six classes", "never draws six classes"
 LEARNS, BEATEN, NOISE = "more and more samples are good", "is told from real at a glance", "learns nothing"
@@ -93,7 +94,14 @@ RULE_ERRORS: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "stable with eight modes of ten": (thresholds(stable_modes=0.8, stable_excess=0.27), (FORGETS,)),
     "nearly stable with four modes of ten": (thresholds(nearly_modes=0.4), (FORGETS_MORE, NEVER_HAD)),
     "good from a precision of 1 on": (thresholds(good_precision=1.0, good_modes=1.0), (COMES_BACK,)),
-    "stable up to an excess of 10": (thresholds(stable_excess=10.0, stable_precision=0.1), (LEARNS,)),
+    "stable up to an excess of 10": (
+        thresholds(stable_excess=10.0, stable_modes=0.4),
+        (FORGETS_MORE, NEVER_HAD),
+    ),
+    "what is on its way has arrived": (
+        attribute(outcome_rules, "_on_the_way", lambda visits, thresholds: False),
+        (ARRIVES,),
+    ),
     "nearly stable only below an excess of 1e-9": (thresholds(nearly_excess=1e-9), (FORGETS,)),
     "explosions from 1e9 times on": (thresholds(explosion=1e9), (EXPLODES,)),
     "six swings are asked for": (thresholds(swings=6), (SWINGS,)),
