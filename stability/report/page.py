@@ -19,8 +19,7 @@ from stability.analysis.versus import Versus
 from stability.report import words
 from stability.report.badge import honesty
 from stability.report.bars import outcome_bars
-from stability.report.cards import run_cards
-from stability.report.embed import content_policy, page_script, plotly_script
+from stability.report.embed import content_policy, page_script
 from stability.report.explorer import explorer
 from stability.report.export import write_text
 from stability.report.facts import about, facts, prior, thresholds
@@ -55,7 +54,6 @@ def render(estimates: Estimates, *, replay_command: str, written: date | None = 
             "gallery": gallery(study),
             "sections": contents.sections,
             "unanswered": contents.unanswered,
-            "cards": run_cards(study, replay_command),
             "explorer": explorer(study, replay_command),
         }
     return fill("page.html.j2", f"{study.frames.name}: training stability", content)
@@ -80,7 +78,7 @@ def fill(template: str, title: str, content: dict[str, Any]) -> str:
     script = page_script()
     frame = {
         "title": title,
-        "policy": content_policy(script, plotly_script()),
+        "policy": content_policy(script),
         "style": Markup("".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)),
         "script": Markup(script),
         "looks": {str(outcome): look for outcome, look in LOOKS.items()},
