@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 CSV_DIGITS, LONG_CSV = 9, 200_000
 PAGE_SCRIPTS = (
     "page.js",
+    "save.js",
     "scales.js",
     "film.js",
     "curves.js",

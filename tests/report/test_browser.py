@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, column, launched, silent_tab
+from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 if TYPE_CHECKING:
@@ -245,3 +250,47 @@ def test_figures_follow_the_theme(opened: Page) -> None:
     light = opened.evaluate(colour)
     opened.emulate_media(color_scheme="dark")
     assert opened.evaluate(colour) != light
+
+
+def saved(tab: Page, place: str, what: str, kind: str) -> str:
+    """The address of the file that a menu of the page saves."""
+    tab.evaluate(
+        "HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href]; }"
+    )
+    menu = tab.locator(f"{place} .save", has_text=f"Save {what}").first
+    menu.evaluate("menu => { menu.open = true; }")
+    menu.get_by_role("button", name=kind).click()
+    tab.wait_for_function("window.saved")
+    name, address = tab.evaluate("window.saved")
+    tab.evaluate("window.saved = null")
+    assert name.startswith("synthetic-")
+    return str(address)
+
+
+def test_menus_save_tables_as_the_command_writes_them(opened: Page, page: Path) -> None:
+    for kind, suffix in (("CSV", "csv"), ("Markdown", "md"), ("LaTeX", "tex")):
+        address = saved(opened, "#shares-by-loss", "table", kind)
+        text = unquote(address.partition(",")[2])
+        assert text == (page.parent / "tables" / f"shares-by-loss.{suffix}").read_text(encoding="utf-8")
+
+
+def test_menus_save_figures_that_stand_alone(opened: Page) -> None:
+    opened.emulate_media(color_scheme="dark")
+    for place, what in (("#shares-by-loss", "figure"), ("#table", "figure"), ("#side-by-side", "curves")):
+        svg = unquote(saved(opened, place, what, "SVG").partition(",")[2])
+        root = ElementTree.fromstring(svg)
+        assert root.tag.endswith("}svg")
+        assert float(root.get("width") or 0) > 100
+        assert "var(--" not in svg
+        assert "rgb(22, 32, 43)" in svg  # the light theme's ink, on white
+        assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 8
+    picture = base64.b64decode(saved(opened, "#shares-by-loss", "figure", "PNG").partition(",")[2])
+    with Image.open(io.BytesIO(picture)) as image:
+        assert image.width > 1000
+        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
+    opened.evaluate("window.print = () => { window.alone = document.documentElement.className; }")
+    menu = opened.locator("#shares-by-loss .save").first
+    menu.get_by_role("button", name="PDF").click()
+    opened.wait_for_function("window.alone === 'prints-alone'")
+    opened.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert opened.locator("#print-alone").count() == 0

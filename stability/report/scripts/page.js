@@ -68,6 +68,16 @@ const page = (() => {
     }
   }
 
+  // A button that copies what a place says, and where it says so.
+  function copyButton(place) {
+    const button = element("button", { type: "button", class: "button" }, "Copy");
+    const said = element("span", { role: "status", class: "small" });
+    button.addEventListener("click", async () => {
+      said.textContent = (await copy(place.textContent, place)) ? "Copied." : "Selected: press Ctrl+C.";
+    });
+    return [button, " ", said];
+  }
+
   // An element of a drawing; its colours are the page's, by class, so that it follows the theme.
   function drawn(name, attributes = {}, ...children) {
     const made = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -99,5 +109,5 @@ const page = (() => {
 
   const isStill = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  return { NOTHING, number, percent, element, drawn, badge, copy, isStill };
+  return { NOTHING, number, percent, element, drawn, badge, copyButton, isStill };
 })();

@@ -45,12 +45,7 @@ const panel = (() => {
       const name = nameOf(row);
       const safe = /^[A-Za-z0-9_@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", `'"'"'`)}'`;
       const code = element("code", {}, parts.join(safe));
-      const button = element("button", { type: "button", class: "button" }, "Copy");
-      const said = element("span", { role: "status", class: "small" });
-      button.addEventListener("click", async () => {
-        said.textContent = (await page.copy(code.textContent, code)) ? "Copied." : "Selected: press Ctrl+C.";
-      });
-      return element("p", { class: "replay" }, element("span", { class: "small" }, title), code, " ", button, " ", said);
+      return element("p", { class: "replay" }, element("span", { class: "small" }, title), code, " ", ...page.copyButton(code));
     }
 
     return { value, nameOf, name, reason, head, pairs, happenings, latent, command };
@@ -68,7 +63,9 @@ const panel = (() => {
   }
 
   function playerOf(names, data, told, head = told.head) {
-    return player.make(names.map((name) => data.details[name]), names.map((name) => head(data.rowOf(name))), data);
+    const made = player.make(names.map((name) => data.details[name]), names.map((name) => head(data.rowOf(name))), data);
+    made.place.querySelectorAll(".view").forEach((view, at) => view.append(save.curvesMenu(names[at], view)));
+    return made;
   }
 
   // Two typical runs side by side in the page: one that went well and one that did not, where there are both.

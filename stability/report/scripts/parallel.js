@@ -119,7 +119,7 @@ const parallel = (() => {
 
     function draw() {
       wide = Math.max(place.parentElement.clientWidth, APART * axes.length);
-      const figure = drawn("svg", { viewBox: `0 0 ${wide} ${TALL}`, width: wide, height: TALL });
+      const figure = drawn("svg", { class: "lines", viewBox: `0 0 ${wide} ${TALL}`, width: wide, height: TALL });
       figure.append(...lines(), ...axes.flatMap(rules));
       place.replaceChildren(figure);
     }
