@@ -41,7 +41,7 @@ def load(path: str | Path) -> StudyFrames:
 
 
 def advise(results: str | Path | StudyFrames, setting: Mapping[str, Any]) -> Advice:
-    """Say how likely a run at a setting ends stable, how the nearest runs ended, which one change helps most.
+    """Say how likely a run at a setting succeeds, how the nearest runs ended, which one change helps most.
 
     `results` is a results folder or what `load` returned, `setting` as in `{"loss": "hinge", "lr": 2e-4}`;
     needs no torch. Raises `StabilityError` for a parameter that there is not, a value that it cannot have,

@@ -22,6 +22,10 @@ class Outcome(StrEnum):
     NOISE = "noise"
 
 
+SUCCESSES = frozenset({Outcome.STABLE, Outcome.NEARLY_STABLE})
+"""Runs that ended as one would have them: what rates, maps and searches look for."""
+
+
 class EventKind(StrEnum):
     """Something that happened in a run; kinds do not exclude each other."""
 

@@ -1,4 +1,4 @@
-"""Writes when runs were first stable.
+"""Writes when runs first succeeded.
 
 `python studies/horizons.py RESULTS... > stability/data/horizons.json`, where each of RESULTS is a results
 folder of a study that stops only runs that diverge.

@@ -1,4 +1,4 @@
-"""How likely a run at a setting ends stable, how the nearest runs ended, and which one change helps most.
+"""How likely a run at a setting succeeds, how the nearest runs ended, and which one change helps most.
 
 Frames in, values out; imports no torch and no optuna. The chance is that of the map's Gaussian process
 (`process`, one run a point as `fit_rows` says), over the parameters that were set; the others are averaged
@@ -33,7 +33,7 @@ from stability.analysis.frames import StudyFrames, load
 from stability.analysis.heldout import brier_scores
 from stability.analysis.ordering import in_design_order
 from stability.analysis.process import fit_process, probability_bounds, smooth_kernel
-from stability.analysis.rates import ADAPTIVE, COLUMNS, EVENTS, NO_RUNS, rate
+from stability.analysis.rates import ADAPTIVE, COLUMNS, EVENTS, NO_RUNS, SUCCESS, rate
 from stability.analysis.setting import Setting, read_setting
 from stability.analysis.study import Study
 from stability.analysis.verdict import FAILURES
@@ -86,7 +86,7 @@ class Advice:
     wrong: pd.DataFrame
     """How many of these failed in which way: `kind` (outcome, event), `name, n_runs`, the commonest first."""
     chance: float = np.nan
-    """Of a run at the setting to end stable; NaN with a reason."""
+    """Of a run at the setting to end stable or nearly stable; NaN with a reason."""
     ci_low: float = np.nan
     """Its lower 95% bound, never above it: the process's, of its normal latent function at
     `LATENT_CONFIDENCE`. Wilson's of the `NEAREST` points where all runs ended alike, and of all points where
@@ -220,15 +220,15 @@ def predict(
     inputs = asked.inputs(pd.concat([runs[list(places)], places], ignore_index=True))
     seen, there = inputs[: len(runs)], inputs[len(runs) :]
     rows = fit_rows(runs, seen, MOST_POINTS, rng)
-    stable = rows.stable[rows.used]
-    if seen.shape[1] == 0 or stable.all() or not stable.any():
+    success = rows.success[rows.used]
+    if seen.shape[1] == 0 or success.all() or not success.any():
         return _alike(rows, there)
     kernel = smooth_kernel(len(asked.axes), seen.shape[1] - len(asked.axes))
     unseen = held_out(rows, kernel, FOLDS, rng, optimise=True)
     scores = brier_scores(_drawn_to_constant(unseen), rng=rng).assign(score=list(SCORES))
-    process = fit_process(rows.inputs[rows.used], stable, kernel)
+    process = fit_process(rows.inputs[rows.used], success, kernel)
     predicted, low, _ = probability_bounds(process, there, LATENT_CONFIDENCE[_better(scores)])
-    overall = float(rows.stable.mean())
+    overall = float(rows.success.mean())
     chance = overall + _weight(unseen) * (predicted - overall)
     return Predictions(chance, np.minimum(low, chance), scores)
 
@@ -239,12 +239,12 @@ def _better(brier: pd.DataFrame) -> bool:
 
 def _bound(runs: pd.DataFrame) -> float:
     """Of the rate of these runs, one-sided."""
-    return float(rate(runs, "stable", confidence=2 * CONFIDENCE - 1)["ci_low"].iloc[0])
+    return float(rate(runs, SUCCESS, confidence=2 * CONFIDENCE - 1)["ci_low"].iloc[0])
 
 
 def _alike(rows: FitRows, places: Floats) -> Predictions:
     """Without a process: the share of all runs, drawn to one half as by one point; bounded by near points."""
-    chance = (rows.stable.mean() * len(rows.used) + 0.5) / (len(rows.used) + 1)
+    chance = (rows.success.mean() * len(rows.used) + 0.5) / (len(rows.used) + 1)
     count = NEAREST if places.shape[1] else len(rows.used)
     order = np.argsort(cdist(places, rows.inputs[rows.used]), axis=1, kind="stable")[:, :count]
     near = [rows.runs[np.isin(rows.points, rows.points[rows.used[some]])] for some in order]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from stability.analysis.cube import Scale, scale_of, unit_cube
 from stability.analysis.factors import level_text, levels, numeric, with_text_levels
 from stability.analysis.peeling import Box, Sample, widest_box
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
+from stability.records import SUCCESSES
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.study import VARIANT
 
@@ -53,7 +54,7 @@ class BoxRules:
     """What a box promises, and what it needs."""
 
     target: float = 0.8
-    """The box is the widest whose share of stable runs, among the choosing points, is at least this."""
+    """The box is the widest whose share of successes, among the choosing points, is at least this."""
     confidence: float = 0.95
     """Of the lower bound, one-sided."""
     fewest_points: int = 5
@@ -125,7 +126,7 @@ def _split(
     choosing = rng.permutation(points)[: (len(points) + 1) // 2]
     half = np.where(placed["point"].isin(choosing), "choosing", "bounding")
     level = placed[factor] if factor is not None else ALL_RUNS
-    return placed.assign(level=level, half=half, stable=placed["outcome"].eq("stable"))
+    return placed.assign(level=level, half=half, success=placed["outcome"].isin(SUCCESSES))
 
 
 def _levels(split: pd.DataFrame, spec: StudySpec, factor: str | None) -> list[str]:
@@ -181,7 +182,7 @@ def _level_box(
 
 def _sample(runs: pd.DataFrame, scales: tuple[Scale, ...]) -> Sample:
     _, first, owner = np.unique(runs["point"].to_numpy(), return_index=True, return_inverse=True)
-    counts = np.bincount(owner, weights=runs["stable"].to_numpy(dtype=np.float64)).astype(np.int64)
+    counts = np.bincount(owner, weights=runs["success"].to_numpy(dtype=np.float64)).astype(np.int64)
     return Sample(unit_cube(runs, scales)[first], counts, np.bincount(owner))
 
 
@@ -189,7 +190,7 @@ def _bound(runs: pd.DataFrame, rules: BoxRules, if_none: str) -> dict[str, Any]:
     """`rate`'s columns; an interval at twice the error has the one-sided bounds for its ends."""
     if runs.empty:
         return _unknown(if_none)
-    row = rate(runs, "stable", confidence=2 * rules.confidence - 1).iloc[0]
+    row = rate(runs, SUCCESS, confidence=2 * rules.confidence - 1).iloc[0]
     return {name: row[name] for name in COLUMNS}
 
 
@@ -219,7 +220,7 @@ def _safest(split: pd.DataFrame, names: list[str], rules: BoxRules) -> pd.DataFr
         needed = f"{rules.fewest_points} points to choose on and {FEWEST_TO_BOUND} to bound on"
         nothing = _unknown(f"not estimable: no level has {needed}")
         return pd.DataFrame([{"level": "", "choosing_share": np.nan, **nothing}])
-    shares = choosing.groupby("level")["stable"].mean()
+    shares = choosing.groupby("level")["success"].mean()
     best = max(able, key=lambda name: shares[name])
     bound = _bound(bounding[bounding["level"] == best], rules, NO_RUNS)
     return pd.DataFrame([{"level": best, "choosing_share": float(shares[best]), **bound}])

@@ -1,4 +1,4 @@
-"""What stability costs: collapses and stable runs for the training that was spent. Frame in, frame out.
+"""What stability costs: collapses and successes for the training that was spent. Frame in, frame out.
 
 Recipes take a different number of discriminator updates a step and a different time, so a rate per
 run does not compare them. Every estimate is a ratio of two sums over points, both random, and the point is
@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import gammaincinv, stdtrit
 
-from stability.analysis.rates import ADAPTIVE, ONE_POINT, rate
+from stability.analysis.rates import ADAPTIVE, ONE_POINT, SUCCESS, indicator, rate
 from stability.analysis.survival import last_seen
-from stability.records import EventKind, Outcome
+from stability.records import EventKind
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -85,8 +85,8 @@ def events_interval(sums: Clusters, confidence: float) -> Interval:
     return sums.ratio * min(1 / factor, exact), sums.ratio * factor
 
 
-def stable_interval(sums: Clusters, confidence: float) -> Interval:
-    """Interval of stable runs per cost: that of their share over that of the mean cost.
+def success_interval(sums: Clusters, confidence: float) -> Interval:
+    """Interval of successes per cost: that of their share over that of the mean cost.
 
     Both logarithmic distances are combined (MOVER; Donner and Zou 2012) with their correlation over points
     where that widens the interval; where it would narrow it, it rests on the few runs that failed and is
@@ -122,8 +122,8 @@ MEASURES: dict[str, Measure] = {
     "seconds_per_run": Measure("hours", "one", 3600, mean_interval),
     "collapses_per_10k_updates": Measure("collapses", "updates_at_risk", 1e4, events_interval),
     "collapses_per_hour": Measure("collapses", "hours_at_risk", 1, events_interval),
-    "stable_per_million_updates": Measure("stable", "updates", 1e6, stable_interval),
-    "stable_per_hour": Measure("stable", "hours", 1, stable_interval),
+    "successes_per_million_updates": Measure("success", "updates", 1e6, success_interval),
+    "successes_per_hour": Measure("success", "hours", 1, success_interval),
 }
 """`updates` are those of the discriminator: steps times `n_dis`. Risk ends with a run's first collapse, and
 before the step at which it diverged even where it was trained on."""
@@ -136,7 +136,7 @@ def costs_by(
 
     The columns are the factor's name, `measure`, `estimate, ci_low, ci_high`, `joint_low, joint_high` (an
     interval that holds for all levels at once: Bonferroni), `n_points`, `n_runs`, `n_events` (collapses or
-    stable runs; missing for mean costs) and `reason`. `events` as in the frames of a study. Adaptive runs
+    successes; missing for mean costs) and `reason`. `events` as in the frames of a study. Adaptive runs
     never count.
     """
     spent = exposures(runs, events).assign(**{factor: runs[factor]})
@@ -169,7 +169,7 @@ def exposures(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
         collapses=collapsed.astype(float),
         updates_at_risk=at_risk * runs["n_dis"],
         hours_at_risk=hours * (at_risk / steps.where(steps > 0)).fillna(0.0),
-        stable=(runs["outcome"] == Outcome.STABLE.value).astype(float),
+        success=indicator(runs, SUCCESS).astype(float),
     )
 
 
@@ -213,9 +213,9 @@ def _share_interval(sums: Clusters, confidence: float) -> Interval:
         np.tile([True, False], len(sizes)), np.column_stack([counts, sizes - counts]).ravel()
     )
     runs = pd.DataFrame(
-        {"point": np.repeat(np.arange(len(sizes)), sizes), "adaptive": False, "stable": happened}
+        {"point": np.repeat(np.arange(len(sizes)), sizes), "adaptive": False, "success": happened}
     )
-    row = rate(runs, runs["stable"], confidence=confidence).iloc[0]
+    row = rate(runs, runs["success"], confidence=confidence).iloc[0]
     return float(row["ci_low"]), float(row["ci_high"])
 
 

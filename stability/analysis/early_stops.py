@@ -21,10 +21,10 @@ from stability.analysis.sensitivity import NO_HISTORIES, HistoriesOf
 from stability.analysis.warning import compute_saved
 from stability.outcomes.course import course_of
 from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS, STOPPED_FOR, replay_course_stop
-from stability.records import Outcome
+from stability.records import SUCCESSES, Outcome
 from stability.spec import Thresholds
 
-QUANTITIES = ("stopped", "false_stops", "stable_stops", "wrongly_stopped", "compute_saved")
+QUANTITIES = ("stopped", "false_stops", "success_stops", "wrongly_stopped", "compute_saved")
 MOST_RUNS = 400
 """Of more runs a random part is replayed, whole points at a time: histories are most of a study's bytes."""
 
@@ -40,7 +40,7 @@ class EarlyStops:
     rates: pd.DataFrame
     """`rule, quantity, runs` (how many it happened to) and `rate`'s columns. Of all runs, `stopped`. Of the
     stopped, `false_stops`: trained on, they ended neither diverged, saturated nor collapsed; and of the
-    stopped again, those that ended stable, `stable_stops`. Of all runs that so ended otherwise,
+    stopped again, the successes, `success_stops`. Of all runs that so ended otherwise,
     `wrongly_stopped`. Of the updates of all runs, `compute_saved` (its `runs` are those stopped)."""
     stops: pd.DataFrame
     """One row for each rule and run that it would have stopped: `rule, run, point, step, reason, outcome`
@@ -99,8 +99,8 @@ def packaged_facts(frames: StudyFrames, stops: EarlyStops) -> dict[str, Any]:
         "thresholds": {name: getattr(spec.outcomes, name) for name in STOP_THRESHOLDS},
         "n_runs": stops.n_runs,
         "n_points": int(frames.runs["point"].nunique()),
-        "stable": {name: getattr(spec.outcomes, name) for name in ("stable_excess", "stable_modes")},
-        "n_stable": int((frames.runs["outcome"] == Outcome.STABLE).sum()),
+        "success": {name: getattr(spec.outcomes, name) for name in ("nearly_excess", "nearly_modes")},
+        "n_success": int(frames.runs["outcome"].isin(SUCCESSES).sum()),
         "rules": {rule: _rule_facts(stops.rates[stops.rates["rule"] == rule]) for rule in STOP_RULES},
     }
 
@@ -139,12 +139,12 @@ def _rates(used: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     rows = {
         "stopped": rate(used, stopped),
         "false_stops": _rate(found, found["is_false"], NONE_STOPPED),
-        "stable_stops": _rate(found, found["outcome"] == Outcome.STABLE, NONE_STOPPED),
+        "success_stops": _rate(found, found["outcome"].isin(SUCCESSES), NONE_STOPPED),
         "wrongly_stopped": _rate(otherwise, stopped[otherwise.index], NONE_WELL),
         "compute_saved": compute_saved(used, stopped, at),
     }
-    n_false, n_stable = int(found["is_false"].sum()), int((found["outcome"] == Outcome.STABLE).sum())
-    counts = dict(zip(QUANTITIES, (len(found), n_false, n_stable, n_false, len(found)), strict=True))
+    n_false, n_success = int(found["is_false"].sum()), int(found["outcome"].isin(SUCCESSES).sum())
+    counts = dict(zip(QUANTITIES, (len(found), n_false, n_success, n_false, len(found)), strict=True))
     return pd.concat([row.assign(quantity=name, runs=counts[name]) for name, row in rows.items()])
 
 
@@ -165,7 +165,7 @@ def _rule_facts(rates: pd.DataFrame) -> Mapping[str, Any]:
     return {
         "stops": int(rows["stopped"]["runs"]),
         "false_stops": int(wrong["runs"]),
-        "stable_stops": int(rows["stable_stops"]["runs"]),
+        "success_stops": int(rows["success_stops"]["runs"]),
         **{name: _rounded(wrong[name]) for name in ("estimate", "ci_low", "ci_high")},
         "n_points": int(wrong["n_points"]),
         "compute_saved": _rounded(rows["compute_saved"]["estimate"]),

@@ -24,7 +24,7 @@ from stability.analysis.frames import StudyFrames
 from stability.analysis.importance import Importance, importance, most_important
 from stability.analysis.incidence import Incidence, incidence
 from stability.analysis.landmarks import FROM_RECORDS
-from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
+from stability.analysis.rates import RATED, SUCCESS, counts_by, rates_by
 from stability.analysis.recorded import StoredRecords
 from stability.analysis.regions import StabilityMap, stability_map
 from stability.analysis.same_runs import same_runs
@@ -41,7 +41,7 @@ from stability.spec.study import CONFIGURATION
 SEED = 20
 """Of everything that draws: the same study gives the same numbers."""
 
-COMPARED = ("stable", "collapse_ever", "saturation_ever")
+COMPARED = (SUCCESS, "collapse_ever", "saturation_ever")
 """What the levels of the main factor are compared by, pair by pair."""
 
 AUTOPSIED = (EventKind.COLLAPSE, EventKind.SATURATION)
@@ -130,7 +130,7 @@ def estimate(study: Study, tell: Tell = silent) -> Estimates:
 
 
 def _rates(study: Study, factor: str) -> pd.DataFrame:
-    return rates_by(study.comparable(factor), factor, [*OUTCOMES, *EVENTS])
+    return rates_by(study.comparable(factor), factor, RATED)
 
 
 def _findings(study: Study, factor: str, matters: Importance, tell: Tell) -> Findings:
@@ -215,9 +215,9 @@ def _compare(study: Study, event: str, against: str | None) -> Comparison:
 
 
 def _of_all_pairs(study: Study, findings: Findings) -> Comparison | None:
-    """That of `stable` which ranks the levels: a baseline's comparisons say nothing of the others' order."""
-    stable = next(iter(findings.comparisons), None)
-    return stable if stable is None or stable.baseline is None else _compare(study, stable.event, None)
+    """That of success which ranks the levels: a baseline's comparisons say nothing of the others' order."""
+    first = next(iter(findings.comparisons), None)
+    return first if first is None or first.baseline is None else _compare(study, first.event, None)
 
 
 def _rng(part: int) -> np.random.Generator:

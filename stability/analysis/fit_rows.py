@@ -17,6 +17,7 @@ from sklearn.gaussian_process.kernels import Kernel
 
 from stability.analysis.heldout import point_folds
 from stability.analysis.process import fit_process
+from stability.analysis.rates import SUCCESS, indicator
 
 FEWEST_POINTS = 10
 """A fit takes so many points."""
@@ -43,10 +44,9 @@ class FitRows:
         return points
 
     @property
-    def stable(self) -> NDArray[np.bool_]:
-        """Whether each run ended stable."""
-        stable: NDArray[np.bool_] = self.runs["outcome"].eq("stable").to_numpy()
-        return stable
+    def success(self) -> NDArray[np.bool_]:
+        """Whether each run ended stable or nearly stable."""
+        return indicator(self.runs, SUCCESS).to_numpy(dtype=np.bool_)
 
 
 def fit_rows(
@@ -64,7 +64,7 @@ def held_out(
     """Predictions for all runs of points that the process was not fitted to, fold by fold.
 
     The columns are `HELD_OUT_COLUMNS` and `fold`, for the runs of the points that enter the fit; `constant`
-    is the share of stable runs among the rows that were seen. With `optimise` every fold fits the kernel
+    is the share of successes among the rows that were seen. With `optimise` every fold fits the kernel
     anew: of a kernel that was fitted to all rows, the predictions have seen a little.
     """
     known = np.isin(rows.points, rows.points[rows.used])
@@ -73,11 +73,11 @@ def held_out(
     parts = []
     for number in range(folds):
         train, test = rows.used[fold[rows.used] != number], fold == number
-        seen = rows.stable[train]
+        seen = rows.success[train]
         predicted: float | NDArray[np.float64] = (seen.sum() + 0.5) / (len(seen) + 1)
         if seen.any() and not seen.all():
             process = fit_process(rows.inputs[train], seen, kernel, optimise=optimise)
             predicted = process.predict_proba(rows.inputs[test])[:, 1]
-        happened = rows.runs.loc[test, ["point"]].assign(happened=rows.stable[test])
+        happened = rows.runs.loc[test, ["point"]].assign(happened=rows.success[test])
         parts.append(happened.assign(predicted=predicted, constant=seen.mean(), fold=number))
     return pd.DataFrame(pd.concat(parts), columns=[*HELD_OUT_COLUMNS, "fold"])

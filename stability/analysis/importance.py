@@ -1,4 +1,4 @@
-"""Which parameters matter, for `stable` and for the FID: permutation importance on held-out points.
+"""Which parameters matter, for success and for the FID: permutation importance on held-out points.
 
 A random forest predicts the runs of points that it has not seen. A parameter matters as far as the
 predictions get worse when its values are shuffled among those points. A random number, one a point, is among
@@ -20,12 +20,12 @@ from stability.analysis.cube import one_hot, scale_of, unit_cube
 from stability.analysis.factors import categorical, crossed_factors, numeric
 from stability.analysis.heldout import point_folds, point_mean
 from stability.analysis.ordering import in_design_order
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, indicator
 from stability.records import Outcome
 from stability.spec import StudySpec
 
-STABLE, LOG_FID = "stable", "log_fid_ratio"
-TARGETS = (STABLE, LOG_FID)
+LOG_FID = "log_fid_ratio"
+TARGETS = (SUCCESS, LOG_FID)
 
 DUMMY = "random number"
 """The parameter that does nothing."""
@@ -68,7 +68,7 @@ class Importance:
     rules: ImportanceRules
     parameters: pd.DataFrame
     """One row a target and parameter, the most important first, the dummy last: `target, parameter, dummy`
-    and `rate`'s columns. The unit is that of the target's error: log-loss (natural logarithm) for `stable`,
+    and `rate`'s columns. The unit is that of the target's error: log-loss (natural logarithm) for success,
     squared difference of natural logarithms for `log_fid_ratio`."""
     scores: pd.DataFrame
     """Three rows a target: `target, score` (model, constant, gain: constant - model) and `rate`'s columns;
@@ -108,7 +108,7 @@ def importance(
 
 
 def most_important(found: Importance) -> tuple[str, ...]:
-    """The parameters, the most important for `stable` first; for the FID where that cannot be told.
+    """The parameters, the most important for success first; for the FID where that cannot be told.
 
     Empty where nothing can be told.
     """
@@ -128,7 +128,7 @@ def _of_target(
     rng: np.random.Generator,
     rules: ImportanceRules,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    trained = fixed if target == STABLE else fixed[_to_the_end(fixed)]
+    trained = fixed if target == SUCCESS else fixed[_to_the_end(fixed)]
     known = trained[np.isfinite(_values(trained, target))]
     used = _thinned(known, rules.most_runs, rng)
     y = _values(used, target)
@@ -141,7 +141,7 @@ def _of_target(
         scores = dict.fromkeys(("model", "constant", "gain"), _unknown(used, reason))
         return _parameter_rows(empty, target), _score_rows(scores, target, counts)
     inputs = _inputs(used, spec, rng)
-    errors, increases = _held_out(inputs, y, target == STABLE, rng, rules)
+    errors, increases = _held_out(inputs, y, target == SUCCESS, rng, rules)
     errors["gain"] = errors["constant"] - errors["model"]
     scores = {name: point_mean(error, inputs.points, rng=rng) for name, error in errors.items()}
     found = {
@@ -149,15 +149,15 @@ def _of_target(
         for name, increase in increases.items()
     }
     if not float(scores["gain"]["estimate"]) > 0:
-        no_better = NO_BETTER.format("rate" if target == STABLE else "mean")
+        no_better = NO_BETTER.format("rate" if target == SUCCESS else "mean")
         found = {name: _unknown(used, no_better) for name in found}
     return _parameter_rows(found, target), _score_rows(scores, target, counts)
 
 
 def _values(runs: pd.DataFrame, target: str) -> NDArray[np.float64]:
     """The target of every run, NaN where it has none."""
-    if target == STABLE:
-        return np.asarray(runs["outcome"].eq("stable"), dtype=np.float64)
+    if target == SUCCESS:
+        return indicator(runs, SUCCESS).to_numpy(dtype=np.float64)
     ratio = runs["fid_ratio"].to_numpy(dtype=np.float64)
     usable = np.isfinite(ratio) & (ratio > 0)
     return np.where(usable, np.log(np.where(usable, ratio, 1.0)), np.nan)
@@ -196,8 +196,8 @@ def _why_not(
     if n_points < rules.fewest_points:
         return f"not estimable: {n_points} points are too few (fewer than {rules.fewest_points})"
     if np.ptp(y) == 0:
-        how = "stable" if y[0] == 1 else "otherwise than stable"
-        return f"not estimable: all runs ended {how}" if target == STABLE else "not estimable: all FIDs agree"
+        how = "all runs" if y[0] == 1 else "no run"
+        return f"not estimable: {how} succeeded" if target == SUCCESS else "not estimable: all FIDs agree"
     return ""
 
 

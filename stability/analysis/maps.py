@@ -55,7 +55,7 @@ def map_points(runs: pd.DataFrame, axes: MapAxes) -> pd.DataFrame:
     """
     row = [
         "\n".join(f"{name} {level}" for name, level in zip(axes.rows, levels, strict=True))
-        for levels in runs[list(axes.rows)].itertuples(index=False)
+        for levels in runs[list(axes.rows)].to_numpy(dtype=object)
     ]
     points = pd.DataFrame(
         {

@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
-from stability.records import Outcome
+from stability.records import SUCCESSES, Outcome
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,6 +29,9 @@ Counts = Ints | Floats
 """Shares times runs are whole only as far as they were rounded."""
 
 OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
+
+SUCCESS = "success"
+"""The event of ending stable or nearly stable: what the levels of a factor are ranked by."""
 
 EVENTS: tuple[str, ...] = (
     "collapse_ever",
@@ -44,6 +47,9 @@ EVENTS: tuple[str, ...] = (
     "latent_ignored",
 )
 """The boolean columns of a frame of runs; unlike outcomes they do not exclude each other."""
+
+RATED = (SUCCESS, *OUTCOMES, *EVENTS)
+"""Everything that has a rate."""
 
 ADAPTIVE = "not estimable: the points were chosen in the light of earlier results"
 NO_RUNS = "not estimable: no finished runs"
@@ -61,7 +67,8 @@ COLUMNS = ("estimate", "ci_low", "ci_high", "n_points", "n_runs", "reason")
 def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95) -> pd.DataFrame:
     """Share of the runs that have an event, as one row.
 
-    `event` is an outcome (`"stable"`), the name of a boolean column, or booleans aligned with `runs`.
+    `event` is an outcome (`"collapsed"`), `SUCCESS`, the name of a boolean column, or booleans aligned with
+    `runs`.
     The row holds `estimate, ci_low, ci_high` in [0, 1], `n_points`, `n_runs` (both without adaptive
     runs), and `reason`: empty, or why something is NaN. The interval is `interval`'s.
     Raises ValueError where the event is missing for a run, KeyError where it is no column.
@@ -167,6 +174,8 @@ def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     """1 for the runs that have an event, 0 for the others; `event` and errors as `rate` has them."""
     if isinstance(event, pd.Series):
         column = event
+    elif event == SUCCESS:
+        column = runs["outcome"].isin(SUCCESSES)
     else:
         column = runs["outcome"] == event if event in OUTCOMES else runs[event]
     if column.isna().any():

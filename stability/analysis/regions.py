@@ -1,4 +1,4 @@
-"""Where over two parameters runs end stable: a map of the probability with its bounds. Frames in, frames out.
+"""Where over two parameters runs succeed: a map of the probability with its bounds. Frames in, frames out.
 
 One Gaussian process classifier for each level of the panels' column and of every crossed factor. Points
 that drew their own level of a factor share a fit, the factor being one of its inputs. Everything else that
@@ -31,7 +31,7 @@ from stability.analysis.heldout import brier_scores, reliability
 from stability.analysis.maps import MapAxes, map_points
 from stability.analysis.ordering import in_design_order
 from stability.analysis.process import fit_process, fitted_kernel, probability_bounds, smooth_kernel
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
 from stability.spec import StudySpec
 
 CELL_COLUMNS = ("column", "row", "x", "y", "probability", "ci_low", "ci_high", "supported", "safe")
@@ -44,7 +44,7 @@ class MapRules:
     """What a map calls safe, and what it needs."""
 
     probability: float = 0.5
-    """A safe setting is stable at least this often ..."""
+    """A safe setting succeeds at least this often ..."""
     confidence: float = 0.95
     """... with this confidence, one-sided, cell by cell."""
     most_points: int = MOST_POINTS
@@ -64,20 +64,20 @@ DEFAULT_RULES = MapRules()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StabilityMap:
-    """The probability of `stable` over two parameters, in panels as `map_points` names them."""
+    """The probability of success over two parameters, in panels as `map_points` names them."""
 
     axes: MapAxes | None
     rules: MapRules
     averaged: tuple[str, ...]
     """Parameters that varied, too, and stand on no axis and in no panel."""
     panels: pd.DataFrame
-    """One row a panel: `column, row`, the rate of `stable` in all of it (`rate`'s columns), `map_reason`
+    """One row a panel: `column, row`, the rate of success in all of it (`rate`'s columns), `map_reason`
     (empty, or why it has no map), `fit_points`, `safe_share` and `supported_share` of its cells."""
     grid: pd.DataFrame
     """One row a cell of a panel with a map: `column, row, x, y` (own units), `probability, ci_low, ci_high`
     (each end a one-sided bound at the rules' confidence), `supported`, `safe`."""
     calibration: pd.DataFrame
-    """Out of fold, over all fits: `bin_low, bin_high, predicted` and `rate`'s columns for `stable`."""
+    """Out of fold, over all fits: `bin_low, bin_high, predicted` and `rate`'s columns for success."""
     brier: pd.DataFrame
     """Out of fold: `score` (map, overall rate, difference) and `rate`'s columns; lower is better."""
     n_left_out: int
@@ -162,7 +162,7 @@ def _map_group(
         unknown = panels.assign(safe_share=np.nan, supported_share=np.nan)
         return unknown, pd.DataFrame(columns=CELL_COLUMNS), pd.DataFrame(columns=HELD_OUT_COLUMNS)
     kernel = smooth_kernel(2, group.inputs.shape[1] - 2)
-    process = fit_process(group.inputs[group.used], group.stable[group.used], kernel)
+    process = fit_process(group.inputs[group.used], group.success[group.used], kernel)
     names = panels[["column", "row"]].itertuples(index=False)
     cells = pd.concat([_cells(process, group, name, scales, rules) for name in names], ignore_index=True)
     shares = cells.groupby(["column", "row"], sort=False)[["safe", "supported"]].mean().add_suffix("_share")
@@ -171,21 +171,20 @@ def _map_group(
 
 
 def _why_not(group: FitRows, rules: MapRules) -> str:
-    n_points, seen = len(group.used), group.stable[group.used]
+    n_points, seen = len(group.used), group.success[group.used]
     if n_points < rules.fewest_points:
         few = "1 point is" if n_points == 1 else f"{n_points} points are"
         return f"not estimable: {few} too few for a map, which takes {rules.fewest_points}"
     if seen.all() or not seen.any():
-        how = "stable" if seen.all() else "otherwise than stable"
-        alike = group.stable.all() or not group.stable.any()
+        alike = group.success.all() or not group.success.any()
         which = f"{len(group.runs)} runs" if alike else f"{n_points} runs of the fit, one a point,"
-        return f"not estimable: all {which} ended {how}"
+        return f"not estimable: {'all' if seen.all() else 'none of'} {which} succeeded"
     return ""
 
 
 def _panels(group: FitRows, reason: str) -> pd.DataFrame:
     rows = [
-        rate(panel, "stable").assign(column=str(column), row=str(row))
+        rate(panel, SUCCESS).assign(column=str(column), row=str(row))
         for (column, row), panel in group.runs.groupby(["map_column", "map_row"], sort=False)
     ]
     rates = pd.concat(rows, ignore_index=True)[["column", "row", *COLUMNS]]

@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 from scipy.stats import kendalltau
 
 from stability.analysis.landmarks import sample_points
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rates_by
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rates_by
 from stability.outcomes.course import course_of, until
 from stability.outcomes.outcome_rules import decide
-from stability.records import History, Outcome
+from stability.records import SUCCESSES, History, Outcome
 from stability.spec import Thresholds
 from stability.store import Store
 from stability.store.tables import read_histories
@@ -33,8 +33,8 @@ FACTORS = (0.5, 0.8, 1.25, 2.0)
 HORIZONS = (0.5, 0.75)
 """Shares of the horizon at which the runs are labelled, too."""
 DECIDING = (
-    "stable_excess",
-    "stable_modes",
+    "nearly_excess",
+    "nearly_modes",
     "lost_precision",
     "lost_diversity",
     "lost_modes",
@@ -45,7 +45,8 @@ DECIDING = (
     "explosion",
     "persist",
 )
-"""The thresholds on which the label `stable` can depend; the others only decide about events."""
+"""Those on which success depends, the bars of stable being narrower than those of nearly stable; the others
+only tell failures apart or decide about events."""
 FROM_ONE = ("saturated_separation",)
 """Its distance from 1 is multiplied instead: .99 becomes .98 at twice."""
 WHOLE = ("persist",)
@@ -75,7 +76,7 @@ class Sensitivity:
 
     factor: str
     rates: pd.DataFrame
-    """`variant, threshold, value, level`, the columns of `rate` for stable, and `rank` (1 is best)."""
+    """`variant, threshold, value, level`, the columns of `rate` for success, and `rank` (1 is best)."""
     variants: pd.DataFrame
     """By variant: Kendall's `tau` with the default ranking, the `best` levels (joined by " / "), whether none
     of the default's best is among them, and how many labels changed, whatever to."""
@@ -98,7 +99,7 @@ def sensitivity(
     horizon: int,
     rng: np.random.Generator,
 ) -> Sensitivity:
-    """Label stored runs under every variant and rank a factor's levels by their share of stable runs.
+    """Label stored runs under every variant and rank a factor's levels by their share of successes.
 
     Above `MOST_RUNS` runs the points are drawn at random, whole points at a time. `thresholds` and `horizon`
     are those of the labels in `runs`.
@@ -163,7 +164,7 @@ def _moved(name: str, default: float, factor: float) -> float:
         return max(1, int(np.ceil(default * factor) if factor > 1 else np.floor(default * factor)))
     if name in FROM_ONE:
         return round(max(0.0, 1 - (1 - default) * factor), 12)
-    is_share = name not in ("stable_excess", "saturated_update", "explosion")
+    is_share = name not in ("nearly_excess", "saturated_update", "explosion")
     value = round(default * factor, 12)
     return min(1.0, value) if is_share else value
 
@@ -179,7 +180,7 @@ def _labels(histories: Iterable[History], ways: Sequence[Variant]) -> pd.DataFra
 
 
 def _rates(runs: pd.DataFrame, labels: pd.Series, factor: str, way: Variant) -> pd.DataFrame:
-    rates = rates_by(runs.assign(outcome=labels), factor, [Outcome.STABLE])
+    rates = rates_by(runs.assign(outcome=labels), factor, [SUCCESS])
     rank = rates["estimate"].rank(ascending=False, method="min").astype(int)
     columns = ["variant", "threshold", "value", "level", *COLUMNS, "rank"]
     named = rates.rename(columns={factor: "level"})
@@ -194,7 +195,7 @@ def _compared(rates: pd.DataFrame, labels: pd.DataFrame, way: Variant) -> tuple[
     best = [set(shares.index[shares == shares.max()]) for shares in (default, here)]
     tau, reason = np.nan, ""
     if len(here) < 2 or min(default.nunique(), here.nunique()) < 2:
-        reason = "not estimable: all levels are equally often stable, or there is but one"
+        reason = "not estimable: all levels are equally successful, or there is but one"
     else:
         tau = float(kendalltau(default, here.loc[default.index]).statistic)
     n_changed = int((labels[way.name] != labels[DEFAULT]).sum())
@@ -205,10 +206,10 @@ def _compared(rates: pd.DataFrame, labels: pd.DataFrame, way: Variant) -> tuple[
 
 def _resampled(runs: pd.DataFrame, labels: pd.Series, factor: str, rng: np.random.Generator) -> float:
     """How often other points alone, drawn from the same ones, put none of the best levels first."""
-    stable = (labels == Outcome.STABLE).astype(float)
+    success = labels.isin(SUCCESSES).astype(float)
     sums, sizes = (
         values.groupby([runs["point"], runs[factor]], sort=False).sum().unstack(fill_value=0).to_numpy()
-        for values in (stable, stable * 0 + 1)
+        for values in (success, success * 0 + 1)
     )
     draws = rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=RESAMPLES)
     counts = draws @ sizes

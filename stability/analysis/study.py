@@ -18,15 +18,16 @@ from stability.analysis.factors import (
 )
 from stability.analysis.frames import StudyFrames
 from stability.analysis.maps import MapAxes, map_axes
-from stability.records import Outcome
+from stability.analysis.rates import SUCCESS, indicator
+from stability.records import SUCCESSES, Outcome
 
 ALL = "study"
 """Stands where a factor does when nothing was compared; its one level is `all runs`."""
 
 LISTED_OUTCOMES: tuple[str, ...] = tuple(
-    sorted((str(outcome) for outcome in Outcome), key=lambda name: name != Outcome.STABLE)
+    sorted((str(outcome) for outcome in Outcome), key=lambda name: name not in SUCCESSES)
 )
-"""In the order in which legends list them: stable first."""
+"""In the order in which legends list them: the successes first."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Study:
 
     @cached_property
     def outcomes(self) -> tuple[str, ...]:
-        """The outcomes that occurred: stable first, then in the order of the rules."""
+        """The outcomes that occurred: the successes first, then in the order of the rules."""
         seen = set(self.runs["outcome"])
         return tuple(name for name in LISTED_OUTCOMES if name in seen)
 
@@ -105,7 +106,7 @@ class Study:
         return self.runs[cells.transform("nunique") == self.runs[factor].nunique()]
 
     def order(self, factor: str) -> tuple[str, ...]:
-        """A factor's levels among the finished runs: the most often stable first, if that is estimable."""
+        """A factor's levels among the finished runs: the most successful first, if that is estimable."""
         if factor == ALL:
             return ("all runs",)
         seen = set(self.runs[factor])
@@ -113,5 +114,5 @@ class Study:
         if not self.estimable:
             return tuple(listed_levels)
         runs = self.comparable(factor)
-        stable = runs["outcome"].eq("stable").groupby(runs[factor]).mean()
-        return tuple(sorted(listed_levels, key=lambda level: -stable.get(level, 0.0)))
+        shares = indicator(runs, SUCCESS).groupby(runs[factor]).mean()
+        return tuple(sorted(listed_levels, key=lambda level: -shares.get(level, 0.0)))

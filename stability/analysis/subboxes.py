@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from stability.analysis.factors import numeric
-from stability.analysis.rates import COLUMNS, rates_by
+from stability.analysis.rates import COLUMNS, SUCCESS, rates_by
 from stability.spec import Range, StudySpec
 
 STANDARD: dict[str, tuple[tuple[float, float], ...]] = {
@@ -32,7 +32,7 @@ def subbox_rates(
     runs: pd.DataFrame,
     spec: StudySpec,
     factor: str,
-    events: Iterable[str] = ("stable", "collapse_ever"),
+    events: Iterable[str] = (SUCCESS, "collapse_ever"),
     *,
     confidence: float = 0.95,
 ) -> pd.DataFrame:

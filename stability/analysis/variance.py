@@ -18,11 +18,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, indicator
 
 Floats = NDArray[np.float64]
 
-RESPONSES = ("stable", "log final FID", "log best FID")
+RESPONSES = (SUCCESS, "log final FID", "log best FID")
 PARTS = ("configuration", "factor", "interaction", "seed")
 
 ONE_SEED = "not estimable: it takes two seeds a point"
@@ -48,7 +48,7 @@ class Variance:
 
 
 def variance_shares(runs: pd.DataFrame, factor: str, *, confidence: float = 0.95) -> Variance:
-    """Split the variance of `stable` and of the log of the FID ratio; adaptive runs are left out."""
+    """Split the variance of success and of the log of the FID ratio; adaptive runs are left out."""
     fixed = _with_responses(runs[~runs["adaptive"].astype(bool)])
     by_level = [
         {factor: level, "response": response, **_one_way(group, response, confidence)}
@@ -70,7 +70,7 @@ def _with_responses(runs: pd.DataFrame) -> pd.DataFrame:
         usable = np.isfinite(values) & (values > 0) & (runs["outcome"] != "diverged").to_numpy()
         return np.log(np.where(usable, values, np.nan))
 
-    values = ((runs["outcome"] == "stable").astype(float), log("fid_ratio"), log("best_fid_ratio"))
+    values = (indicator(runs, SUCCESS).astype(float), log("fid_ratio"), log("best_fid_ratio"))
     columns = [
         pd.Series(column, index=runs.index, name=name) for name, column in zip(RESPONSES, values, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The headline of a study: which level is stable most often, and what fails most often elsewhere.
+"""The headline of a study: which level succeeds most often, and what fails most often elsewhere.
 
 Naming the best of several levels and quoting its own 95% interval would flatter it. The intervals here
 hold for all levels at once (Bonferroni), so the one that happens to come first is covered too.
@@ -12,7 +12,7 @@ import pandas as pd
 
 from stability.analysis.comparisons import Comparison
 from stability.analysis.factors import Unit
-from stability.analysis.rates import rate, rates_by
+from stability.analysis.rates import SUCCESS, rate, rates_by
 from stability.records import Outcome
 
 ALPHA = 0.05
@@ -35,8 +35,8 @@ class Verdict:
 
     factor: str | None
     """What was compared; None where nothing was."""
-    stable: pd.DataFrame
-    """The rate of `stable` by level (`factor`'s column and those of `rate`), the highest first."""
+    success: pd.DataFrame
+    """The rate of success by level (`factor`'s column and those of `rate`), the highest first."""
     overlapping: tuple[str, ...]
     """Levels that cannot be ranked below the best."""
     separated: tuple[str, ...]
@@ -54,15 +54,15 @@ class Verdict:
     @property
     def estimable(self) -> bool:
         """Whether there is any rate to speak of."""
-        return bool(self.stable["estimate"].notna().any())
+        return bool(self.success["estimate"].notna().any())
 
     @property
     def best(self) -> tuple[str, ...]:
         """The level with the highest rate, or several at a tie."""
         if self.factor is None or not self.estimable:
             return ()
-        top = self.stable["estimate"] == self.stable["estimate"].max()
-        return tuple(self.stable.loc[top, self.factor])
+        top = self.success["estimate"] == self.success["estimate"].max()
+        return tuple(self.success.loc[top, self.factor])
 
 
 def verdict(
@@ -72,21 +72,21 @@ def verdict(
     *,
     unit: Unit = "point",
 ) -> Verdict:
-    """Compare the levels of a factor by their rate of stable runs; None describes the study as a whole.
+    """Compare the levels of a factor by their success rate; None describes the study as a whole.
 
-    `comparison` is that of `stable` where the factor is crossed: it tells apart what intervals of single
+    `comparison` is that of success where the factor is crossed: it tells apart what intervals of single
     levels cannot.
     """
-    stable = _stable_rates(runs, factor)
-    rest = stable[stable["estimate"] < stable["estimate"].max()]
+    success = _success_rates(runs, factor)
+    rest = success[success["estimate"] < success["estimate"].max()]
     levels = tuple(rest[factor]) if factor is not None else ()
     paired = comparison is not None and comparison.crossed
-    below = _below(stable, factor, comparison if paired else None) if factor is not None else frozenset()
+    below = _below(success, factor, comparison if paired else None) if factor is not None else frozenset()
     failures = pd.concat([rate(runs, outcome).assign(event=str(outcome)) for outcome in FAILURES])
     failures = failures[failures["estimate"] > 0].sort_values("estimate", ascending=False, kind="stable")
     return Verdict(
         factor=factor,
-        stable=stable,
+        success=success,
         overlapping=tuple(level for level in levels if level not in below),
         separated=tuple(level for level in levels if level in below),
         paired=paired,
@@ -96,26 +96,26 @@ def verdict(
     )
 
 
-def _below(stable: pd.DataFrame, factor: str, comparison: Comparison | None) -> frozenset[str]:
+def _below(success: pd.DataFrame, factor: str, comparison: Comparison | None) -> frozenset[str]:
     """The levels that are told apart from all of the best: point by point, or else by their intervals."""
-    best = stable[stable["estimate"] == stable["estimate"].max()]
+    best = success[success["estimate"] == success["estimate"].max()]
     if comparison is None:
-        return frozenset(stable.loc[stable["ci_high"] < best["ci_low"].min(), factor])
+        return frozenset(success.loc[success["ci_high"] < best["ci_low"].min(), factor])
     return frozenset(
-        level for level in stable[factor] if all(_is_below(comparison, level, one) for one in best[factor])
+        level for level in success[factor] if all(_is_below(comparison, level, one) for one in best[factor])
     )
 
 
 def _is_below(comparison: Comparison, level: str, other: str) -> bool:
-    """Whether a level is stable less often than another, by Holm's p-value over all pairs."""
+    """Whether a level succeeds less often than another, by Holm's p-value over all pairs."""
     ranked = comparison.ranked
     row = ranked[(ranked["first"] == other) & (ranked["second"] == level)]
     return bool((row["p_holm"] <= ALPHA).any())
 
 
-def _stable_rates(runs: pd.DataFrame, factor: str | None) -> pd.DataFrame:
+def _success_rates(runs: pd.DataFrame, factor: str | None) -> pd.DataFrame:
     if factor is None:
-        return rate(runs, Outcome.STABLE)
+        return rate(runs, SUCCESS)
     n_levels = max(1, runs[factor].nunique(dropna=False))
-    rates = rates_by(runs, factor, [Outcome.STABLE], confidence=1 - 0.05 / n_levels)
+    rates = rates_by(runs, factor, [SUCCESS], confidence=1 - 0.05 / n_levels)
     return rates.sort_values("estimate", ascending=False, kind="stable").reset_index(drop=True)

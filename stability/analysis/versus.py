@@ -16,11 +16,11 @@ from stability.analysis.comparisons import Family, compare_levels
 from stability.analysis.differences import holm
 from stability.analysis.factors import crossed_factors, level_text, numeric, with_text_levels
 from stability.analysis.factors import levels as listed_levels
-from stability.analysis.rates import EVENTS, OUTCOMES, rate
+from stability.analysis.rates import RATED, SUCCESS, rate
 from stability.analysis.study import Study
 from stability.spec import StudySpec
 
-COMPARED = ("stable", "diverged", "collapse_ever", "saturation_ever")
+COMPARED = (SUCCESS, "diverged", "collapse_ever", "saturation_ever")
 """The outcomes and events whose difference is estimated; of all others the rates stand side by side."""
 
 ALL_RUNS = "all runs"
@@ -200,7 +200,7 @@ def _rates(parts: dict[str, Both], names: tuple[str, str]) -> pd.DataFrame:
         rate(parts[level][place], event).assign(study=name, level=level, event=event)
         for place, name in enumerate(names)
         for level in parts
-        for event in (*OUTCOMES, *EVENTS)
+        for event in RATED
     ]
     frame = pd.concat(rows, ignore_index=True)
     return frame[["study", "level", "event", *(name for name in frame if name not in _KEYS)]]

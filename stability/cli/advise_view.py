@@ -56,7 +56,7 @@ def _chance(found: Advice) -> str:
     over = f", averaged over {listed(found.averaged)}" if found.averaged else ""
     told = f"{plural(found.n_runs, 'run')} at {plural(found.n_points, found.unit)}"
     bound = f"at least {at_least(found.ci_low)} (95% bound)"
-    return f"{percent(found.chance)} to end stable, {bound}, by {told}{over}"
+    return f"{percent(found.chance)} to end stable or nearly so, {bound}, by {told}{over}"
 
 
 def _tested(found: Advice) -> str:

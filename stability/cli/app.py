@@ -319,7 +319,7 @@ def show(
 
 @app.command()
 def advise(results: Results, set_: Setting = None, as_json: AsJson = False) -> None:
-    """Say how likely a run at a setting ends stable, how the nearest runs ended, and what would help."""
+    """Say how likely a run at a setting succeeds, how the nearest runs ended, and what would help."""
     from stability.analysis.advice import advise as ask
     from stability.cli.advise_view import as_text, read_pairs, summary
 

@@ -24,8 +24,8 @@ class FinishedPoint:
 
     params: Mapping[str, Any]
     """The point as it was asked for; more keys, such as crossed levels, do no harm."""
-    share_stable: float
-    """Share of its runs that ended stable."""
+    share_success: float
+    """Share of its runs that ended stable or nearly stable."""
     median_fid_ratio: float
     """Median over its runs; NaN, the worst there is, where a run has none."""
 
@@ -49,7 +49,7 @@ def next_points(spec: StudySpec, finished: Sequence[FinishedPoint], n: int) -> l
 
 
 def objectives(finished: Sequence[FinishedPoint]) -> list[float]:
-    """What Optuna maximises, always finite: a point's rank by stable share, then by median FID ratio.
+    """What Optuna maximises, always finite: a point's rank by its successes, then by median FID ratio.
 
     The estimator reads nothing but the order of the values, and a rank has no tie-breaking weight to choose.
     """
@@ -60,4 +60,4 @@ def objectives(finished: Sequence[FinishedPoint]) -> list[float]:
 
 def _key(point: FinishedPoint) -> tuple[float, float]:
     ratio = math.inf if math.isnan(point.median_fid_ratio) else point.median_fid_ratio
-    return (point.share_stable, -ratio)
+    return (point.share_success, -ratio)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,6 +17,8 @@ Ints = Int[np.ndarray, "visits"]
 
 POINTS = "points"
 """Whose features the evaluations of points have."""
+POINT_SHARE, NEAR_POINTS = 0.5, 0.05
+"""A mode of points is covered from this part of an even share on, if this share of all is near real ones."""
 RECORDED = ("loss_d", "loss_g", "generator_update", "discriminator_update")
 """The numbers of a record that are finite as long as training is."""
 
@@ -25,15 +27,19 @@ RECORDED = ("loss_d", "loss_g", "generator_update", "discriminator_update")
 class Visits:
     """The evaluations of one run in order of their steps, each with the training that led to it.
 
-    Updates and loss are medians over the records in (previous visit, this visit], NaN where there is none.
+    Updates, loss and recorded separation are medians over the records in (previous visit, this visit], NaN
+    where there is none.
     """
 
     step: Ints
     precision: Floats
+    recall: Floats
     modes: Ints
+    """As `covered_modes` counts them."""
     n_modes: Ints
     diversity: Floats
     separation: Floats
+    recorded_separation: Floats
     fid_excess: Floats
     distance: Floats
     """To the nearest training images, relative to held-out ones: `Evaluation.memorisation`."""
@@ -79,6 +85,19 @@ def course_of(history: History) -> Course:
     evaluations = sorted((e for e in history.evaluations if e.step < end), key=lambda e: e.step)
     of_points = any(evaluation.features == POINTS for evaluation in evaluations)
     return Course(history.run, divergence, records, _visits(evaluations, records), of_points)
+
+
+def covered_modes(
+    features: str, modes: int, n_modes: int, precision: float, class_shares: Iterable[float]
+) -> int:
+    """The modes of one evaluation that labels rest on: those it counts, but of points by where all lie.
+
+    Few points are so near to a centre that they could tell, which is what `Evaluation.modes` asks for.
+    """
+    if features != POINTS:
+        return modes
+    covered = sum(share * n_modes >= POINT_SHARE for share in class_shares)
+    return covered if precision >= NEAR_POINTS else 0
 
 
 def first_divergence(history: History) -> Divergence | None:
@@ -127,10 +146,12 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
     return Visits(
         step=step,
         precision=floats(lambda e: e.precision),
-        modes=ints(lambda e: e.modes),
+        recall=floats(lambda e: e.recall),
+        modes=ints(lambda e: covered_modes(e.features, e.modes, e.n_modes, e.precision, e.class_shares)),
         n_modes=ints(lambda e: e.n_modes),
         diversity=floats(lambda e: e.diversity),
         separation=floats(lambda e: e.separation),
+        recorded_separation=_medians([record.separation for record in records], ends),
         fid_excess=floats(lambda e: e.fid_excess),
         distance=floats(lambda e: e.memorisation),
         generator_update=_medians([record.generator_update for record in records], ends),

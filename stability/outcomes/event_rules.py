@@ -99,7 +99,9 @@ def domination(course: Course, thresholds: Thresholds) -> Iterator[Sighting]:
         mask &= visits.step > visits.step[-1] / 3
     for stretch in stretches(mask, thresholds.persist):
         start = stretch.start
-        evidence = f"separation {visits.separation[start]:.2f}, precision {visits.precision[start]:.2f}"
+        evidence = (
+            f"separation {visits.recorded_separation[start]:.2f}, precision {visits.precision[start]:.2f}"
+        )
         yield _sighting(visits, stretch, evidence)
 
 

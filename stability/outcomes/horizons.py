@@ -1,4 +1,4 @@
-"""Whether a horizon is long enough for anything to be stable, by what was measured.
+"""Whether a horizon is long enough for anything to succeed, by what was measured.
 
 What was measured is a packaged file, `data/horizons.json`, which `studies/horizons.py` writes. Where it knows
 nothing of a data set and an architecture nothing is said. Imports only `spec`.
@@ -44,16 +44,16 @@ def _note(spec: StudySpec, row: Mapping[str, Any]) -> str:
         f"{row['steps']:,} steps, a visit every {row['evaluate_every']:,})"
     )
     if row["first"] is None:
-        return f"horizon {steps:,}: {seen} no run was ever stable"
+        return f"horizon {steps:,}: {seen} no run ever succeeded"
     verdict = (
-        "nothing may be stable yet"
+        "nothing may have succeeded yet"
         if steps < row["first"]
-        else "many runs may not be stable yet"
+        else "many runs may not have succeeded yet"
         if steps < row["half"]
-        else "long enough for half of those that became stable"
+        else "long enough for half of those that succeeded"
     )
     measured = (
-        f"the first was stable at step {row['first']:,}, half of the {row['n_stable']:,} that ever were "
+        f"the first succeeded at step {row['first']:,}, half of the {row['n_success']:,} that ever did "
         f"by step {row['half']:,}"
     )
     other = _differences(spec, row["thresholds"])

@@ -15,13 +15,13 @@ from stability.outcomes.signs import (
     Mask,
     State,
     Stretch,
+    covers,
     exploded,
     gains,
     last_stretch,
     lately,
     measured,
     mostly,
-    nothing_recognised,
     one_image,
     saturated,
     some_modes,
@@ -96,8 +96,12 @@ def stable(course: Course, thresholds: Thresholds) -> str | None:
 
 
 def nearly_stable(course: Course, thresholds: Thresholds) -> str | None:
-    """The same with the lower bars."""
-    return _reached(course, thresholds, thresholds.nearly_excess, thresholds.nearly_modes)
+    """The same with the lower bars; a run that has only just come there and gains still is learning."""
+    reached = _reached(course, thresholds, thresholds.nearly_excess, thresholds.nearly_modes)
+    visits = course.visits
+    settled = (visits.fid_excess[-thresholds.persist :] <= thresholds.nearly_excess).all()
+    varied = lately(visits.recall, thresholds) >= thresholds.nearly_recall
+    return reached if (settled and varied) or not gains(visits, thresholds) else None
 
 
 def oscillating(course: Course, thresholds: Thresholds) -> str | None:
@@ -106,17 +110,17 @@ def oscillating(course: Course, thresholds: Thresholds) -> str | None:
     if len(turned) < thresholds.swings or not len(course.visits):
         return None
     return (
-        f"separation swings {len(turned)} times between {thresholds.swing_high:g} and "
-        f"{thresholds.swing_low:g} from step {turned[0]} on, {describe(course.visits, thresholds)}"
+        f"separation swings {len(turned)} times by {thresholds.swing:g} or more from step {turned[0]} on, "
+        f"{describe(course.visits, thresholds)}"
     )
 
 
 def learning(course: Course, thresholds: Thresholds) -> str | None:
-    """New ground is gained that would soon be good enough, and something can be recognised already."""
+    """New ground is gained that would soon be good enough, and a mode is covered already."""
     visits = course.visits
     if not len(visits):
         return "there is no visit"
-    if not gains(visits, thresholds) or nothing_recognised(visits, thresholds):
+    if not lately(visits.modes_share, thresholds) > 0 or not gains(visits, thresholds):
         return None
     return f"still gaining, {describe(visits, thresholds)}"
 
@@ -129,9 +133,9 @@ def collapsed(course: Course, thresholds: Thresholds) -> str | None:
 def dominated(course: Course, thresholds: Thresholds) -> str | None:
     """The discriminator tells nearly all apart over the last two thirds, and the generator gets nowhere."""
     visits = course.visits
-    late = usual(visits.separation[visits.step > visits.step[-1] / 3])
-    least = float(np.minimum(late, lately(visits.separation, thresholds)))
-    if not least >= thresholds.dominated_separation:
+    late = usual(visits.recorded_separation[visits.step > visits.step[-1] / 3])
+    least = float(np.minimum(late, lately(visits.recorded_separation, thresholds)))
+    if not least >= thresholds.dominated_separation or mostly(covers(visits, thresholds), thresholds):
         return None
     return f"separation {least:.2f} since the first third, {describe(visits, thresholds)}"
 

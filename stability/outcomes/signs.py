@@ -20,9 +20,11 @@ from stability.spec.thresholds import Thresholds
 
 Mask = Bool[np.ndarray, "n"]
 
+WORSE = 1.5
+"""How many times as far from real ones as before samples are that show an explosion."""
 TREND_VISITS = 3
 """Fewest visits from which a trend can be told."""
-SMOOTH_RECORDS = 5
+SMOOTH_RECORDS = 7
 """Records whose median is the recorded separation."""
 
 
@@ -74,7 +76,7 @@ def measured_visits(visits: Visits, thresholds: Thresholds) -> Visits:
     if not counts_modes(visits, thresholds):
         perfect["modes"] = perfect["n_modes"] = np.ones(len(visits), dtype=np.int64)
     if "precision" not in thresholds.measures:
-        perfect["precision"] = ones
+        perfect["precision"] = perfect["recall"] = ones
     if "diversity" not in thresholds.measures:
         perfect["diversity"] = ones
     if "fid" not in thresholds.measures:
@@ -123,7 +125,8 @@ def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
 def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
     """Tell at which visits a loss has grown out of all proportion and the samples show it.
 
-    Once a loss has leapt so far, they show it as long as they are twice as far from real ones as before.
+    Once a loss has leapt so far, they show it as long as they are `WORSE` times as far from real ones as
+    before.
     """
     known = visits.loss[np.isfinite(visits.loss)]
     if not len(known):
@@ -132,16 +135,24 @@ def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
     leapt = visits.peak_loss > bar
     before = np.where(np.cumsum(leapt), np.nan, visits.fid_excess)
     best = np.nanmin(before) if np.isfinite(before).any() else np.nan
-    still = np.cumsum(leapt).astype(bool) & (visits.fid_excess / 2 > best)
+    still = np.cumsum(leapt).astype(bool) & (visits.fid_excess / WORSE > best)
     mask: Mask = ((visits.loss > bar) | still) & ~(visits.fid_excess <= thresholds.nearly_excess)
     return mask
 
 
 def dominated(visits: Visits, thresholds: Thresholds) -> Mask:
-    """Tell at which visits the discriminator tells (nearly) all apart, of samples far from real ones."""
-    perfect = at_least(visits.separation, thresholds.dominated_separation)
-    mask: Mask = perfect & ~(visits.fid_excess <= thresholds.nearly_excess)
+    """Tell at which visits the discriminator tells (nearly) all apart, of samples far from real ones.
+
+    Where half of the modes are covered, not all is lost.
+    """
+    perfect = at_least(visits.recorded_separation, thresholds.dominated_separation)
+    mask: Mask = perfect & ~(visits.fid_excess <= thresholds.nearly_excess) & ~covers(visits, thresholds)
     return mask
+
+
+def covers(visits: Visits, thresholds: Thresholds) -> Mask:
+    """Tell at which visits `good_modes` are covered; where modes are not counted none are known to be."""
+    return at_least(visits.modes_share, thresholds.good_modes) & counts_modes(visits, thresholds)
 
 
 def states(visits: Visits, thresholds: Thresholds) -> Ints:
@@ -180,59 +191,51 @@ def some_modes(course: Course, thresholds: Thresholds) -> Mask:
 
 
 def swings(course: Course, thresholds: Thresholds) -> Ints:
-    """List the steps in the last two thirds at which the recorded separation has swung to the other side."""
+    """List the steps in the last two thirds by which the recorded separation fell or rose by `swing`."""
     step = np.array([record.step for record in course.records], dtype=np.int64)
     separation = np.array([record.separation for record in course.records], dtype=np.float64)
     if len(step) < SMOOTH_RECORDS:
         return step[:0]
     windows = np.lib.stride_tricks.sliding_window_view(separation, SMOOTH_RECORDS)
     smooth, middle = np.median(windows, axis=1), step[SMOOTH_RECORDS // 2 :][: len(windows)]
-    side = at_least(smooth, thresholds.swing_high).astype(np.int64)
-    side -= np.isfinite(smooth) & (smooth <= thresholds.swing_low)
-    extreme = (side != 0) & (middle > step[-1] / 3)
-    sides, at = side[extreme], middle[extreme]
-    turned: Ints = at[1:][sides[1:] != sides[:-1]]
+    looked_at = np.isfinite(smooth) & (middle > step[-1] / 3)
+    turned: Ints = middle[looked_at][_turns(smooth[looked_at].tolist(), thresholds.swing)]
     return turned
 
 
 def gains(visits: Visits, thresholds: Thresholds) -> bool:
     """Tell whether new ground is gained that would soon be good enough.
 
-    The FID excess lately is at most `new_ground` of the best one before, and along its line over the last
-    third of the visits (at least 3) would be nearly stable within `learning_horizon` times the steps so far.
-    Coming back to what was there before is no new ground. Without FID nothing is known of that.
+    The line of the FID excess over the last third of the visits ends at most at `new_ground` of the best of
+    the `persist` visits before the last `persist`, and going on would be nearly stable within
+    `learning_horizon` times the steps so far. Without FID nothing is known of that.
     """
-    before = len(visits) - thresholds.persist
-    if before < 1 or "fid" not in thresholds.measures:
+    before = visits.fid_excess[: -thresholds.persist][-thresholds.persist :]
+    known = before[np.isfinite(before)]
+    slope, now = excess_line(visits)
+    if "fid" not in thresholds.measures or not len(known) or not slope < 0:
         return False
-    now = lately(visits.fid_excess, thresholds)
-    known = visits.fid_excess[:before][np.isfinite(visits.fid_excess[:before])]
-    if not len(known) or not 0 < now <= thresholds.new_ground * float(known.min()):
-        return False
-    slope = excess_slope(visits)
-    to_go = math.log(now / thresholds.nearly_excess)
-    return slope < 0 and to_go / -slope <= thresholds.learning_horizon * float(visits.step[-1])
+    ground = thresholds.new_ground * float(known.min())
+    to_go = (now - math.log(thresholds.nearly_excess)) / -slope
+    gained = ground > 0 and now <= math.log(ground)
+    return gained and to_go <= thresholds.learning_horizon * float(visits.step[-1])
 
 
-def nothing_recognised(visits: Visits, thresholds: Thresholds) -> bool:
-    """Tell whether lately no mode is covered and next to no sample is near real ones."""
-    near = lately(visits.precision, thresholds) >= thresholds.recognisable_precision
-    return not near and lately(visits.modes_share, thresholds) == 0
+def excess_line(visits: Visits) -> tuple[float, float]:
+    """Slope per step of the least-squares line of the log FID excess over the last third, and its end.
 
-
-def excess_slope(visits: Visits) -> float:
-    """Slope per step of the least-squares line of the log FID excess over the last third of the visits.
-
-    NaN where that cannot be told: fewer than 3 visits, or an excess that is not positive and finite.
+    The end is the log FID excess that the line has at the last visit. Both are NaN where that cannot be told:
+    fewer than 3 visits, or an excess that is not positive and finite.
     """
     window = max(TREND_VISITS, math.ceil(len(visits) / 3))
     with np.errstate(divide="ignore", invalid="ignore"):
         log_excess = np.log(visits.fid_excess[-window:])
     step = visits.step[-window:].astype(np.float64)
     if len(step) < window or step[0] == step[-1] or not np.isfinite(log_excess).all():
-        return math.nan
+        return math.nan, math.nan
     centred = step - step.mean()
-    return float((centred @ log_excess) / (centred @ centred))
+    slope = float((centred @ log_excess) / (centred @ centred))
+    return slope, float(log_excess.mean()) + slope * float(centred[-1])
 
 
 def lost_at(path: Ints) -> list[int]:
@@ -262,3 +265,16 @@ def _next(state: State, *, is_good: bool, is_shrunk: bool, is_blurred: bool) -> 
     if is_shrunk:
         return State.COLLAPSED
     return State.FADED if state is State.GOOD and is_blurred else state
+
+
+def _turns(values: list[float], swing: float) -> list[int]:
+    """Places at which values are `swing` away from their last extreme, the other way than the time before."""
+    turned: list[int] = []
+    low, high, way = math.inf, -math.inf, 0
+    for place, value in enumerate(values):
+        low, high = min(low, value), max(high, value)
+        now = -1 if high - value >= swing else 1 if value - low >= swing else 0
+        if now not in (0, way):
+            turned.append(place)
+            low, high, way = value, value, now
+    return turned

@@ -44,6 +44,7 @@ STOP_THRESHOLDS = (
     "stable_modes",
     "nearly_excess",
     "nearly_modes",
+    "nearly_recall",
     "collapsed_diversity",
     "recognisable_distance",
     "recognisable_precision",
@@ -51,8 +52,7 @@ STOP_THRESHOLDS = (
     "saturated_separation",
     "saturated_update",
     "dominated_separation",
-    "swing_high",
-    "swing_low",
+    "swing",
     "swings",
     "new_ground",
     "learning_horizon",
@@ -110,7 +110,7 @@ def stop_rule_note(spec: StudySpec) -> str | None:
         f"stop_on {rule}: false stops, as measured in the study {measured['study']} "
         f"({measured['n_runs']:,} runs, {measured['steps']:,} steps, a visit every "
         f"{measured['evaluate_every']:,}): {wrong} ended neither diverged, saturated nor collapsed (wholly "
-        f"or in part) when trained on, {found['stable_stops']:,} of them stable"
+        f"or in part) when trained on, {found['success_stops']:,} of them stable or nearly so"
         f"{f'; measured with {other}' if other else ''}. "
         "Stopping censors recovery: whether a stopped run would have recovered is never seen"
     )

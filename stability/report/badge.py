@@ -36,21 +36,21 @@ def honesty(estimates: Estimates) -> Badge:
 
 
 def _judged(estimates: Estimates) -> tuple[str, bool, tuple[str, ...]]:
-    study, stable = estimates.study, estimates.verdict.stable
+    study, success = estimates.study, estimates.verdict.success
     if study.runs.empty:
         return "nothing has finished yet", False, ()
     if not study.estimable:
         return "a search: counts, no rates", False, ()
     units = _units(study, estimates.factor)
-    if estimates.findings is None or is_thin(stable.iloc[0]):
+    if estimates.findings is None or is_thin(success.iloc[0]):
         few = f"{units} show what can happen, not how often: no rate can be told from so little."
-        return f"demonstration: {units}", False, (few, _needed(study, len(stable)))
-    within = float((stable["ci_high"] - stable["ci_low"]).max()) / 2
-    exact = f"The share of stable runs is known to ±{percent(within)} (in percentage points) or better."
-    at_once = _at_once(study, len(stable))
+        return f"demonstration: {units}", False, (few, _needed(study, len(success)))
+    within = float((success["ci_high"] - success["ci_low"]).max()) / 2
+    exact = f"The success rate is known to ±{percent(within)} (in percentage points) or better."
+    at_once = _at_once(study, len(success))
     if within > COARSE:
         few = f"{units} show what can happen, hardly how often."
-        return f"demonstration: {units}", False, (few, exact, *at_once, _needed(study, len(stable)))
+        return f"demonstration: {units}", False, (few, exact, *at_once, _needed(study, len(success)))
     return f"rates to within ±{percent(within)}", True, (exact, *at_once)
 
 
@@ -66,7 +66,7 @@ def _at_once(study: Study, n_levels: int) -> tuple[str, ...]:
     which = "both" if n_levels == 2 else f"all {n_levels}"
     return (
         f"That holds for {which} levels of {study.main_factor} at once (Bonferroni), as do the intervals of "
-        "stable shares in the sentences, so that the best is not flattered by having been picked; bars and "
+        "success rates in the sentences, so that the best is not flattered by having been picked; bars and "
         "tables give each its own.",
     )
 

@@ -9,18 +9,19 @@ from typing import Any
 import pandas as pd
 
 from stability.analysis.estimates import Estimates
+from stability.analysis.rates import SUCCESS
 from stability.analysis.study import ALL
-from stability.records import Outcome
+from stability.records import SUCCESSES, Outcome
 from stability.report.palette import LOOKS, text_on
 from stability.report.words import listed, percent, percent_between, plural
 
 WIDE = 0.07
 """A segment at least this wide has its share written into it."""
 
-NAMED = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE, Outcome.SATURATED)
-"""Outcomes whose rates stand beside the bars: where they happened, and ..."""
-ALWAYS = (Outcome.STABLE, Outcome.COLLAPSED, Outcome.SATURATED)
-"""... these in any case."""
+NAMED = (SUCCESS, Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE, Outcome.SATURATED)
+"""What has its rate beside the bars: where it happened, and ..."""
+ALWAYS = (SUCCESS, Outcome.COLLAPSED, Outcome.SATURATED)
+"""... this in any case."""
 OVER = {"point": "settings that were sampled", "seed": "seeds of what was trained"}
 
 
@@ -46,7 +47,7 @@ class Bar:
     spoken: str
     segments: tuple[Segment, ...]
     rates: tuple[str, ...]
-    """One text for each of the outcomes named above the bars."""
+    """One text for each of what is named above the bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,13 @@ class Bars:
 
     title: str
     named: tuple[str, ...]
-    """The outcomes whose rates stand beside the bars."""
+    """What has its rate beside the bars."""
     bars: tuple[Bar, ...]
     note: str
 
 
 def outcome_bars(estimates: Estimates) -> Bars:
-    """How the runs ended under each level, the most often stable first; counts where there is no rate."""
+    """How the runs ended under each level, the most successful first; counts where there is no rate."""
     study, factor = estimates.study, estimates.factor
     rates, counts = estimates.rates.get(factor), estimates.counts[factor]
     seen = [outcome for outcome in LOOKS if outcome in study.outcomes]
@@ -69,7 +70,9 @@ def outcome_bars(estimates: Estimates) -> Bars:
     bars = []
     for level in study.order(factor):
         shown = _counts_of(counts, factor, level)
-        cells = tuple(f"{shown.get(name, 0)} of {sum(shown.values()):,}" for name in named)
+        total = sum(shown.values())
+        shown[SUCCESS] = sum(shown.get(outcome, 0) for outcome in SUCCESSES)
+        cells = tuple(f"{shown.get(name, 0)} of {total:,}" for name in named)
         if rates is not None:
             of_level = {row["event"]: row for row in rates[rates[factor] == level].to_dict("records")}
             shown = {name: _count(of_level[name]) for name in seen}

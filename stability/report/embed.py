@@ -27,6 +27,7 @@ PAGE_SCRIPTS = (
     "rates.js",
     "parallel.js",
     "gallery.js",
+    "maps.js",
     "explorer.js",
 )
 """The page's own script in parts, each of which uses those before it."""

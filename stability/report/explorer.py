@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from stability.analysis.exemplars import typical_runs
 from stability.analysis.study import Study
+from stability.records import SUCCESSES
 from stability.report.details import run_details
 from stability.report.embed import json_text
 from stability.report.palette import LOOKS
@@ -47,6 +48,8 @@ def explorer(study: Study, replay_command: str) -> Explorer:
         "details": details,
         "typical": typical_runs(study.runs)["run"].tolist(),
         "estimable": study.estimable,
+        "map": None if study.map_axes is None else [study.map_axes.x, study.map_axes.y],
+        "successes": sorted(SUCCESSES),
         "units": study.runs["point"].tolist() if study.unit == "seed" else None,
         "replay": replay_command.format(folder=folder, run="\0").split("\0"),
         "show": ["stability show " + folder + " ", ""],

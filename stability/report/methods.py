@@ -31,7 +31,9 @@ def citation() -> str:
     """The toolkit as an entry of BibTeX."""
     return (
         "@software{stability,\n"
-        "  title = {stability: which GAN hyperparameters train stably},\n"
+        "  author = {{The stability authors}},\n"
+        "  title = {stability: which {GAN} hyperparameters train stably, how sure are we, "
+        "and what goes wrong elsewhere},\n"
         f"  version = {{{__version__}}},\n"
         "}"
     )

@@ -14,6 +14,7 @@ TERMS: dict[str, str] = {
     "seed": "the number that all chance of a run comes from: another seed, another start and other batches",
     "step": "one update of the generator",
     "horizon": "how many steps a run is given",
+    "success": "ending stable or nearly stable: most pictures can be recognised, few kinds are missing",
     "rate": "the share of runs that something happens to",
     "interval": "how low and how high a share may be over all settings, of which only some were tried",
     "mode": "a kind of example in the data, such as one of the ten digits",

@@ -10,6 +10,7 @@ import pandas as pd
 
 from stability.analysis.factors import level_text
 from stability.analysis.verdict import Verdict
+from stability.records import SUCCESSES
 
 NOTHING = "–"
 """Printed where there is no number."""
@@ -128,39 +129,41 @@ def headline(verdict: Verdict) -> list[str]:
 
 def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
     """What may be said of a search: what it found, and no rate."""
-    n_stable = int((outcomes == "stable").sum())
-    found = f"The search found {plural(n_stable, 'stable run')} among {len(outcomes):,}."
+    n_success = int(outcomes.isin(SUCCESSES).sum())
+    found = f"The search found {plural(n_success, 'successful run')} among {len(outcomes):,}."
     why = f"Rates are not estimable: {sampler} chose its points in the light of earlier results."
     return [found, why]
 
 
 def _overall(verdict: Verdict) -> list[str]:
-    row = verdict.stable.iloc[0]
-    first = f"{_of_runs(row)} ended stable, {_over(verdict, row.n_points)}."
+    row = verdict.success.iloc[0]
+    first = f"{_of_runs(row)} ended stable or nearly so, {_over(verdict, row.n_points)}."
     few = [f"{_too_few(verdict, row)} for a rate."] if is_thin(row) else []
     return [first[0].upper() + first[1:], *few]
 
 
 def _comparison(verdict: Verdict) -> list[str]:
-    if verdict.stable["estimate"].iloc[0] == 0:
-        return [_none_stable(verdict)]
-    best = verdict.stable.head(len(verdict.best)).to_dict("records")
+    if verdict.success["estimate"].iloc[0] == 0:
+        return [_none_succeeded(verdict)]
+    best = verdict.success.head(len(verdict.best)).to_dict("records")
     names = listed([_named(verdict, row[verdict.factor]) for row in best])
-    how = "equally often" if 1 < len(best) == len(verdict.stable) else "most often"
+    how = "equally often" if 1 < len(best) == len(verdict.success) else "most often"
     shares = list(dict.fromkeys(_of_runs(row) for row in best))
     each = " each" if len(shares) < len(best) else ""
-    were = "were" if len(best) > 1 else "was"
     points = _over(verdict, best[0]["n_points"])
-    return [f"{names} {were} stable {how}: {listed(shares)}{each}, {points}.", *_rivals(verdict)]
+    return [
+        f"{names} succeeded {how}: {listed(shares)}{each} ended stable or nearly so, {points}.",
+        *_rivals(verdict),
+    ]
 
 
-def _none_stable(verdict: Verdict) -> str:
-    widest = verdict.stable.sort_values("ci_high").iloc[-1]  # a missing interval comes last
+def _none_succeeded(verdict: Verdict) -> str:
+    widest = verdict.success.sort_values("ci_high").iloc[-1]  # a missing interval comes last
     bound = f"shares up to {percent(widest['ci_high'])} remain possible"
     if is_thin(widest):
         few = _too_few(verdict, widest)
         bound = f"{few[0].lower()}{few[1:]} to tell whether others would"
-    return f"No run ended stable, under any {verdict.factor}; {bound}."
+    return f"No run ended stable or nearly so, under any {verdict.factor}; {bound}."
 
 
 def _over(verdict: Verdict, n_points: int) -> str:
@@ -175,17 +178,16 @@ def _too_few(verdict: Verdict, row: Any) -> str:
 
 
 def _rivals(verdict: Verdict) -> list[str]:
-    if is_thin(verdict.stable.iloc[0]):
-        return [f"{_too_few(verdict, verdict.stable.iloc[0])} for rates or a ranking."]
+    if is_thin(verdict.success.iloc[0]):
+        return [f"{_too_few(verdict, verdict.success.iloc[0])} for rates or a ranking."]
     return _paired_rivals(verdict) if verdict.paired else _unpaired_rivals(verdict)
 
 
 def _paired_rivals(verdict: Verdict) -> list[str]:
     sentences = []
     if verdict.separated:
-        verb = "was" if len(verdict.separated) == 1 else "were"
         names = _several(verdict, verdict.separated)
-        sentences.append(f"Compared {verdict.unit} by {verdict.unit}, {names} {verb} stable less often.")
+        sentences.append(f"Compared {verdict.unit} by {verdict.unit}, {names} succeeded less often.")
     if verdict.overlapping:
         verb = "differs" if len(verdict.overlapping) == 1 else "differ"
         names = _several(verdict, verdict.overlapping, "or")

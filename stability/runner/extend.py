@@ -43,6 +43,12 @@ class Change:
         return f"{self.field}: {was} -> {now}"
 
 
+def as_begun(asked: StudySpec, kept: StudySpec) -> StudySpec:
+    """The study with the thresholds that it was begun with wherever its file names none: defaults change."""
+    unsaid = {name: value for name, value in kept.outcomes if name not in asked.outcomes.model_fields_set}
+    return asked.model_copy(update={"outcomes": asked.outcomes.model_copy(update=unsaid)})
+
+
 def changed_fields(kept: StudySpec, asked: StudySpec) -> tuple[Change, ...]:
     """Every field in which two studies differ, in the order of the study file."""
     was, now = _fields(kept), _fields(asked)

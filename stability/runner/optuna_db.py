@@ -2,7 +2,7 @@
 
 Imports Optuna and the store. A trial here is the study's own: a point at one level of every crossed
 factor, COMPLETE as soon as one of its runs is finished. Its value is the share of its finished runs that
-are stable, so it is always finite, however they ended. What a dashboard has put into the file stays there: it
+ended stable or nearly stable, so it is always finite. What a dashboard has put into the file stays there: it
 knows trials by their ids, so a trial keeps its own, also while its runs are to be trained again (WAITING).
 """
 
@@ -31,7 +31,7 @@ from sqlalchemy.pool import StaticPool
 
 from stability.design.space import native_distributions, quiet_optuna
 from stability.errors import StabilityError
-from stability.records import Outcome
+from stability.records import SUCCESSES, Outcome
 from stability.spec import Run, StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
@@ -40,7 +40,7 @@ from stability.store.files import replace_file
 from stability.store.seals import sha256
 
 STUDY_DB = "study.db"
-OBJECTIVE = "share of stable runs"
+OBJECTIVE = "share of runs that end stable or nearly stable"
 """What a dashboard calls a trial's value."""
 BEHIND = "not what the finished cohorts say"
 MADE_OF = "made of"
@@ -338,7 +338,7 @@ def _trial(
     first = planned[0]
     params = {name: value for name, value in first.levels.items() if name in distributions}
     counts = Counter(outcome for outcome, _ in ended)
-    share_stable = counts[Outcome.STABLE] / len(ended)
+    share_success = sum(counts[outcome] for outcome in SUCCESSES) / len(ended)
     middle = median(ratio for _, ratio in ended)
     attributes: dict[str, Any] = {
         "trial": first.trial,
@@ -346,12 +346,12 @@ def _trial(
         "adaptive": first.adaptive,
         "runs": len(ended),
         "runs_planned": len(planned),
-        "share_stable": share_stable,
+        "share_success": share_success,
         "median_fid_ratio": middle if math.isfinite(middle) else None,
         **{outcome.value: counts[outcome] for outcome in Outcome},
     }
     trial = optuna.trial.create_trial(
-        value=share_stable,
+        value=share_success,
         params=params,
         distributions={name: distributions[name] for name in params},
         user_attrs=attributes,

@@ -18,9 +18,16 @@ from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
 from stability.outcomes import label
 from stability.outcomes.stop_rule import stop_rule_note
-from stability.records import Outcome, RunResult
+from stability.records import SUCCESSES, Outcome, RunResult
 from stability.runner.devices import environment_changes, prepare
-from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
+from stability.runner.extend import (
+    Change,
+    as_begun,
+    as_fields,
+    changed_fields,
+    check_extension,
+    extended_plan,
+)
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
@@ -65,7 +72,8 @@ class StudyRunner:
         if not Store.holds_study(self.folder):
             return False
         store = Store.open(self.folder)
-        return not changed_fields(self._kept(store), self.spec) and is_complete(store, self.spec)
+        kept = self._kept(store)
+        return not changed_fields(kept, as_begun(self.spec, kept)) and is_complete(store, self.spec)
 
     def run(self) -> bool:
         """Train everything that is not finished; return whether the study is complete.
@@ -95,6 +103,7 @@ class StudyRunner:
 
     def _begun(self, log: RunLog) -> bool:
         store = Store.open(self.folder)
+        self._take_thresholds(self._kept(store))
         changes = check_extension(self._kept(store), self.spec, self.folder)
         if not changes and is_complete(store, self.spec):
             self.reporter.planned(store.plan, stored_results(store))
@@ -154,6 +163,16 @@ class StudyRunner:
 
     def _kept(self, store: Store) -> StudySpec:
         return parse_study(store.study_yaml, source=str(store.folder / "study.yaml"))
+
+    def _take_thresholds(self, kept: StudySpec) -> None:
+        """Judge as before by what the study file leaves open, and tell which of today's defaults differ."""
+        begun = as_begun(self.spec, kept)
+        if others := changed_fields(begun, self.spec):
+            self.reporter.note(
+                f"labelled as the study was begun, not by today's defaults ({_in_words(others)}); "
+                "apply others with `stability relabel`"
+            )
+        self.spec = begun
 
     def _extend(self, store: Store) -> None:
         """Plan what the study file asks for besides, now that nobody else writes."""
@@ -271,19 +290,19 @@ def with_absolute_folder(spec: StudySpec) -> StudySpec:
 
 
 def finished_points(store: Store) -> list[FinishedPoint]:
-    """Per finished point, what a search learns from: its share of stable runs and median FID ratio."""
+    """Per finished point, what a search learns from: its share of successes and median FID ratio."""
     planned = {run.run: run for run in store.plan.runs}
     ends: dict[int, list[tuple[Run, bool, float]]] = {}
     for cohort in finished_cohorts(store):
         visits = store.table(cohort, "evaluations").select(["run", "fid_ratio"]).to_pylist()
         last = {row["run"]: row["fid_ratio"] for row in visits}
         for row in store.table(cohort, "runs").select(["run", "outcome"]).to_pylist():
-            run, stable = planned[row["run"]], row["outcome"] == Outcome.STABLE
-            ends.setdefault(run.point, []).append((run, stable, last.get(run.run, math.nan)))
+            run, success = planned[row["run"]], row["outcome"] in SUCCESSES
+            ends.setdefault(run.point, []).append((run, success, last.get(run.run, math.nan)))
     return [
         FinishedPoint(
             params=own[0][0].levels,
-            share_stable=statistics.fmean(stable for _, stable, _ in own),
+            share_success=statistics.fmean(success for _, success, _ in own),
             median_fid_ratio=statistics.median(
                 float("inf") if math.isnan(ratio) else ratio for _, _, ratio in own
             ),

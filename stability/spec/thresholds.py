@@ -40,8 +40,10 @@ class Thresholds(BaseModel):
     """... with this share of the modes covered."""
     nearly_excess: Ratio = 0.3
     """Nearly stable: the FID excess is at most this and nothing lost, ..."""
-    nearly_modes: Share = 0.75
-    """... with this share of the modes covered."""
+    nearly_modes: Share = 0.8
+    """... with this share of the modes covered; ..."""
+    nearly_recall: Share = 0.12
+    """... still learning, if it gains and has come there only now, or its recall is below this."""
     collapsed_diversity: Share = 0.2
     """Collapsed: (nearly) one image for every z, the diversity is below this."""
     recognisable_distance: Ratio = 2.0
@@ -54,18 +56,17 @@ class Thresholds(BaseModel):
     saturated_update: Ratio = 0.02
     """... while either network's median update since the visit before is below this; or both are, of samples
     that are not even nearly stable."""
-    dominated_separation: Share = 0.98
-    """Dominated: separation from here on, lately and by the median of the last two thirds of the visits, of
-    samples that are not even nearly stable."""
-    swing_high: Share = 0.8
-    """Oscillating: the recorded separation (running median of five) swings between at least this ..."""
-    swing_low: Share = 0.3
-    """... and at most this, ..."""
+    dominated_separation: Share = 0.97
+    """Dominated: recorded separation from here on, lately and by the median of the last two thirds of the
+    visits, of fewer than `good_modes` and samples that are not even nearly stable."""
+    swing: Share = 0.5
+    """Oscillating: the recorded separation (running median of seven) falls or rises by this ..."""
     swings: Annotated[int, Field(ge=1)] = 2
     """... so many times over the last two thirds of the run."""
-    new_ground: Share = 0.97
-    """Learning: the FID excess of the last visits is at most this share of the best one before ..."""
-    learning_horizon: Ratio = 1.3
+    new_ground: Share = 0.9
+    """Learning: the line of the FID excess ends at most at this share of the best of as many visits before
+    the last ..."""
+    learning_horizon: Ratio = 1.7
     """... and would, going on like that, be nearly stable within this many times the steps so far."""
     explosion: Ratio = 100.0
     """Exploded: the median |loss| since the visit before is this many times the first one (at least 1)."""

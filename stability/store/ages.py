@@ -26,7 +26,7 @@ CONFIG = "config"
 
 RENAMED = {"confidence": "classifier_confidence", "high_quality": "confident_share"}
 """Columns by the names that they had once."""
-RETIRED_THRESHOLDS = ("stable_fid_ratio", "degraded_ratio", "progress")
+RETIRED_THRESHOLDS = ("stable_fid_ratio", "degraded_ratio", "progress", "swing_high", "swing_low")
 """Of outcome rules that are no more."""
 REAL_VARIANCE = {
     ("mnist_cnn", 10): 118.93939533808364,

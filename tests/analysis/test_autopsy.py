@@ -64,6 +64,7 @@ class Study:
         lost = visits["hit"] & (visits["step"] >= ONSET)
         good = visits["step"] >= good_from
         self.evaluations = visits.assign(
+            features="mnist_cnn",
             precision=np.where(good, 0.6, 0.0),
             modes=np.where(lost, 1, 9),
             n_modes=10,

@@ -17,13 +17,13 @@ from stability.analysis.costs import (
     events_interval,
     exposures,
     mean_interval,
-    stable_interval,
+    success_interval,
 )
 from stability.analysis.rates import ADAPTIVE, ONE_POINT, rate
 
 
 def runs_of(points: int = 8, seeds: int = 2, **columns: Any) -> pd.DataFrame:
-    """Runs of 1,000 steps and an hour each; every other point is stable."""
+    """Runs of 1,000 steps and an hour each; every other point succeeds, nearly stable or stable."""
     place = np.arange(points * seeds)
     frame = pd.DataFrame(
         {
@@ -34,7 +34,7 @@ def runs_of(points: int = 8, seeds: int = 2, **columns: Any) -> pd.DataFrame:
             "n_dis": 1,
             "step": 1000,
             "seconds": 3600.0,
-            "outcome": np.where(place // seeds % 2 == 0, "stable", "collapsed"),
+            "outcome": np.choose(place // seeds % 4, ["nearly-stable", "collapsed", "stable", "collapsed"]),
             "divergence_step": pd.array([pd.NA] * len(place), dtype="Int64"),
         }
     )
@@ -94,15 +94,15 @@ def test_estimates_are_ratios_of_sums() -> None:
             "seconds_per_run": 3600,
             "collapses_per_10k_updates": 2 / at_risk * 1e4,
             "collapses_per_hour": 2 / 15,
-            "stable_per_million_updates": 8 / 80_000 * 1e6,
-            "stable_per_hour": 0.5,
+            "successes_per_million_updates": 8 / 80_000 * 1e6,
+            "successes_per_hour": 0.5,
         }
     )
     assert found.n_events.dropna().to_dict() == {
         "collapses_per_10k_updates": 2,
         "collapses_per_hour": 2,
-        "stable_per_million_updates": 8,
-        "stable_per_hour": 8,
+        "successes_per_million_updates": 8,
+        "successes_per_hour": 8,
     }
     assert (found.n_points == 8).all()
     assert (found.n_runs == 16).all()
@@ -147,28 +147,28 @@ def test_seeds_that_collapse_together_widen_the_interval() -> None:
     assert narrow[1] / 0.25 == pytest.approx(np.exp(2.093 / np.sqrt(20)), rel=1e-3)
 
 
-def test_stable_runs_per_cost_are_wilsons_shares_where_costs_are_equal() -> None:
+def test_successes_per_cost_are_wilsons_shares_where_costs_are_equal() -> None:
     runs = runs_of(points=10, seeds=3)
-    share, row = rate(runs, "stable").iloc[0], costs(runs).loc["stable_per_million_updates"]
+    share, row = rate(runs, "success").iloc[0], costs(runs).loc["successes_per_million_updates"]
     np.testing.assert_allclose(
         [row.estimate, row.ci_low, row.ci_high],
         np.array([share.estimate, share.ci_low, share.ci_high]) * 1000,
     )
 
 
-@pytest.mark.parametrize("outcome", ["stable", "collapsed"])
-def test_all_or_no_runs_stable_leave_an_interval(outcome: str) -> None:
+@pytest.mark.parametrize("outcome", ["nearly-stable", "collapsed"])
+def test_all_or_no_successes_leave_an_interval(outcome: str) -> None:
     runs = runs_of(outcome=outcome)
-    share, row = rate(runs, "stable").iloc[0], costs(runs).loc["stable_per_hour"]
+    share, row = rate(runs, "success").iloc[0], costs(runs).loc["successes_per_hour"]
     np.testing.assert_allclose([row.ci_low, row.ci_high], [share.ci_low, share.ci_high])
     assert row.ci_high > row.ci_low
 
 
-def test_unequal_costs_widen_the_interval_of_stable_runs() -> None:
-    stable, sizes = np.tile([1.0, 0.0], 10), np.ones(20)
-    level = stable_interval(Clusters(stable, np.full(20, 2.0), sizes), 0.95)
-    uneven = stable_interval(Clusters(stable, np.tile([1.0, 1.0, 3.0, 3.0], 5), sizes), 0.95)
-    opposed = stable_interval(Clusters(stable, np.where(stable > 0, 1.0, 3.0), sizes), 0.95)
+def test_unequal_costs_widen_the_interval_of_successes() -> None:
+    success, sizes = np.tile([1.0, 0.0], 10), np.ones(20)
+    level = success_interval(Clusters(success, np.full(20, 2.0), sizes), 0.95)
+    uneven = success_interval(Clusters(success, np.tile([1.0, 1.0, 3.0, 3.0], 5), sizes), 0.95)
+    opposed = success_interval(Clusters(success, np.where(success > 0, 1.0, 3.0), sizes), 0.95)
     assert opposed[0] < uneven[0] < level[0] < 0.25 < level[1] < uneven[1] < opposed[1]
 
 
@@ -197,9 +197,10 @@ def test_what_is_missing_is_said() -> None:
     assert (one.reason == ONE_POINT).all()
     untimed = costs(runs_of(seconds=[np.nan] * 3 + [1.0] * 13))
     assert (
-        untimed.reason[["seconds_per_run", "collapses_per_hour", "stable_per_hour"]].tolist() == [NO_TIME] * 3
+        untimed.reason[["seconds_per_run", "collapses_per_hour", "successes_per_hour"]].tolist()
+        == [NO_TIME] * 3
     )
     assert untimed.estimate["updates_per_run"] == 1000
     never = costs(runs_of(step=0, seconds=0.0))
     assert never.reason["collapses_per_hour"] == NO_EXPOSURE
-    assert never.reason["stable_per_million_updates"] == NO_EXPOSURE
+    assert never.reason["successes_per_million_updates"] == NO_EXPOSURE

@@ -88,8 +88,8 @@ def test_rates_are_those_of_the_study_s_runs(estimates: Estimates, frames: Study
     rates = estimates.rates["loss"].set_index(["loss", "event"])
     assert set(estimates.rates["loss"]["loss"]) == set(LOSSES)
     for loss in LOSSES:
-        own = rate(frames.runs[frames.runs["loss"] == loss], "stable").iloc[0]
-        assert rates.loc[(loss, "stable"), list(ESTIMATE)].tolist() == own[list(ESTIMATE)].tolist()
+        own = rate(frames.runs[frames.runs["loss"] == loss], "success").iloc[0]
+        assert rates.loc[(loss, "success"), list(ESTIMATE)].tolist() == own[list(ESTIMATE)].tolist()
     counts = estimates.counts["loss"]
     assert counts["runs"].sum() == len(frames.runs)
     assert estimates.factor == estimates.verdict.factor == "loss"
@@ -110,7 +110,7 @@ def test_a_search_has_counts_and_no_estimate(frames: StudyFrames) -> None:
     assert set(found.tables()) == {"counts_by_loss", "counts_by_batchnorm"}
     assert found.counts["loss"]["runs"].sum() == len(frames.runs)
     assert not found.verdict.estimable
-    assert set(found.verdict.stable["reason"]) == {ADAPTIVE}
+    assert set(found.verdict.success["reason"]) == {ADAPTIVE}
 
 
 def test_a_study_without_runs_has_empty_counts(frames: StudyFrames) -> None:

@@ -27,11 +27,13 @@ from stability.analysis.rates import (
 )
 from stability.records import Outcome
 
+WELL = ("stable", "nearly-stable")
+
 
 def runs_of(happened: list[list[bool]], **columns: Any) -> pd.DataFrame:
     """One row a run: the outer list is points, the inner one their seeds."""
     rows = [
-        {"point": point, "outcome": "stable" if yes else "diverged", "loss_spike": yes}
+        {"point": point, "outcome": WELL[point % 2] if yes else "diverged", "loss_spike": yes}
         for point, seeds in enumerate(happened)
         for yes in seeds
     ]
@@ -45,7 +47,7 @@ def test_the_outcomes_and_events_are_the_ones_of_records() -> None:
 
 
 def test_one_seed_is_the_plain_wilson_interval() -> None:
-    row = rate(runs_of([[True]] * 7 + [[False]] * 13), "stable").iloc[0]
+    row = rate(runs_of([[True]] * 7 + [[False]] * 13), "success").iloc[0]
     expected = binomtest(7, 20).proportion_ci(method="wilson")
     assert row.estimate == 0.35
     assert (row.ci_low, row.ci_high) == pytest.approx((expected.low, expected.high))
@@ -53,7 +55,7 @@ def test_one_seed_is_the_plain_wilson_interval() -> None:
 
 
 def test_seeds_that_agree_count_as_one_run_a_point() -> None:
-    row = rate(runs_of([[True] * 3] * 5 + [[False] * 3] * 15), "stable").iloc[0]
+    row = rate(runs_of([[True] * 3] * 5 + [[False] * 3] * 15), "success").iloc[0]
     expected = binomtest(5, 20).proportion_ci(method="wilson")
     assert (row.ci_low, row.ci_high) == pytest.approx((expected.low, expected.high))
     assert (row.n_points, row.n_runs) == (20, 60)
@@ -71,7 +73,7 @@ def test_a_rate_of_all_or_nothing_is_as_uncertain_as_its_points(points: int, hap
     """More runs a point tell no less: 0 events at 4 points are [0, .49] with one run each as with ten."""
     squared = norm.ppf(0.975) ** 2
     for runs in (1, 3, 10):
-        row = rate(runs_of([[happened] * runs] * points), "stable").iloc[0]
+        row = rate(runs_of([[happened] * runs] * points), "success").iloc[0]
         assert row.ci_high - row.ci_low == pytest.approx(squared / (points + squared))
         assert row.estimate == float(happened)
 
@@ -106,28 +108,28 @@ def test_the_quantile_is_students_where_points_are_few(points: int) -> None:
 
 
 def test_diverged_runs_stay_in_the_denominator() -> None:
-    row = rate(runs_of([[True], [False], [False], [False]]), "stable").iloc[0]
+    row = rate(runs_of([[True], [False], [False], [False]]), "success").iloc[0]
     assert (row.estimate, row.n_runs) == (0.25, 4)
 
 
 def test_adaptive_runs_never_enter() -> None:
     runs = runs_of([[True], [True], [False], [False]], adaptive=[True, True, False, False])
-    row = rate(runs, "stable").iloc[0]
+    row = rate(runs, "success").iloc[0]
     assert (row.estimate, row.n_points, row.n_runs) == (0.0, 2, 2)
 
 
 def test_a_study_of_adaptive_runs_is_not_estimable_and_says_why() -> None:
-    row = rate(runs_of([[True], [False]], adaptive=True), "stable").iloc[0]
+    row = rate(runs_of([[True], [False]], adaptive=True), "success").iloc[0]
     assert np.isnan([row.estimate, row.ci_low, row.ci_high]).all()
     assert (row.n_points, row.n_runs, row.reason) == (0, 0, ADAPTIVE)
 
 
 def test_no_runs_are_not_estimable() -> None:
-    assert rate(runs_of([]), "stable").iloc[0].reason == NO_RUNS
+    assert rate(runs_of([]), "success").iloc[0].reason == NO_RUNS
 
 
 def test_one_point_with_seeds_has_an_estimate_and_no_interval() -> None:
-    row = rate(runs_of([[True, False, True, True]]), "stable").iloc[0]
+    row = rate(runs_of([[True, False, True, True]]), "success").iloc[0]
     assert row.estimate == 0.75
     assert np.isnan(row.ci_low)
     assert row.reason == ONE_POINT
@@ -135,7 +137,7 @@ def test_one_point_with_seeds_has_an_estimate_and_no_interval() -> None:
 
 def test_an_event_may_be_a_column_or_a_series() -> None:
     runs = runs_of([[True, False], [True, True]])
-    by_name, by_series = rate(runs, "loss_spike"), rate(runs, runs["outcome"].eq("stable"))
+    by_name, by_series = rate(runs, "loss_spike"), rate(runs, runs["outcome"].ne("diverged"))
     pd.testing.assert_frame_equal(by_name, by_series)
 
 
@@ -149,13 +151,19 @@ def test_an_unknown_event_and_a_missing_value_are_refused() -> None:
 
 def test_rates_by_lists_every_level_and_event() -> None:
     runs = pd.concat([runs_of([[True]] * 4, loss="hinge"), runs_of([[False]] * 4, loss="minimax")])
-    rates = rates_by(runs.reset_index(drop=True), "loss", ["stable", "diverged", "loss_spike"])
+    rates = rates_by(
+        runs.reset_index(drop=True), "loss", ["success", "stable", "nearly-stable", "diverged", "loss_spike"]
+    )
     assert list(rates.columns[:2]) == ["loss", "event"]
     assert rates.set_index(["loss", "event"]).estimate.to_dict() == {
-        ("hinge", "stable"): 1.0,
+        ("hinge", "success"): 1.0,
+        ("hinge", "stable"): 0.5,
+        ("hinge", "nearly-stable"): 0.5,
         ("hinge", "diverged"): 0.0,
         ("hinge", "loss_spike"): 1.0,
+        ("minimax", "success"): 0.0,
         ("minimax", "stable"): 0.0,
+        ("minimax", "nearly-stable"): 0.0,
         ("minimax", "diverged"): 1.0,
         ("minimax", "loss_spike"): 0.0,
     }
@@ -177,7 +185,7 @@ def test_counts_include_adaptive_runs() -> None:
 @given(st.lists(st.lists(st.booleans(), min_size=1, max_size=4), min_size=2, max_size=12))
 def test_an_interval_holds_its_estimate_and_widens_with_confidence(happened: list[list[bool]]) -> None:
     runs = runs_of(happened)
-    usual, wide = rate(runs, "stable").iloc[0], rate(runs, "stable", confidence=0.99).iloc[0]
+    usual, wide = rate(runs, "success").iloc[0], rate(runs, "success", confidence=0.99).iloc[0]
     assert 0 <= usual.ci_low <= usual.estimate + 1e-12
     assert usual.estimate - 1e-12 <= usual.ci_high <= 1
     assert wide.ci_low <= usual.ci_low

@@ -20,12 +20,15 @@ SPACE: dict[str, Range | Choice] = {
 }
 
 
+WELL = ("stable", "nearly-stable")
+
+
 def spec(*, cross: tuple[str, ...] = ("loss",), space: dict[str, Range | Choice] | None = None) -> StudySpec:
     return StudySpec(name="s", space=space or SPACE, design=Design(points=40, seeds=2, cross=cross))
 
 
 def made(points: int, seeds: int = 2, *, seed: int = 0) -> pd.DataFrame:
-    """Under hinge, beta1 below .45 is stable as a rule; under minimax nothing is."""
+    """Under hinge, beta1 below .45 succeeds as a rule, stable or nearly so; under minimax nothing does."""
     rng = np.random.default_rng(seed)
     rows = []
     for point in range(points):
@@ -39,7 +42,7 @@ def made(points: int, seeds: int = 2, *, seed: int = 0) -> pd.DataFrame:
         for loss in ("hinge", "minimax"):
             share = (0.95 if drawn["beta1"] < 0.45 else 0.05) if loss == "hinge" else 0.0
             for replicate in range(seeds):
-                outcome = "stable" if rng.random() < share else "diverged"
+                outcome = WELL[replicate % 2] if rng.random() < share else "diverged"
                 name = f"{point}-{loss}-{replicate}"
                 rows.append({"run": name, "loss": loss, "replicate": replicate, "outcome": outcome, **drawn})
     columns = ["run", "loss", "replicate", "outcome", "point", *list(SPACE)[1:]]
@@ -57,7 +60,7 @@ def found() -> StabilityMap:
     return mapped(made(60))
 
 
-def test_it_finds_where_runs_are_stable(found: StabilityMap) -> None:
+def test_it_finds_where_runs_succeed(found: StabilityMap) -> None:
     hinge = found.grid[found.grid["column"] == "hinge"]
     assert len(hinge) == 2 * 40 * 40
     assert hinge.loc[hinge["y"] < 0.3, "probability"].mean() > 0.75
@@ -76,10 +79,10 @@ def test_cells_lie_inside_the_ranges_and_bounds_around_the_probability(found: St
 
 def test_one_outcome_only_has_no_map_but_its_rate(found: StabilityMap) -> None:
     minimax = found.panels[found.panels["column"] == "minimax"]
-    assert (minimax["map_reason"] == "not estimable: all 120 runs ended otherwise than stable").all()
+    assert (minimax["map_reason"] == "not estimable: none of 120 runs succeeded").all()
     runs = made(60)
     panel = runs[(runs["loss"] == "minimax") & (runs["batchnorm"] == "none")]
-    expected = rate(panel, "stable").iloc[0]
+    expected = rate(panel, "success").iloc[0]
     row = minimax[minimax["row"] == "batchnorm none"].iloc[0]
     assert (row["ci_high"], row["n_points"], row["n_runs"]) == (expected["ci_high"], 30, 60)
     assert not (found.grid["column"] == "minimax").any()

@@ -17,13 +17,13 @@ def spec_of(**space: Range | Choice) -> StudySpec:
 
 
 def runs_over(points: int = 64) -> pd.DataFrame:
-    """Stable where the learning rate is at most 1e-3, both losses at every point."""
+    """Nearly stable where the learning rate is at most 1e-3, both losses at every point."""
     place = (np.arange(points) + 0.5) / points
     frame = pd.DataFrame({"point": range(points), "lr": 1e-5 * 1000**place, "beta1": 0.9 * (place * 7 % 1)})
     both = pd.concat([frame.assign(loss=loss) for loss in ("hinge", "minimax")], ignore_index=True)
-    stable = both["lr"] <= 1e-3
+    well = both["lr"] <= 1e-3
     return both.assign(
-        outcome=np.where(stable, "stable", "diverged"),
+        outcome=np.where(well, "nearly-stable", "diverged"),
         collapse_ever=both["loss"] == "minimax",
         adaptive=False,
     )
@@ -33,19 +33,19 @@ def test_rates_on_the_standard_range_are_those_of_its_runs() -> None:
     runs = runs_over()
     found = subbox_rates(runs, spec_of(lr=LR, beta1=BETA1), "loss")
     assert list(found.columns) == ["parameter", "low", "high", "level", "event", *COLUMNS]
-    here = found[(found.parameter == "lr") & (found.level == "hinge") & (found.event == "stable")].iloc[0]
+    here = found[(found.parameter == "lr") & (found.level == "hinge") & (found.event == "success")].iloc[0]
     inside = runs[runs.lr.between(1e-4, 1e-3) & (runs.loss == "hinge")]
     assert (here.low, here.high) == (1e-4, 1e-3)
-    pd.testing.assert_series_equal(here[list(COLUMNS)], rate(inside, "stable").iloc[0], check_names=False)
+    pd.testing.assert_series_equal(here[list(COLUMNS)], rate(inside, "success").iloc[0], check_names=False)
     assert here.estimate == 1
     assert (found.loc[found.event == "collapse_ever"].groupby("level").estimate.nunique() == 1).all()
 
 
 def test_the_whole_space_comes_first() -> None:
     runs = runs_over()
-    found = subbox_rates(runs, spec_of(lr=LR), "loss", ("stable",))
+    found = subbox_rates(runs, spec_of(lr=LR), "loss", ("success",))
     assert found.parameter.tolist() == [WHOLE, WHOLE, "lr", "lr"]
-    assert found.estimate.iloc[0] == rate(runs[runs.loss == "hinge"], "stable").estimate.iloc[0]
+    assert found.estimate.iloc[0] == rate(runs[runs.loss == "hinge"], "success").estimate.iloc[0]
     assert found.low.isna().tolist() == [True, True, False, False]
 
 
@@ -87,7 +87,7 @@ def test_adaptive_runs_count_as_no_points() -> None:
 
 def test_two_parts_share_no_run_and_leave_none_out() -> None:
     runs = runs_over(8).assign(width=[1.0, 1.5, 2.5, 2.5, 3.0, 4.0, 4.0, 1.0] * 2)
-    found = subbox_rates(runs, spec_of(width=Range(low=1.0, high=4.0)), "loss", ("stable",))
+    found = subbox_rates(runs, spec_of(width=Range(low=1.0, high=4.0)), "loss", ("success",))
     counts = found[found.parameter == "width"].groupby("low").n_runs.sum()
     assert counts.to_dict() == {1.0: 6, 2.5: 10}
 

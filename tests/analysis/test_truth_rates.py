@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from stability.analysis.costs import Clusters, events_interval, stable_interval
+from stability.analysis.costs import Clusters, events_interval, success_interval
 from stability.analysis.differences import holm, hotelling, paired_t, welch_t
 from stability.analysis.simulated import coverage, drawn_counts, point_probabilities
 
@@ -163,7 +163,7 @@ def test_intervals_of_collapses_per_update_cover(hazard: float, mix: str) -> Non
     assert (bounds[:, 1] < truth).mean() <= 0.03
 
 
-def test_intervals_of_stable_runs_per_cost_cover() -> None:
+def test_intervals_of_successes_per_cost_cover() -> None:
     """Points cost differently, and a run that fails stops early or takes longer."""
     generator, studies = np.random.default_rng(1), 2000
     sizes = np.full(POINTS, float(SEEDS))
@@ -173,5 +173,5 @@ def test_intervals_of_stable_runs_per_cost_cover() -> None:
         costs = np.where(stable, 1, cost_of_failure) * np.exp(generator.normal(0, 0.3, (studies, POINTS, 1)))
         truth = 0.4 / ((0.4 + 0.6 * cost_of_failure) * np.exp(0.3**2 / 2))
         sums = zip(stable.sum(axis=2).astype(float), costs.sum(axis=2), strict=True)
-        bounds = np.array([stable_interval(Clusters(*both, sizes), 0.95) for both in sums])
+        bounds = np.array([success_interval(Clusters(*both, sizes), 0.95) for both in sums])
         assert ((bounds[:, 0] <= truth) & (truth <= bounds[:, 1])).mean() >= 0.93

@@ -24,7 +24,7 @@ FID = "log final FID"
 
 
 def runs_of(values: NDArray[np.float64], **columns: Any) -> pd.DataFrame:
-    """Runs with these logs of the FID ratio: [points, losses, seeds]; stable where it is below 0."""
+    """Runs with these logs of the FID ratio: [points, losses, seeds]; nearly stable where it is below 0."""
     rows = [
         {
             "point": p,
@@ -36,7 +36,7 @@ def runs_of(values: NDArray[np.float64], **columns: Any) -> pd.DataFrame:
         for (p, k, s), value in np.ndenumerate(values)
     ]
     frame = pd.DataFrame(rows, columns=["point", "loss", "trial", "replicate", "fid_ratio"])
-    outcome = np.where(frame["fid_ratio"] < 1, "stable", "noise")
+    outcome = np.where(frame["fid_ratio"] < 1, "nearly-stable", "noise")
     return frame.assign(**{"best_fid_ratio": 1.0, "adaptive": False, "outcome": outcome, **columns})
 
 
@@ -93,7 +93,7 @@ def test_points_with_a_run_without_a_number_are_left_out_and_counted() -> None:
     runs.loc[2, "outcome"] = "diverged"
     runs.loc[4, "fid_ratio"] = np.inf
     assert within(runs)[["n_points", "n_runs", "n_left_out"]].tolist() == [3, 6, 6]
-    assert within(runs, "stable")[["n_points", "n_left_out"]].tolist() == [6, 0]
+    assert within(runs, "success")[["n_points", "n_left_out"]].tolist() == [6, 0]
 
 
 def test_parts_of_a_large_study_are_the_true_ones_and_add_up() -> None:
@@ -130,7 +130,7 @@ def test_what_cannot_be_split_says_why(values: NDArray[np.float64], reason: str)
 
 def test_seeds_that_differ_at_one_point_give_no_interval() -> None:
     values = np.array([[-1.0, -1.0]] * 4 + [[1.0, 1.0]] * 3 + [[-1.0, 1.0]])
-    row = within(runs_of(values[:, None, :]), "stable")
+    row = within(runs_of(values[:, None, :]), "success")
     assert row.estimate > 0.5
     assert np.isnan(row.ci_low)
     assert row.reason == ALL_BY_ONE
@@ -158,7 +158,7 @@ def test_without_runs_there_is_nothing_to_split(runs: pd.DataFrame, reason: str)
 
 
 def binary(generator: np.random.Generator, points: int, seeds: int, share: float) -> NDArray[np.float64]:
-    """Outcomes -1 (stable) and 1 whose points have their own probabilities, with this correlation."""
+    """Outcomes -1 (success) and 1 whose points have their own probabilities, with this correlation."""
     total = (1 - share) / share
     chance = generator.beta(0.3 * total, 0.7 * total, size=(points, 1))
     return np.where(generator.random((points, seeds)) < chance, -1.0, 1.0)[:, None, :]
@@ -172,7 +172,7 @@ def two_groups(generator: np.random.Generator, points: int, seeds: int, share: f
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("draw", "response"), [(binary, "stable"), (two_groups, FID)])
+@pytest.mark.parametrize(("draw", "response"), [(binary, "success"), (two_groups, FID)])
 @pytest.mark.parametrize(("share", "seeds"), [(0.3, 3), (0.6, 2)])
 def test_intervals_cover_the_true_share(
     draw: Any, response: str, share: float, seeds: int, full: bool

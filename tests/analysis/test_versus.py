@@ -21,6 +21,7 @@ from stability.analysis.versus import (
     shared_levels,
     versus,
 )
+from stability.records import SUCCESSES
 from stability.spec import Choice, Design, Range, StudySpec, Training
 from stability.store import Plan
 
@@ -30,7 +31,7 @@ LOSSES = ("hinge", "minimax")
 def study(
     name: str = "one",
     *,
-    stable: float | Mapping[str, float] = 0.5,
+    success: float | Mapping[str, float] = 0.5,
     seed: int = 0,
     points: int = 40,
     losses: Sequence[str] = LOSSES,
@@ -38,7 +39,7 @@ def study(
     steps: int = 100,
     shift: float = 0.0,
 ) -> Study:
-    """A study with two seeds a point, whose runs are stable at a known rate: of all, or by loss or batchnorm.
+    """A study with two seeds a point, whose runs succeed at a known rate: of all, or by loss or batchnorm.
 
     Lists of a single level are fixed.
     """
@@ -52,7 +53,9 @@ def study(
         design=Design(points=points, seeds=2, cross=tuple(choices)),
         training=Training(steps=steps),
     )
-    rates = stable if isinstance(stable, Mapping) else dict.fromkeys([*losses, *map(str, batchnorms)], stable)
+    rates = (
+        success if isinstance(success, Mapping) else dict.fromkeys([*losses, *map(str, batchnorms)], success)
+    )
     rows = [
         {
             "run": f"p{point}-{loss}-{batchnorm}-s{replicate}",
@@ -62,7 +65,7 @@ def study(
             "batchnorm": batchnorm,
             "lr": 1e-4 * (1 + point) + shift,
             "adaptive": False,
-            "outcome": "stable"
+            "outcome": ("stable", "nearly-stable")[replicate]
             if generator.random() < rates.get(loss, rates.get(str(batchnorm)))
             else "collapsed",
         }
@@ -78,24 +81,24 @@ def study(
     return Study(StudyFrames(name, spec, plan, runs, empty, empty, empty, Path(name)))
 
 
-def difference(result: Versus, event: str = "stable", level: str = ALL_RUNS) -> pd.Series:
+def difference(result: Versus, event: str = "success", level: str = ALL_RUNS) -> pd.Series:
     rows = result.differences
     return rows[(rows["event"] == event) & (rows["level"] == level)].iloc[0]
 
 
 def test_rates_are_each_study_s_own() -> None:
-    first, second = study(), study("two", stable=0.9, seed=1)
+    first, second = study(), study("two", success=0.9, seed=1)
     rates = versus(first, second).rates.set_index(["study", "level", "event"])
     for own in (first, second):
-        hinge = rate(own.runs[own.runs["loss"] == "hinge"], "stable").iloc[0]
-        shown = rates.loc[(own.frames.name, "hinge", "stable")]
+        hinge = rate(own.runs[own.runs["loss"] == "hinge"], "success").iloc[0]
+        shown = rates.loc[(own.frames.name, "hinge", "success")]
         assert (shown["estimate"], shown["ci_low"]) == (hinge["estimate"], hinge["ci_low"])
 
 
 def test_a_difference_is_the_first_s_share_minus_the_second_s() -> None:
-    first, second = study(stable=0.2), study("two", stable=0.9, seed=1)
+    first, second = study(success=0.2), study("two", success=0.9, seed=1)
     row = difference(versus(first, second))
-    shares = [own.runs["outcome"].eq("stable").mean() for own in (first, second)]
+    shares = [own.runs["outcome"].isin(SUCCESSES).mean() for own in (first, second)]
     assert row["estimate"] == pytest.approx(shares[0] - shares[1])
     assert row["ci_high"] < 0
     assert row["p_holm"] < 0.01
@@ -128,14 +131,14 @@ BY_LOSS = {"hinge": 0.9, "minimax": 0.1}
 def test_all_runs_are_those_at_levels_that_both_studies_have(others: tuple[str, ...], shift: float) -> None:
     """Both do equally well under hinge; one of them tried a worse loss as well."""
     rates = BY_LOSS | {"wasserstein": 0.5}
-    result = versus(study(stable=rates), study("two", stable=rates, losses=others, seed=1, shift=shift))
+    result = versus(study(success=rates), study("two", success=rates, losses=others, seed=1, shift=shift))
     assert result.shared["loss"] == ("hinge",)
     assert result.levels == ("all runs of hinge",)
     assert result.paired == (shift == 0)
     row = difference(result, level="all runs of hinge")
     assert abs(row["estimate"]) < 0.15
     assert row["ci_low"] < 0 < row["ci_high"]
-    stable = result.rates[result.rates["event"] == "stable"]
+    stable = result.rates[result.rates["event"] == "success"]
     assert (stable["n_runs"] == 80).all()
     assert stable["estimate"].diff().iloc[1] == pytest.approx(-row["estimate"])
 
@@ -143,8 +146,8 @@ def test_all_runs_are_those_at_levels_that_both_studies_have(others: tuple[str, 
 @pytest.mark.parametrize("shift", [0.0, 1e-5], ids=["same points", "other points"])
 def test_a_factor_that_one_study_fixed_is_cut_to_its_level(shift: float) -> None:
     rates = {"generator": 0.9, "None": 0.1}
-    first = study(stable=rates, losses=("hinge",), batchnorms=(None, "generator"))
-    second = study("two", stable=rates, losses=("hinge",), batchnorms=("generator",), seed=1, shift=shift)
+    first = study(success=rates, losses=("hinge",), batchnorms=(None, "generator"))
+    second = study("two", success=rates, losses=("hinge",), batchnorms=("generator",), seed=1, shift=shift)
     result = versus(first, second)
     assert result.levels == ("all runs of batchnorm generator",)
     assert abs(difference(result, level=result.levels[0])["estimate"]) < 0.15
@@ -154,7 +157,7 @@ def test_a_factor_that_one_study_fixed_is_cut_to_its_level(shift: float) -> None
 def test_crossed_factors_are_compared_at_what_both_have_finished(shift: float) -> None:
     """The second has not finished the better batchnorm at half of the points; it does as well at each."""
     rates = {"generator": 0.9, "None": 0.1}
-    options = {"stable": rates, "losses": ("hinge",), "batchnorms": (None, "generator"), "points": 80}
+    options = {"success": rates, "losses": ("hinge",), "batchnorms": (None, "generator"), "points": 80}
     first, second = study(**options), study("two", seed=1, shift=shift, **options)
     runs = second.frames.runs
     done = (runs["point"] < 40) | runs["batchnorm"].isna()
@@ -196,14 +199,14 @@ def test_levels_that_points_drew_are_compared_though_few_drew_one() -> None:
 
 
 def test_p_values_are_holms_over_all_rows() -> None:
-    rows = versus(study(stable=0.4), study("two", stable=0.6, seed=1)).differences
+    rows = versus(study(success=0.4), study("two", success=0.6, seed=1)).differences
     assert rows["p"].notna().all()
     np.testing.assert_allclose(rows["p_holm"], multipletests(rows["p"], method="holm")[1])
     assert (rows["p_holm"] > rows["p"]).any()
 
 
 def test_intervals_hold_for_all_rows_at_once() -> None:
-    result = versus(study(stable=0.4), study("two", stable=0.6, seed=1))
+    result = versus(study(success=0.4), study("two", success=0.6, seed=1))
     row = difference(result)
     assert row["ci_high"] - row["ci_low"] > 2 * 1.96 * np.sqrt(2 * 0.24 / 160)  # wider than one 95% interval
 

@@ -39,7 +39,7 @@ ADVICE = Advice(
 def test_the_whole_answer_in_words() -> None:
     assert as_text(ADVICE, Path("results/my study")).splitlines() == [
         "loss hinge, lr 2e-4",
-        "chance   31% to end stable, at least 14% (95% bound), by 128 runs at 64 points, "
+        "chance   31% to end stable or nearly so, at least 14% (95% bound), by 128 runs at 64 points, "
         "averaged over beta1 and batchnorm",
         "tested   on points left out, Brier score 0.18, of the overall rate 0.24: better",
         "nearest  p003-hinge-s0  collapsed  at a distance of 0",

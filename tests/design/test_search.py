@@ -32,11 +32,11 @@ def study(**design: Any) -> StudySpec:
 
 
 def finished(points: list[dict[str, Any]]) -> list[FinishedPoint]:
-    """Stable at low beta1 and learning rates near 1e-3; no ratio where nothing is stable."""
+    """Success at low beta1, best at learning rates near 1e-3; no ratio where nothing succeeds."""
     return [
         FinishedPoint(
             params=point,
-            share_stable=float(point["beta1"] < 0.4),
+            share_success=float(point["beta1"] < 0.4),
             median_fid_ratio=abs(math.log10(point["lr"]) + 3) if point["beta1"] < 0.4 else math.nan,
         )
         for point in points
@@ -55,7 +55,7 @@ def test_distributions_are_optunas_own() -> None:
     assert "loss" not in native_distributions(spec, with_crossed=False)
 
 
-def test_a_search_is_reproducible_and_moves_towards_what_is_stable() -> None:
+def test_a_search_is_reproducible_and_moves_towards_success() -> None:
     spec = study()
     points: list[dict[str, Any]] = []
     for _ in range(7):
@@ -101,7 +101,7 @@ def test_objectives_are_always_finite(results: list[tuple[float, float]]) -> Non
     assert all(math.isfinite(value) for value in values)
     for one, value in zip(points, values, strict=True):
         for other, other_value in zip(points, values, strict=True):
-            if one.share_stable > other.share_stable:
+            if one.share_success > other.share_success:
                 assert value > other_value
 
 

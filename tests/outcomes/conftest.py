@@ -29,14 +29,14 @@ BARS = Thresholds(
     stable_modes=0.9,
     nearly_excess=0.5,
     nearly_modes=0.75,
+    nearly_recall=0.2,
     collapsed_diversity=0.2,
     recognisable_distance=2.0,
     recognisable_precision=0.1,
     saturated_separation=0.99,
     saturated_update=0.01,
     dominated_separation=0.98,
-    swing_high=0.8,
-    swing_low=0.3,
+    swing=0.5,
     swings=4,
     new_ground=0.95,
     learning_horizon=1.0,
@@ -83,8 +83,8 @@ class Plant:
         records = tuple(
             self.record(
                 step,
-                **{name: _at(column, (step - 1) // spacing) for name, column in (trained or {}).items()},
-                **{name: at.get(step, 0.5) for name, at in (recorded or {}).items()},
+                **{name: _at(column, (step - 1) // spacing) for name, column in (trained or {}).items()}
+                | {name: at.get(step, 0.5) for name, at in (recorded or {}).items()},
             )
             for step in range(EVERY, n * spacing + 1, EVERY)
         )

@@ -31,6 +31,34 @@ def test_the_loss_is_the_median_of_the_larger_one_since_the_visit_before(plant: 
     assert loss[1:].tolist() == [4.0, 0.5]
 
 
+def test_the_recorded_separation_is_its_median_since_the_visit_before(plant: Plant) -> None:
+    records = tuple(
+        plant.record(step, separation=s) for step, s in {50: 0.2, 100: 0.9, 150: 1.0, 200: 0.6}.items()
+    )
+    visits = tuple(plant.evaluation(step, separation=0.0) for step in (150, 200))
+    recorded = course_of(History("r", records, visits, None, 200)).visits.recorded_separation
+    assert recorded.tolist() == [0.9, 0.6]
+
+
+@pytest.mark.parametrize(
+    ("shares", "precision", "modes"),
+    [
+        ((0.25, 0.25, 0.25, 0.25), 0.05, 4),
+        ((0.25, 0.25, 0.25, 0.25), 0.04, 0),
+        ((0.5, 0.25, 0.125, 0.125), 0.9, 4),
+        ((0.5, 0.26, 0.12, 0.12), 0.9, 2),
+        ((math.nan,) * 4, 0.9, 0),
+        ((0.25, 0.25, 0.25, 0.25), math.nan, 0),
+    ],
+)
+def test_points_cover_a_mode_by_half_an_even_share_of_all_of_them(
+    plant: Plant, shares: tuple[float, ...], precision: float, modes: int
+) -> None:
+    measured = {"n_modes": 4, "modes": 1, "precision": precision, "class_shares": [shares]}
+    assert course_of(plant.history(features=["points"], **measured)).visits.modes.tolist() == [modes]
+    assert course_of(plant.history(features=["mnist_cnn"], **measured)).visits.modes.tolist() == [1]
+
+
 def test_the_order_of_the_input_does_not_matter(plant: Plant) -> None:
     history = plant.history(n=4, trained={"generator_update": [1.0, 2.0, 3.0, 4.0]})
     shuffled = replace(history, records=history.records[::-1], evaluations=history.evaluations[::-1])

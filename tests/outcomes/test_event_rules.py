@@ -54,7 +54,7 @@ PLANTED: list[tuple[EventKind, dict[str, Any], int, int | None, bool, str]] = [
     ),
     (
         EventKind.DOMINATION,
-        NOISE | {"separation": [0.99, 0.99, 0.99, 0.985, 0.99, 0.7]},
+        NOISE | {"trained": {"separation": [0.99, 0.99, 0.99, 0.985, 0.99, 0.7]}},
         *(750, 1500, False, "separation 0.99, precision 0.00"),
     ),
     (
@@ -124,8 +124,9 @@ def test_every_kind_has_a_rule_and_a_planted_history() -> None:
         {"modes": [9, 10, 9, 9, 9, 9]},
         {"modes": [4, 4, 4, 9, 9, 9]},
         {"separation": 1.0, "trained": {"generator_update": [0.5, 0.001, 0.001, 0.5, 0.5, 0.001]}},
-        NOISE | {"separation": [1.0, 1.0, 1.0, 1.0, 0.9, 0.9]},
-        {"separation": 1.0},
+        NOISE | {"trained": {"separation": [1.0, 1.0, 1.0, 1.0, 0.9, 0.9]}},
+        {"trained": {"separation": 1.0}},
+        NOISE | {"trained": {"separation": 1.0}, "modes": 8},
         {"recorded": SWINGS},
         {"trained": {"loss_g": [2.0, 2.0, 2.0, 3e3, 3e3, 3e3]}},
         NOISE | {"trained": {"loss_g": [3e3, 3e3, 3e4, 3e5, 3e5, 3e5]}},
@@ -134,7 +135,12 @@ def test_every_kind_has_a_rule_and_a_planted_history() -> None:
     ids=[
         *("healthy", "precision alone", "early low diversity", "fooled too briefly", "latent too briefly"),
         *("dropped too briefly", "one mode", "modes late", "saturated too briefly", "dominated early on"),
-        *("a perfect discriminator, good samples", "two swings", "large losses, good samples"),
+        *(
+            "a perfect discriminator, good samples",
+            "a perfect discriminator, eight modes",
+            "two swings",
+            "large losses, good samples",
+        ),
         *("large losses from the start", "a small spike"),
     ],
 )

@@ -16,7 +16,7 @@ ROW: dict[str, Any] = {
     "evaluate_every": 500,
     "thresholds": Thresholds().model_dump(),
     "n_runs": 384,
-    "n_stable": 40,
+    "n_success": 40,
     "first": 2500,
     "half": 7000,
 }
@@ -34,9 +34,9 @@ def notes(monkeypatch: pytest.MonkeyPatch, spec: StudySpec, **changes: Any) -> l
 @pytest.mark.parametrize(
     ("steps", "verdict"),
     [
-        (2499, "nothing may be stable yet"),
-        (2500, "many runs may not be stable yet"),
-        (7000, "long enough for half of those that became stable"),
+        (2499, "nothing may have succeeded yet"),
+        (2500, "many runs may not have succeeded yet"),
+        (7000, "long enough for half of those that succeeded"),
     ],
 )
 def test_the_horizon_is_held_against_what_was_measured(
@@ -45,7 +45,7 @@ def test_the_horizon_is_held_against_what_was_measured(
     (note,) = notes(monkeypatch, study(steps))
     assert note == (
         f"horizon {steps:,}, {verdict}: in the study losses (384 runs of mlp, 12,000 steps, "
-        "a visit every 500) the first was stable at step 2,500, half of the 40 that ever were by step 7,000"
+        "a visit every 500) the first succeeded at step 2,500, half of the 40 that ever did by step 7,000"
     )
 
 
@@ -54,9 +54,9 @@ def test_other_thresholds_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert note.endswith(f"; measured with persist {Thresholds().persist} (here 5)")
 
 
-def test_where_none_was_ever_stable(monkeypatch: pytest.MonkeyPatch) -> None:
-    (note,) = notes(monkeypatch, study(3000), n_stable=0, first=None, half=None)
-    assert note.endswith("no run was ever stable")
+def test_where_none_ever_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    (note,) = notes(monkeypatch, study(3000), n_success=0, first=None, half=None)
+    assert note.endswith("no run ever succeeded")
 
 
 def test_what_was_not_measured_is_not_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:

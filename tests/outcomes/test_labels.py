@@ -65,7 +65,7 @@ def histories(draw: st.DrawFn, plant: Plant) -> History:
 
 @st.composite
 def thresholds(draw: st.DrawFn) -> Thresholds:
-    names = ("good_precision", "lost_modes", "lost_diversity", "nearly_modes", "swing_high", "swing_low")
+    names = ("good_precision", "lost_modes", "lost_diversity", "nearly_modes", "nearly_recall", "swing")
     shares = dict.fromkeys((*names, "recognisable_precision", "dominated_separation"), st.floats(0, 1))
     counts = dict.fromkeys(("persist", "dropped_modes", "swings"), st.integers(1, 4))
     ratio_names = ("spike_factor", "explosion", "learning_horizon", "recognisable_distance")

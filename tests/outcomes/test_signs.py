@@ -12,8 +12,9 @@ from stability.outcomes.signs import (
     State,
     at_least,
     below,
+    covers,
     dominated,
-    excess_slope,
+    excess_line,
     exploded,
     gains,
     last_stretch,
@@ -130,11 +131,11 @@ def test_an_explosion_is_told_from_the_first_loss(
     assert exploded(visits, bars).tolist() == found
 
 
-def test_an_explosion_lasts_as_long_as_samples_are_twice_as_far_as_before(
+def test_an_explosion_lasts_as_long_as_samples_are_half_as_far_again_as_before(
     plant: Plant, bars: Thresholds
 ) -> None:
     trained = {"loss_d": [1.0, 1.0, 1001.0, 1.0, 1.0], "loss_g": 0.0}
-    visits = course_of(plant.history(fid_excess=[3.0, 2.0, 2.5, 4.1, 4.0], trained=trained)).visits
+    visits = course_of(plant.history(fid_excess=[3.0, 2.0, 2.5, 3.1, 3.0], trained=trained)).visits
     assert exploded(visits, bars).tolist() == [False, False, True, True, False]
 
 
@@ -150,28 +151,41 @@ def test_nothing_explodes_before_there_is_a_record(plant: Plant, bars: Threshold
 def test_a_discriminator_dominates_only_samples_that_are_far_from_real_ones(
     plant: Plant, bars: Thresholds, separation: float, fid_excess: float, holds: bool
 ) -> None:
-    visits = course_of(plant.history(n=1, separation=separation, fid_excess=fid_excess)).visits
+    recorded = {"separation": separation}
+    visits = course_of(plant.history(n=1, trained=recorded, fid_excess=fid_excess, modes=4)).visits
     assert dominated(visits, bars).tolist() == [holds]
+    half = course_of(plant.history(n=1, trained=recorded, fid_excess=fid_excess, modes=5)).visits
+    assert not dominated(half, bars).any()
+
+
+def test_where_modes_are_not_counted_none_are_known_to_be_covered(plant: Plant, bars: Thresholds) -> None:
+    one_class = measured(course_of(plant.history(n=1, modes=1, n_modes=1)), bars).visits
+    assert not covers(one_class, bars).any()
+    assert covers(course_of(plant.history(n=1, modes=5)).visits, bars).all()
 
 
 def test_some_modes_are_fewer_than_nearly_all_of_what_is_recognisable(plant: Plant, bars: Thresholds) -> None:
     modes, found = [0, 1, 7, 8, 5], [False, True, True, False, False]
     images = plant.history(modes=modes, memorisation=[0.5, 2.0, 0.5, 0.5, 2.01], precision=0.0)
+    shares = [(*[1 / max(n, 1)] * n, *[0.0] * (10 - n)) for n in modes]
     points = plant.history(
-        modes=modes, features=["points"] * 5, precision=[0.5, 0.1, 0.5, 0.5, 0.09], memorisation=9.0
+        class_shares=shares,
+        features=["points"] * 5,
+        precision=[0.5, 0.1, 0.5, 0.5, 0.09],
+        memorisation=9.0,
     )
     assert some_modes(course_of(images), bars).tolist() == found
     assert some_modes(course_of(points), bars).tolist() == found
 
 
-def test_swings_are_turns_of_the_median_of_five_in_the_last_two_thirds(
+def test_swings_are_turns_of_the_median_of_seven_in_the_last_two_thirds(
     plant: Plant, bars: Thresholds
 ) -> None:
     separation = plant.swinging(500, 900, 1400, 1800, until=3000)
     course = course_of(plant.history(n=12, recorded={"separation": separation}))
     assert swings(course, bars).tolist() == [1450, 1850]
     assert swings(course_of(plant.history(n=12)), bars).tolist() == []
-    assert not len(swings(course_of(History("r", course.records[:4], (), None, 200)), bars))
+    assert not len(swings(course_of(History("r", course.records[:6], (), None, 300)), bars))
 
 
 def test_the_way_from_one_side_to_the_other_may_be_long(plant: Plant, bars: Thresholds) -> None:
@@ -179,6 +193,16 @@ def test_the_way_from_one_side_to_the_other_may_be_long(plant: Plant, bars: Thre
     separation = dict.fromkeys(range(50, 1600, 50), 0.8) | between | dict.fromkeys(range(2450, 3001, 50), 0.3)
     course = course_of(plant.history(n=12, recorded={"separation": separation}))
     assert swings(course, bars).tolist() == [2450]
+
+
+def test_a_swing_is_counted_from_the_last_extreme(plant: Plant, bars: Thresholds) -> None:
+    """Down in steps to where it is enough, further down, and up again from the lowest."""
+    levels = {1200: 0.9, 1600: 0.6, 2000: 0.39, 2400: 0.1, 2800: 0.55, 3001: 0.61}
+    separation = {
+        step: next(level for end, level in levels.items() if step <= end) for step in range(50, 3001, 50)
+    }
+    course = course_of(plant.history(n=12, recorded={"separation": separation}))
+    assert swings(course, bars).tolist() == [1650, 2850]
 
 
 @pytest.mark.parametrize(
@@ -215,25 +239,24 @@ def test_new_ground(plant: Plant, bars: Thresholds, fid_excess: list[float], hol
 
 def test_how_soon_the_trend_has_to_reach_the_bar_is_a_threshold(plant: Plant, bars: Thresholds) -> None:
     visits = course_of(plant.history(fid_excess=[4.0, 4.0, 4.0, 3.7, 3.6, 3.5])).visits
-    to_go = math.log(3.6 / bars.nearly_excess) / (math.log(3.7 / 3.5) / 500) / 1500
+    slope, end = excess_line(visits)
+    to_go = (end - math.log(bars.nearly_excess)) / -slope / 1500
     for factor, holds in ((1.01, True), (0.99, False)):
         moved = bars.model_copy(update={"learning_horizon": factor * to_go})
         assert gains(visits, moved) is holds
 
 
-def test_the_slope_is_the_least_squares_slope_over_the_last_third(plant: Plant) -> None:
+def test_the_line_is_that_of_least_squares_over_the_last_third(plant: Plant) -> None:
     falling = [100.0] * 8 + [math.exp(-0.2 * i) for i in range(4)]
-    slope = excess_slope(course_of(plant.history(fid_excess=falling)).visits)
-    assert slope == pytest.approx(-0.2 / 250)
-    rising = excess_slope(course_of(plant.history(fid_excess=[1.0, 2.0, 4.0])).visits)
-    assert rising == pytest.approx(math.log(4) / 500)
+    line = excess_line(course_of(plant.history(fid_excess=falling)).visits)
+    assert line == (pytest.approx(-0.2 / 250), pytest.approx(-0.6))
+    bent = excess_line(course_of(plant.history(fid_excess=[1.0, 8.0, 4.0])).visits)
+    assert bent == (pytest.approx(math.log(4) / 500), pytest.approx(math.log(32) / 3 + math.log(4) / 2))
 
 
 @pytest.mark.parametrize("fid_excess", [[], [9, 1], [9, NAN, 1], [9, math.inf, 1], [9, 0, 1], [9, -1, 1]])
-def test_the_slope_is_unknown_without_three_positive_visits(
-    plant: Plant, fid_excess: Sequence[float]
-) -> None:
-    assert math.isnan(excess_slope(course_of(plant.history(fid_excess=fid_excess)).visits))
+def test_the_line_is_unknown_without_three_positive_visits(plant: Plant, fid_excess: Sequence[float]) -> None:
+    assert all(map(math.isnan, excess_line(course_of(plant.history(fid_excess=fid_excess)).visits)))
 
 
 def test_stretches() -> None:

@@ -155,7 +155,7 @@ def test_the_packaged_measurements_are_whole_and_consistent() -> None:
     assert set(facts["rules"]) == set(STOP_RULES)
     assert set(facts["thresholds"]) == set(STOP_THRESHOLDS)
     for found in facts["rules"].values():
-        assert 0 <= found["stable_stops"] <= found["false_stops"] <= found["stops"] <= facts["n_runs"]
+        assert 0 <= found["success_stops"] <= found["false_stops"] <= found["stops"] <= facts["n_runs"]
         if found["stops"]:
             assert found["estimate"] == pytest.approx(found["false_stops"] / found["stops"], abs=1e-4)
             assert found["ci_low"] <= found["estimate"] <= found["ci_high"]

@@ -18,13 +18,13 @@ from stability.spec import Design
 MakeStudy = Callable[..., StudyFrames]
 
 
-def badge(frames: StudyFrames, *, compared: bool = True, stable: pd.DataFrame | None = None) -> Badge:
-    """Of a study that was compared, with other rates of stable runs where they are given."""
+def badge(frames: StudyFrames, *, compared: bool = True, success: pd.DataFrame | None = None) -> Badge:
+    """Of a study that was compared, with other success rates where they are given."""
     study = Study(frames)
     told = verdict(study.runs, study.main_factor, unit=study.unit)
     findings: Any = SimpleNamespace() if compared else None
-    if stable is not None:
-        told.stable.loc[:, ["ci_low", "ci_high"]] = stable.to_numpy()
+    if success is not None:
+        told.success.loc[:, ["ci_low", "ci_high"]] = success.to_numpy()
     return honesty(Estimates(study, study.main_factor or "study", told, {}, {}, findings))
 
 
@@ -44,7 +44,7 @@ def within(half: float) -> pd.DataFrame:
 def test_the_badge_says_how_exact_the_rates_are(
     make_study: MakeStudy, half: float, text: str, *, bears: bool
 ) -> None:
-    shown = badge(make_study(), stable=within(half))
+    shown = badge(make_study(), success=within(half))
     assert (shown.text, shown.bears_rates) == (text, bears)
     said = " ".join(shown.sentences)
     assert ("For ±10% it takes about 140 points." in said) != bears  # (2.39 / .2) ** 2: 3 levels at once
@@ -70,4 +70,4 @@ def test_a_study_under_way_says_how_far_it_is(make_study: MakeStudy) -> None:
 
 
 def test_what_was_not_compared_bears_no_rates(make_study: MakeStudy) -> None:
-    assert not badge(make_study(), compared=False, stable=within(0.05)).bears_rates
+    assert not badge(make_study(), compared=False, success=within(0.05)).bears_rates

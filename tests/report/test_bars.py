@@ -7,7 +7,7 @@ import pytest
 
 from stability.analysis.estimates import Estimates
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
+from stability.analysis.rates import RATED, SUCCESS, counts_by, rates_by
 from stability.analysis.study import ALL, Study
 from stability.analysis.verdict import verdict
 from stability.report.bars import WIDE, outcome_bars
@@ -22,7 +22,7 @@ def estimated(frames: StudyFrames) -> Estimates:
     """As far as the bars look."""
     study = Study(frames)
     factor = study.main_factor or ALL
-    rates = {factor: rates_by(study.runs, factor, [*OUTCOMES, *EVENTS])} if study.estimable else {}
+    rates = {factor: rates_by(study.runs, factor, RATED)} if study.estimable else {}
     found = verdict(study.runs, study.main_factor)
     return Estimates(study, factor, found, {factor: counts_by(study.runs, factor)}, rates)
 
@@ -47,7 +47,7 @@ def test_a_bar_a_level_with_all_its_runs_in_the_order_of_the_legends(make_study:
 def test_rates_stand_beside_with_their_intervals(make_study: MakeStudy) -> None:
     estimates = estimated(make_study())
     bars, rates = outcome_bars(estimates), estimates.rates["loss"].set_index(["loss", "event"])
-    assert bars.named == ("stable", "collapsed", "saturated")
+    assert bars.named == (SUCCESS, "collapsed", "saturated")
     for bar in bars.bars:
         for outcome, text in zip(bars.named, bar.rates, strict=True):
             row = rates.loc[bar.level, outcome]
@@ -56,8 +56,13 @@ def test_rates_stand_beside_with_their_intervals(make_study: MakeStudy) -> None:
 
 
 def test_a_search_has_counts_and_no_percentage_beside_them(make_study: MakeStudy) -> None:
-    bars = outcome_bars(estimated(make_study(design=Design(sampler="tpe", points=6, seeds=1))))
+    estimates = estimated(make_study(design=Design(sampler="tpe", points=6, seeds=1)))
+    bars, runs = outcome_bars(estimates), estimates.study.runs
     assert all(re.fullmatch(r"\d+ of \d+", text) for bar in bars.bars for text in bar.rates)
+    for bar in bars.bars:
+        outcomes = runs.loc[runs["loss"] == bar.level, "outcome"]
+        assert bar.rates[0] == f"{outcomes.isin(['stable', 'nearly-stable']).sum()} of {len(outcomes)}"
+    assert {"stable", "nearly-stable"} <= set(runs["outcome"])
     assert bars.note == "Counts, not rates."
 
 

@@ -152,7 +152,8 @@ def test_shares_of_the_runs_found_have_the_intervals_of_the_page(opened: Page, p
     search(opened, "outcome=stable,saturated")
     told = opened.locator("#shares-shown li").all_text_contents()
     assert all(re.search(r"\d+% \(\d+ to \d+%\) \d+$", text) for text in told)
-    assert len(told) == 2
+    assert len(told) == 3
+    assert told[0].startswith("success ")
 
 
 FILM = "#run-panel .film-large > canvas"
@@ -337,3 +338,21 @@ def test_a_run_s_panel_fits_a_phone(browser: Browser, page: Path) -> None:
         assert box["x"] + box["width"] <= 390
         assert shown.evaluate("panel => panel.scrollWidth <= panel.clientWidth")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_map_of_runs_stands_over_any_two_columns(opened: Page) -> None:
+    block = opened.locator("#map-of-runs")
+    block.evaluate("block => { block.open = true; }")
+    assert block.locator("svg.figure").count() == 1
+    block.get_by_label("Across").select_option("lr")
+    block.get_by_label("Up").select_option("fid_excess")
+    block.get_by_label("Panels by").select_option("nothing")
+    assert block.locator("svg.figure").count() == 0
+    markers = block.locator("svg.scatter path")
+    assert markers.count() == 48
+    assert "NaN" not in "".join(
+        markers.evaluate_all("all => all.map((one) => one.getAttribute('transform'))")
+    )
+    run, _, _ = (markers.first.locator("title").text_content() or "").partition(":")
+    markers.first.dispatch_event("click")
+    assert run in (opened.locator("#run-panel-title").text_content() or "")

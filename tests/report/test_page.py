@@ -96,8 +96,9 @@ def test_the_page_has_every_section_and_all_tags_close(parsed: Page) -> None:
         "table",
         "unanswered",
         "design",
+        "paper",
     ]
-    assert [name for name in sections if name in shown] == shown[3:-4]
+    assert [name for name in sections if name in shown] == shown[3:-5]
     assert len(parsed.all("h1")) == 1
 
 
@@ -242,7 +243,7 @@ def test_small_spaces_have_a_page_too(
 
 def test_the_seeds_of_one_point_are_the_units(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=1, seeds=3, cross=("loss",))), tmp_path)
-    assert "(16 to 95%) of 3 runs, over 3 seeds , not settings" in parsed.said
+    assert "(16 to 95%) of 3 runs ended stable or nearly so, over 3 seeds , not settings" in parsed.said
     assert "it is over seeds and says nothing of other settings" in parsed.said
     assert "Student’s t on the differences within seeds (points below are seeds)" in parsed.said
     assert "single point" not in parsed.said
@@ -320,7 +321,7 @@ def test_variants_are_compared_with_the_first_alone(make_study: MakeStudy, tmp_p
     frames = with_variants(make_study())
     page = Page(write_report(frames, tmp_path / "variants.html"))
     text = " ".join(page.words)
-    assert "Does it help? Which variant makes runs end stable more or less often than minimax?" in text
+    assert "Does it help? Which variant makes runs succeed more or less often than minimax?" in text
     assert "comparisons with minimax at once" in text
     assert "non-saturating − minimax" in text
     assert "non-saturating − hinge" not in text
@@ -379,5 +380,5 @@ def test_a_single_point_has_pictures_and_curves_and_nothing_else(
 ) -> None:
     parsed = written(make_study(design=Design(points=1, seeds=1, cross=("loss",))), tmp_path)
     shown = [attrs["id"] for attrs in parsed.all("section")]
-    assert shown == ["gallery", "short", "runs", "table", "unanswered", "design"]
+    assert shown == ["gallery", "short", "runs", "table", "unanswered", "design", "paper"]
     assert "That takes at least two settings" in parsed.said

@@ -213,20 +213,20 @@ def test_two_studies_of_one_name_are_told_apart_everywhere(place: Path) -> None:
     assert found["cautions"] == []
     text = (place / "reports" / "many-vs-other.html").read_text(encoding="utf-8")
     assert "<h1>many and other</h1>" in text
-    stable = {
+    success = {
         row["study"]: row
         for row in found["estimates"]["rates"]
-        if row["level"].startswith("all runs") and row["event"] == "stable"
+        if row["level"].startswith("all runs") and row["event"] == "success"
     }
-    for name, row in stable.items():
+    for name, row in success.items():
         told = f"“{name}” {share(row['estimate'])} {interval(row['ci_low'], row['ci_high'])}"
         assert f"{told} of {row['n_runs']} runs" in text
     (difference,) = (
         row
         for row in found["estimates"]["differences"]
-        if row["level"].startswith("all runs") and row["event"] == "stable"
+        if row["level"].startswith("all runs") and row["event"] == "success"
     )
-    shares = [stable[name]["estimate"] for name in ("many", "other")]
+    shares = [success[name]["estimate"] for name in ("many", "other")]
     assert difference["estimate"] == pytest.approx(shares[0] - shares[1])
 
 
@@ -363,9 +363,9 @@ def test_the_command_tells_of_its_progress_apart_from_what_it_wrote(
 
 def test_maps_are_drawn_over_any_two_parameters(place: Path) -> None:
     out = writing.write([place / "many"], "html", place / "mapped.html", map_over="lr, beta1")
-    assert "Where, over lr and beta1, do runs end stable?" in out.read_text(encoding="utf-8")
+    assert "Where, over lr and beta1, do runs succeed?" in out.read_text(encoding="utf-8")
     plain = (place / "reports" / "many.html").read_text(encoding="utf-8")
-    assert re.search(r"Where, over \S+ and \S+, do runs end stable\?", plain)
+    assert re.search(r"Where, over \S+ and \S+, do runs succeed\?", plain)
 
 
 @pytest.mark.parametrize("over", ["lr", "lr,lr", "lr,loss", "lr,nothing", ""])

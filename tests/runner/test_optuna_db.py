@@ -18,8 +18,10 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from stability.errors import StabilityError
+from stability.records import Outcome
 from stability.runner import optuna_db
 from stability.runner.optuna_db import BEHIND, is_current, rebuild_study_db, study_db_fault
+from stability.runner.study import finished_points
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def test_a_trial_is_complete_with_its_counts(study_db: Path) -> None:
         study = optuna.load_study(study_name="made", storage=storage)
         trials = study.trials
     assert study.direction.name == "MAXIMIZE"
-    assert study.metric_names == ["share of stable runs"]
+    assert study.metric_names == ["share of runs that end stable or nearly stable"]
     assert [trial.user_attrs["trial"] for trial in trials] == [
         f"p{point}-{loss}" for point in range(2) for loss in ("minimax", "hinge", "wgan-gp")
     ]
@@ -51,7 +53,19 @@ def test_a_trial_is_complete_with_its_counts(study_db: Path) -> None:
     assert first.value == 0.5
     assert [first.user_attrs[name] for name in ("stable", "diverged", "collapsed")] == [1, 1, 0]
     assert (first.user_attrs["runs"], first.user_attrs["runs_planned"]) == (2, 2)
-    assert (second.value, second.user_attrs["share_stable"]) == (1.0, 1.0)
+    assert (second.value, second.user_attrs["share_success"]) == (1.0, 1.0)
+
+
+def test_nearly_stable_runs_are_looked_for_as_stable_ones_are(tmp_path: Path) -> None:
+    """The first cohort ends nearly stable, the second still learns; the first run of either diverges."""
+    store = make_store(tmp_path / "r", finish=0)
+    for cohort, outcome in zip(store.plan.cohorts, (Outcome.NEARLY_STABLE, Outcome.LEARNING), strict=True):
+        store.write_cohort(cohort.id, make_cohort(cohort.runs, outcome))
+    with storage_of(rebuild_study_db(store.folder)) as storage:
+        trials = optuna.load_study(study_name="made", storage=storage).trials
+    assert [trial.value for trial in trials] == [0.5, 1, 0.5, 0, 0, 0]
+    assert {trial.user_attrs["stable"] for trial in trials} == {0}
+    assert [point.share_success for point in finished_points(store)] == [pytest.approx(4 / 6), 0]
 
 
 def test_a_run_without_fid_counts_as_the_worst(study_db: Path) -> None:

@@ -26,7 +26,7 @@ from stability.runner.materials import Resources
 from stability.runner.optuna_db import STUDY_DB
 from stability.runner.replay import replay
 from stability.runner.status import run_states, study_status
-from stability.runner.study import relabel_study
+from stability.runner.study import StudyRunner, relabel_study
 from stability.spec import parse_study
 from stability.store import Store
 
@@ -366,7 +366,21 @@ def test_relabelling_changes_labels_and_nothing_else(finished: Path, tmp_path: P
     assert kept.outcomes.persist == small_spec().outcomes.persist
     assert run_small(small_spec(*EASY), folder)
     with pytest.raises(StabilityError, match="`stability relabel`"):
-        run_small(small_spec(), folder)
+        run_small(small_spec("outcomes.stable_modes=0.5"), folder)
+
+
+def test_a_file_without_thresholds_goes_on_with_those_of_the_study_whatever_the_defaults_are(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = copied(finished, tmp_path)
+    relabel_study(folder, EASY)
+    labels, listener = outcomes_by_run(folder), Listener()
+    assert StudyRunner(small_spec(), folder, Resources("cpu"), listener).is_finished()
+    assert run_small(small_spec("design.points=3"), folder, listener=listener)
+    assert labels.items() <= outcomes_by_run(folder).items()
+    assert parse_study(Store.open(folder).study_yaml).outcomes.stable_excess == 1e9
+    told = next(note for note in listener.notes if "not by today's defaults" in note)
+    assert "outcomes.stable_modes: 0.0 -> 0.9" in told
 
 
 def test_relabelling_back_gives_the_old_labels(finished: Path, tmp_path: Path) -> None:

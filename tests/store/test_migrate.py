@@ -129,6 +129,7 @@ def test_a_cohort_that_cannot_be_read_is_moved_aside(folder: Path) -> None:
         "outcomes: {persist: 5, stable_fid_ratio: 12.0}",
         "outcomes: {stable_fid_ratio: 12.0, persist: 5}",
         "outcomes:\n  progress: 0.05\n  persist: 5",
+        "outcomes: {swing_high: 0.9, persist: 5, swing_low: 0.2}",
     ],
 )
 def test_the_first_plans_stopped_by_the_study_files_thresholds(folder: Path, outcomes: str) -> None:

@@ -110,7 +110,7 @@ class Course:
 
 GOOD, SAME_IMAGE, NAN, NOISE = Visit(), Visit(one_image), Visit(not_a_number), Visit(blobs)
 FROZEN = Visit(blobs, update=FROZEN_UPDATE, perfect=True)
-BEATEN = Visit(blobs, perfect=True)
+BEATEN = Visit(blobs, winning=1.0, perfect=True)
 EXPLODED = Visit(blobs, loss=1e6)
 UP, DOWN = Visit(blobs, winning=0.95), Visit(blobs, winning=0.05)
 TWO_GONE = Visit(partial(real_images, without=(3, 8)))

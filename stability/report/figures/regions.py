@@ -1,4 +1,4 @@
-"""Maps of the probability of `stable`, and how far they can be trusted. Draws finished estimates."""
+"""Maps of the probability of success, and how far they can be trusted. Draws finished estimates."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from stability.report.palette import INK, LEVEL_LOOKS, MUTED
 from stability.report.svg import page_style
 from stability.report.words import share
 
-COLOURS, STRENGTH = "cividis", 0.62
-"""Even in lightness, also for colour-blind eyes; pale, so that the markers of runs stand out on it."""
+COLOURS, STRENGTH = "cividis", 0.85
+"""Even in lightness, also for colour-blind eyes; a little pale, so that lines and markers stand out on it."""
+LINES = "#000000"
+"""Of contours: in the page's dark theme, too, for the surface stays as it is."""
 
 EVEN_ODDS, SAFE = (0, (3, 2)), "-"
 """Line styles of the two contours."""
@@ -58,7 +60,7 @@ def probability_map(
 
 
 def reliability_curve(calibration: pd.DataFrame) -> Figure:
-    """How often runs were stable where about so much was predicted; the diagonal is a perfect prediction."""
+    """How often runs succeeded where about so much was predicted; the diagonal is a perfect prediction."""
     with page_style():
         figure = Figure(figsize=(4.2, 3.4))
         panel = figure.subplots()
@@ -92,7 +94,7 @@ def reliability_curve(calibration: pd.DataFrame) -> Figure:
         for axis in (panel.xaxis, panel.yaxis):
             axis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
             axis.set_major_formatter(SHARE_TICKS)
-        panel.set(xlabel="predicted probability of stable", ylabel="share that ended stable, 95% interval")
+        panel.set(xlabel="predicted probability of success", ylabel="share that succeeded, 95% interval")
         margins(figure, (0.6, 0.1, 0.1, 0.5), (0, 0), (1, 1))
     return figure
 
@@ -138,7 +140,7 @@ def _contour(
     width: float,
 ) -> None:
     if heights.min() < level < heights.max():
-        panel.contour(x, y, heights, [level], colors=INK, linestyles=[style], linewidths=width, zorder=2)
+        panel.contour(x, y, heights, [level], colors=LINES, linestyles=[style], linewidths=width, zorder=2)
 
 
 def _square(
@@ -165,11 +167,11 @@ def _add_keys(figure: Figure, found: StabilityMap, n_columns: int, n_rows: int) 
     _make_room(figure, shape)
     width, height = figure.get_size_inches()
     bar = figure.add_axes(
-        ((width - SCALE_WIDTH + 0.12) / width, 0.5 / height + KEY_HEIGHT / height, 0.11 / width, 1.4 / height)
+        ((width - SCALE_WIDTH + 0.06) / width, 0.5 / height + KEY_HEIGHT / height, 0.11 / width, 1.4 / height)
     )
     colours = ScalarMappable(Normalize(0, 1), COLOURS)
     figure.colorbar(colours, cax=bar, alpha=STRENGTH, ticks=[0, 0.25, 0.5, 0.75, 1], format=SHARE_TICKS)
-    bar.set_title("p(stable)", fontsize=7.5, color=MUTED, loc="left")
+    bar.set_title("p(success)", fontsize=7, color=MUTED, loc="left")
     bar.tick_params(length=2)
     rules = found.rules
     handles = [

@@ -24,7 +24,7 @@ APART = 0.13
 def sensitivity_dots(
     rates: pd.DataFrame, levels: Sequence[str], rows: Mapping[str, Sequence[str]], changed: Sequence[str]
 ) -> Figure:
-    """A row for every variant, with a dot for every level at its share of stable runs.
+    """A row for every variant, with a dot for every level at its success rate.
 
     `rates` as `Sensitivity.rates`; `rows` are the variants by threshold in their order, `changed` those whose
     best level is another one.
@@ -58,7 +58,7 @@ def sensitivity_dots(
         panel.xaxis.set_major_formatter(SHARE_TICKS)
         panel.grid(axis="y", visible=False)
         panel.tick_params(axis="y", length=0)
-        panel.set_xlabel("share of runs that end stable")
+        panel.set_xlabel("share of runs that succeed")
         handles = [
             Line2D([], [], marker=look.marker, color=look.colour, linestyle="", label=short(level))
             for level, look in looks.items()

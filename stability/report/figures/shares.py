@@ -15,12 +15,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
 from stability.report.figures.layout import SHARE_TICKS, WIDEST, margins, short
-from stability.report.palette import INK, LOOKS, MUTED
+from stability.report.palette import INK, LOOKS, MUTED, Look
 from stability.report.svg import page_style
+
+OF_SEVERAL = Look(INK, "*", "several outcomes together")
 
 
 def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events: Sequence[str]) -> Figure:
-    """A panel for every outcome: a dot and its interval for every level. `rates` as `rates_by` gives them."""
+    """A panel for every event: a dot and its interval for every level. `rates` as `rates_by` gives them."""
     columns = min(4, len(events))
     rows = math.ceil(len(events) / columns)
     with page_style():
@@ -48,7 +50,7 @@ def share_panels(rates: pd.DataFrame, factor: str, levels: Sequence[str], events
 
 
 def _dots(panel: Axes, estimates: pd.DataFrame, event: str) -> None:
-    look = LOOKS[event]
+    look = LOOKS.get(event, OF_SEVERAL)
     heights = np.arange(len(estimates))
     panel.hlines(heights, estimates["ci_low"], estimates["ci_high"], colors=MUTED, linewidth=1.4)
     panel.scatter(

@@ -109,16 +109,20 @@
   }
 
   // How the runs that pass the filters ended, with intervals where rates may be estimated at all.
-  function share(place) {
-    const count = rows.reduce((sum, row) => sum + Number(ends.values[row] === place), 0);
-    const found = rates.rate(rows, points, (row) => ends.values[row] === place);
+  function share(name, places) {
+    const happened = (row) => places.includes(ends.values[row]);
+    const count = rows.filter(happened).length;
+    const found = rates.rate(rows, points, happened);
     const between = data.estimable && found.low !== null ? ` (${page.percent(found.low).replace("%", "")} to ${page.percent(found.high)})` : "";
-    return element("li", {}, page.badge(ends.levels[place]), ` ${page.percent(found.share)}${between}`, element("span", { class: "small" }, ` ${number(count)}`));
+    return element("li", {}, name, ` ${page.percent(found.share)}${between}`, element("span", { class: "small" }, ` ${number(count)}`));
   }
 
   function tellShares() {
     const seen = new Set(Array.from(rows, (row) => ends.values[row]));
-    byId("shares-shown").replaceChildren(...[...seen].sort((a, b) => a - b).map(share));
+    const places = data.successes.map((name) => ends.levels.indexOf(name));
+    const success = rows.length ? [share(element("b", {}, "success"), places)] : [];
+    const others = [...seen].sort((a, b) => a - b).map((place) => share(page.badge(ends.levels[place]), [place]));
+    byId("shares-shown").replaceChildren(...success, ...others);
   }
 
   function render() {
@@ -194,4 +198,5 @@
   turn("page-last", () => Infinity);
   panel.makeSideBySide(byId("side-by-side"), data, column, open);
   gallery.make(data, open);
+  maps.make(data, open);
 })();

@@ -135,7 +135,7 @@ const save = (() => {
   for (const block of document.querySelectorAll(".block[id]")) {
     const figure = block.querySelector("svg.figure");
     const tables = [...block.querySelectorAll("table.rates")];
-    const menus = figure ? [menu("figure", `${study}-${block.id}`, FIGURES, () => alone(figure))] : [];
+    const menus = figure ? [menu("figure", `${study}-${block.id}`, FIGURES, () => alone(block.querySelector("svg.scatter") ?? figure))] : [];
     tables.forEach((table, at) => {
       const name = at ? `${block.id}-${at + 1}` : block.id;
       menus.push(menu(tables.length > 1 ? `table ${at + 1}` : "table", `${study}-${name}`, TABLES, () => table));

@@ -11,6 +11,7 @@ import pandas as pd
 from stability.analysis.comparisons import Comparison
 from stability.analysis.differences import FEW_POINTS
 from stability.analysis.factors import Unit
+from stability.analysis.rates import SUCCESS
 from stability.analysis.study import Study
 from stability.report.blocks import Block, Cell, Head, Table
 from stability.report.figures.forest import forest, signed
@@ -18,7 +19,7 @@ from stability.report.svg import inline_svg
 from stability.report.words import NOTHING, listed, number, plural, share
 
 EVENT_WORDS = {
-    "stable": "end stable",
+    SUCCESS: "succeed",
     "collapse_ever": "collapse at some time after being good",
     "saturation_ever": "saturate at some time",
 }

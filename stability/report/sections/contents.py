@@ -63,7 +63,7 @@ def contents_of(estimates: Estimates) -> Contents:
         sections.append(_section("map", "Map", _runs_map(study)))
     else:
         sections += [
-            _section("map", "Where it is stable", _maps(study, found)),
+            _section("map", "Where it succeeds", _maps(study, found)),
             _section("compare", "Comparison", _comparison(study, found, estimates.factor)),
             _section("matters", "What matters", importance_blocks(study, found.importance)),
             _section("autopsies", "How it goes wrong", _autopsies(study, found)),

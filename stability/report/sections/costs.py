@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from stability.analysis.costs import MEASURES
+from stability.analysis.rates import SUCCESS
 from stability.analysis.study import ALL, Study
 from stability.analysis.subboxes import WHOLE
-from stability.records import Outcome
 from stability.report.blocks import Block, Cell, Head, Table
 from stability.report.figures.forest import box_panels, cost_panels
 from stability.report.svg import inline_svg
@@ -21,18 +21,18 @@ TITLES = {
     "seconds_per_run": "seconds per run",
     "collapses_per_10k_updates": "collapses per 10,000 discriminator updates",
     "collapses_per_hour": "collapses per hour of training",
-    "stable_per_million_updates": "stable runs per million discriminator updates",
-    "stable_per_hour": "stable runs per hour of training",
+    "successes_per_million_updates": "successes per million discriminator updates",
+    "successes_per_hour": "successes per hour of training",
 }
 
 DRAWN = (
     "collapses_per_10k_updates",
-    "stable_per_million_updates",
+    "successes_per_million_updates",
     "collapses_per_hour",
-    "stable_per_hour",
+    "successes_per_hour",
 )
 
-EVENT_TITLES = {"stable": "ended stable", "collapse_ever": "collapsed after being good"}
+EVENT_TITLES = {SUCCESS: "succeeded", "collapse_ever": "collapsed after being good"}
 
 WHOLE_NAME = "whole space"
 
@@ -42,7 +42,7 @@ def costs_blocks(study: Study, costs: pd.DataFrame, factor: str) -> list[Block]:
     if not study.estimable or costs["estimate"].isna().all():
         return []
     levels = study.order(factor)
-    finding = " ".join([*_best(costs, factor, "stable_per_hour"), *_same_updates(costs)])
+    finding = " ".join([*_best(costs, factor, "successes_per_hour"), *_same_updates(costs)])
     figure = cost_panels(costs, factor, levels, {name: TITLES[name] for name in DRAWN})
     by = "" if factor == ALL else f", by {factor}"
     alt = f"Dots with 95% intervals{by}. {_spoken(costs, factor, levels)}"
@@ -97,7 +97,7 @@ def _best(costs: pd.DataFrame, factor: str, measure: str) -> list[str]:
     if here.empty:
         return []
     if here["estimate"].iloc[0] == 0:
-        return ["No run ended stable, so no training bought any."]
+        return ["No run succeeded, so no training bought any."]
     best, rest = here.iloc[0], here.iloc[1:]
     amount = number(float(best["estimate"]))
     if factor == ALL:
@@ -157,7 +157,7 @@ def _cost_table(costs: pd.DataFrame, factor: str, levels: tuple[str, ...]) -> Ta
         Head("n_points"),
         Head("n_runs"),
     )
-    return Table("Costs, collapses and stable runs for them [95% interval]", heads, tuple(rows))
+    return Table("Costs, collapses and successes for them [95% interval]", heads, tuple(rows))
 
 
 def _cost_cell(row: dict[Any, Any]) -> Cell:
@@ -184,19 +184,19 @@ def _spoken(costs: pd.DataFrame, factor: str, levels: tuple[str, ...]) -> str:
 
 def _moves(named: pd.DataFrame, levels: tuple[str, ...]) -> str:
     """Where the order of the levels changes, and how far the rate of the one that leads moves."""
-    here = named[(named["event"] == Outcome.STABLE.value) & named["estimate"].notna()]
+    here = named[(named["event"] == SUCCESS) & named["estimate"].notna()]
     whole, parts = here[here["parameter"] == WHOLE], here[here["parameter"] != WHOLE]
     if whole.empty or parts.empty:
         return ""
     top = whole["estimate"].max()
     leaders = list(whole.loc[whole["estimate"] == top, "level"])
     if top == 0:
-        return "No run ended stable anywhere."
+        return "No run succeeded anywhere."
     sentences = [_lead(parts, leaders)] if len(levels) > 1 else []
     own = parts[parts["level"] == leaders[0]].sort_values("estimate", kind="stable")
     if len(own):
         of = f" under {leaders[0]}" if len(levels) > 1 else ""
-        sentences.append(f"The share of stable runs{of} is {share(top)} over the whole space, {_span(own)}.")
+        sentences.append(f"The success rate{of} is {share(top)} over the whole space, {_span(own)}.")
     return " ".join(sentences)
 
 
@@ -241,7 +241,7 @@ def _box_table(
         f"Share of runs that {title} [95% interval], by part of the space{by}",
         heads,
         tuple(rows),
-        "" if event == "stable" else f"The same for runs that {title}",
+        "" if event == SUCCESS else f"The same for runs that {title}",
     )
 
 

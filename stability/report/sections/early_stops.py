@@ -19,7 +19,7 @@ NOTE = (
     "The rule is replayed on stored histories as it works in training: at every visit but the last, by what "
     "was known then. A saturation must have lasted {persist} by then, and so must a collapse, of a run that "
     "had been good. A stop is false if the run, trained on to the horizon, ended neither diverged, saturated "
-    "nor collapsed (wholly or in part); some of those ended stable. Longer training could mend more runs: a "
+    "nor collapsed (wholly or in part); some of those succeeded. Longer training could mend more runs: a "
     "false stop is one by this horizon. Saved: updates of both networks after the stop, of all updates of "
     "all runs. 95% intervals over points.{part}{cut} Where a study does stop runs, recovery cannot be seen "
     "any more: the section on time counts a stop as an end of its own that competes with the event and with "
@@ -44,8 +44,8 @@ def early_stop_blocks(study: Study, stops: EarlyStops) -> list[Block]:
 
 
 def _finding(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> str:
-    stopped, wrong, stable, saved = (
-        found[BOTH, quantity] for quantity in ("stopped", "false_stops", "stable_stops", "compute_saved")
+    stopped, wrong, success, saved = (
+        found[BOTH, quantity] for quantity in ("stopped", "false_stops", "success_stops", "compute_saved")
     )
     if pd.isna(stopped["estimate"]):
         reason = str(stopped["reason"])
@@ -54,16 +54,16 @@ def _finding(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> str:
         return f"Stopping runs that are saturated or collapsed would have stopped none of {_runs(stopped)}."
     return (
         f"Stopping runs that are saturated or collapsed would have stopped {stopped['runs']:,} of "
-        f"{_runs(stopped)} and saved {_told(saved)} of all updates. {_false(wrong, stable, stopped['runs'])}"
+        f"{_runs(stopped)} and saved {_told(saved)} of all updates. {_false(wrong, success, stopped['runs'])}"
     )
 
 
-def _false(wrong: Mapping[Any, Any], stable: Mapping[Any, Any], stops: int) -> str:
+def _false(wrong: Mapping[Any, Any], success: Mapping[Any, Any], stops: int) -> str:
     if not wrong["runs"]:
         return f"None of the {plural(stops, 'stop')} would have been false ({_told(wrong)})."
     return (
         f"{wrong['runs']:,} of the {plural(stops, 'stop')} would have been false ({_told(wrong)}): the run "
-        f"ended otherwise when trained on, {stable['runs']:,} of them stable."
+        f"ended otherwise when trained on, {success['runs']:,} of them stable or nearly so."
     )
 
 
@@ -87,7 +87,7 @@ def _table(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> Table:
         Head("of all runs"),
         Head("false stops"),
         Head("of the stopped"),
-        Head("stable, of the stopped"),
+        Head("successes, of the stopped"),
         Head("stopped, of runs that end otherwise"),
         Head("updates saved"),
         Head("n_points"),
@@ -95,15 +95,15 @@ def _table(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> Table:
     )
     rows = []
     for rule in STOP_RULES:
-        stopped, wrong, stable, wrongly, saved = (
+        stopped, wrong, success, wrongly, saved = (
             found[rule, name]
-            for name in ("stopped", "false_stops", "stable_stops", "wrongly_stopped", "compute_saved")
+            for name in ("stopped", "false_stops", "success_stops", "wrongly_stopped", "compute_saved")
         )
         sizes = (Cell(f"{stopped['n_points']:,}"), Cell(f"{stopped['n_runs']:,}"))
         counted = (
             (Cell(f"{stopped['runs']:,}"), rate_cell(stopped)),
             (Cell(f"{wrong['runs']:,}"), rate_cell(wrong)),
-            (rate_cell(stable), rate_cell(wrongly), rate_cell(saved)),
+            (rate_cell(success), rate_cell(wrongly), rate_cell(saved)),
         )
         rows.append((Cell(rule), *(cell for cells in counted for cell in cells), *sizes))
     return Table("Stops that the rule would have made, and false ones [95% interval]", heads, tuple(rows))

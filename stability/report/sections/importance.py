@@ -1,4 +1,4 @@
-"""Which parameters matter, for `stable` and for the FID, beside a parameter that does nothing."""
+"""Which parameters matter, for success and for the FID, beside a parameter that does nothing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any
 
 import pandas as pd
 
-from stability.analysis.importance import DUMMY, LOG_FID, STABLE, TARGETS, Importance
+from stability.analysis.importance import DUMMY, LOG_FID, TARGETS, Importance
+from stability.analysis.rates import SUCCESS
 from stability.analysis.study import Study
 from stability.report.blocks import Block, Cell, Head, Table
 from stability.report.figures.importance import importance_panels
 from stability.report.svg import inline_svg
 from stability.report.words import NOTHING, listed, number, plural
 
-TITLES = {STABLE: "ending stable (log-loss)", LOG_FID: "final FID ratio (squared error of its logarithm)"}
-MATTERS = {STABLE: "whether a run ends stable", LOG_FID: "the FID at the end"}
+TITLES = {SUCCESS: "success (log-loss)", LOG_FID: "final FID ratio (squared error of its logarithm)"}
+MATTERS = {SUCCESS: "whether a run succeeds", LOG_FID: "the FID at the end"}
 
 
 def importance_blocks(study: Study, found: Importance) -> list[Block]:

@@ -26,7 +26,7 @@ def map_block(study: Study) -> Block | None:
     over = axes.x if axes.y == "replicate" else f"{axes.x} and {axes.y}"
     return Block(
         key="map-of-runs",
-        question=f"Where, over {over}, do runs end stable?",
+        question=f"Where, over {over}, do runs succeed?",
         finding="",
         figure=inline_svg(figure, "map", alt),
         note=_note(study, axes),

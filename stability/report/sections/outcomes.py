@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from stability.analysis.rates import EVENTS, NORMAL_FROM, OUTCOMES
+from stability.analysis.rates import EVENTS, NORMAL_FROM, OUTCOMES, SUCCESS
 from stability.analysis.study import ALL, Study
 from stability.report.blocks import Block, Cell, Head, Table, rate_cell
 from stability.report.figures.shares import share_panels
@@ -18,18 +18,18 @@ METHOD = (
     "Intervals are 95% Wilson intervals. Runs that share a point are not independent: with several runs a "
     f"point the number of runs is divided by the design effect; below {NORMAL_FROM} points Student’s "
     "quantile is used, but no interval is wider than with one run a point. Diverged runs stay in the "
-    "denominator. Outcomes add up to 1, events do not. Of events, “collapse ever” is one of a run that had "
-    "been good, “collapse never good” one of a run that never was, and “collapse at horizon” is either, "
-    "where it lasts to the end."
+    "denominator. Success is stable or nearly stable. Outcomes add up to 1, events do not. Of events, "
+    "“collapse ever” is one of a run that had been good, “collapse never good” one of a run that never was, "
+    "and “collapse at horizon” is either, where it lasts to the end."
 )
 OVER_SEEDS = " All of it is over seeds and says nothing of other settings."
 
 
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
-    """The rates of all outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
+    """The rates of success, outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
     levels = study.order(factor)
     ordered = [*study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
-    figure = share_panels(rates, factor, levels, study.outcomes)
+    figure = share_panels(rates, factor, levels, [SUCCESS, *study.outcomes])
     by = "" if factor == ALL else f", by {factor}"
     alt = f"Share of runs with each outcome{by}, as dots with 95% intervals. {_spoken(rates, factor, levels)}"
     captions = (
@@ -43,7 +43,7 @@ def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
         figure=inline_svg(figure, f"shares-{_key(factor)}", alt),
         note=METHOD if study.unit == "point" else METHOD + OVER_SEEDS,
         tables=(
-            _rate_table(rates, factor, levels, ordered, captions[0]),
+            _rate_table(rates, factor, levels, [SUCCESS, *ordered], captions[0]),
             _rate_table(
                 rates, factor, levels, EVENTS, captions[1], folded="Events on the way, whatever the outcome"
             ),
@@ -107,12 +107,12 @@ def _heads(factor: str, events: Sequence[str]) -> tuple[Head, ...]:
 
 
 def _spoken(rates: pd.DataFrame, factor: str, levels: Sequence[str]) -> str:
-    stable = {row[factor]: row for row in rates[rates["event"] == "stable"].to_dict("records")}
+    success = {row[factor]: row for row in rates[rates["event"] == SUCCESS].to_dict("records")}
     texts = [
         f"{level} {share(row['estimate'])} {interval(row['ci_low'], row['ci_high'])}"
-        for level, row in ((level, stable[level]) for level in levels)
+        for level, row in ((level, success[level]) for level in levels)
     ]
-    return f"Stable: {'; '.join(texts)}."
+    return f"Success: {'; '.join(texts)}."
 
 
 def _key(factor: str) -> str:

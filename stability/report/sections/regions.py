@@ -43,11 +43,11 @@ def _map_block(study: Study, found: StabilityMap) -> Block:
         columns = list(study.order(axes.column)) if axes.column is not None else [""]
         rows = sorted(set(points["row"]))
         drawn = probability_map(found, points, columns, rows, study.outcomes)
-        alt = f"Maps of the probability to end stable over {over}, with the runs as markers. {finding}"
+        alt = f"Maps of the probability of success over {over}, with the runs as markers. {finding}"
         figure = inline_svg(drawn, "stability-map", alt)
     return Block(
         key="stability-map",
-        question=f"How likely is a stable run, over {over}?",
+        question=f"How likely is success, over {over}?",
         finding=finding,
         figure=figure,
         note=_map_note(found) if figure is not None else "",
@@ -84,13 +84,13 @@ def _panel_name(row: Any) -> str:
 def _map_note(found: StabilityMap) -> str:
     rules = found.rules
     parts = [
-        "Colour: probability that a run ends stable, by a Gaussian process. The broken line is p = .5. The "
-        "heavy line encloses the safe settings: there the lower bound of the probability is at least "
-        f"{share(rules.probability)}, with {rules.confidence:.0%} confidence for each place by itself. "
-        f"Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place (both axes "
-        "taken as 0 to 1); such places are never called safe.",
+        "Colour: probability that a run ends stable or nearly stable, by a Gaussian process. The broken line "
+        "is p = .5. The heavy line encloses the safe settings: there the lower bound of the probability is "
+        f"at least {share(rules.probability)}, with {rules.confidence:.0%} confidence for each place by "
+        f"itself. Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place "
+        "(both axes taken as 0 to 1); such places are never called safe.",
         "One run of each point enters the map, drawn at random, since seeds of a point are not independent; "
-        "the markers show all runs.",
+        "markers, where shown, are all runs.",
     ]
     if found.averaged:
         verb = "vary" if len(found.averaged) > 1 else "varies"
@@ -105,7 +105,7 @@ def _map_note(found: StabilityMap) -> str:
 def _panel_table(found: StabilityMap) -> Table:
     heads = (
         Head("panel", is_number=False),
-        Head("stable, all of it [95%]", "stable"),
+        Head("success, all of it [95%]"),
         Head("safe share of the map"),
         Head("share with enough points"),
         Head("points"),
@@ -127,7 +127,7 @@ def _panel_table(found: StabilityMap) -> Table:
 
 def _calibration_block(found: StabilityMap) -> Block:
     finding = _calibration_finding(found.brier.set_index("score"))
-    alt = f"Share of runs that ended stable against the predicted probability. {finding}"
+    alt = f"Share of runs that succeeded against the predicted probability. {finding}"
     return Block(
         key="map-calibration",
         question="Can the map be trusted?",
@@ -198,12 +198,12 @@ def _box_finding(boxes: SafeBoxes, chosen: pd.DataFrame) -> str:
         return f"A safe box is {boxes.reason or chosen['reason'].iloc[0]}."
     row = chosen.iloc[0]
     if not row["choosing_share"] > 0:
-        return "No run of the half of the points that chooses ended stable: there is no box to recommend."
+        return "No run of the half of the points that chooses succeeded: there is no box to recommend."
     under = f" under {level_name(boxes.factor, str(row['level']))}" if boxes.factor is not None else ""
     where = _ends(boxes, str(row["level"])) or ["the whole space"]
     did = f"{some_of(row['estimate'], int(row['n_runs']))} did"
     bounded = (
-        f"at least {at_least(row['ci_low'])} of runs end stable with {boxes.rules.confidence:.0%} confidence"
+        f"at least {at_least(row['ci_low'])} of runs succeed with {boxes.rules.confidence:.0%} confidence"
     )
     told = f"There {bounded}; {did}." if pd.notna(row["ci_low"]) else f"There {did}: {row['reason']}."
     short = f" No box reached {share(boxes.rules.target)}, so this is the one with the highest share."
@@ -223,7 +223,7 @@ def _box_note(boxes: SafeBoxes) -> str:
     rules = boxes.rules
     parts = [
         "Half of the points, drawn at random, choose the widest box in which at least "
-        f"{share(rules.target)} of runs end stable, with at least {rules.fewest_points} points in it; the "
+        f"{share(rules.target)} of runs succeed, with at least {rules.fewest_points} points in it; the "
         "other half bound its share. The share on the choosing half is optimistic. Bounds are one-sided. "
         "Another random split of the points may choose another box.",
     ]
@@ -241,8 +241,8 @@ def _box_tables(boxes: SafeBoxes) -> tuple[Table, ...]:
         Head(boxes.factor or "runs", is_number=False),
         Head("box", is_number=False),
         Head("volume"),
-        Head("stable, choosing half"),
-        Head("stable, other half"),
+        Head("success, choosing half"),
+        Head("success, other half"),
         Head(f"lower bound ({sure})"),
         Head("points"),
         Head("runs"),

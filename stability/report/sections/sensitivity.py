@@ -29,10 +29,7 @@ def sensitivity_blocks(study: Study, sensitivity: Sensitivity) -> list[Block]:
         seen = set(sensitivity.rates["level"])
         levels = [level for level in study.order(sensitivity.factor) if level in seen]
         changed = variants.loc[variants["best_changed"], "variant"].tolist()
-        alt = (
-            f"Share of stable runs by {sensitivity.factor} under {len(variants) - 1} other labellings. "
-            f"{finding}"
-        )
+        alt = f"Success rate by {sensitivity.factor} under {len(variants) - 1} other labellings. {finding}"
         drawn = sensitivity_dots(sensitivity.rates, levels, rows, changed)
         figure = inline_svg(drawn, "sensitivity", alt)
     return [
@@ -73,13 +70,13 @@ def _finding(result: Sensitivity) -> str:
     if default["estimate"].nunique() < 2:
         moved = variants[variants["best"] != " / ".join(best)]
         return (
-            f"As labelled, all levels are equally often stable ({share(default['estimate'].iloc[0])}): "
+            f"As labelled, all levels are equally successful ({share(default['estimate'].iloc[0])}): "
             "there is no "
             f"ranking that could move. {_count(len(moved))} of {ways} would put one above another."
         )
     changed = variants[variants["best_changed"]]
     first = (
-        f"{listed([f'“{name}”' for name in best])} {'is' if len(best) == 1 else 'are'} stable most often as "
+        f"{listed([f'“{name}”' for name in best])} {'is' if len(best) == 1 else 'are'} most successful as "
         f"labelled, and {'leads or ties' if len(best) == 1 else 'one of them leads or ties'} under "
     )
     if changed.empty:
@@ -154,7 +151,7 @@ def _table(result: Sensitivity) -> Table:
         Head("tau"),
         *(Head(str(level)) for level in levels),
     )
-    caption = f"Share of stable runs [95% interval] by {result.factor} under each labelling"
+    caption = f"Success rate [95% interval] by {result.factor} under each labelling"
     return Table(caption, heads, tuple(rows), folded="Every labelling in numbers")
 
 

@@ -44,7 +44,7 @@ def tiles(estimates: Estimates) -> list[Tile]:
 
 
 SAFE = 0.5
-"""What is stable less often than this, by its lower bound, is not called safe."""
+"""What succeeds less often than this, by its lower bound, is not called safe."""
 
 
 def _safest(boxes: SafeBoxes) -> Tile:
@@ -52,7 +52,7 @@ def _safest(boxes: SafeBoxes) -> Tile:
         return _safest_level(boxes, boxes.reason)
     row = boxes.boxes[boxes.boxes["chosen"]].iloc[0]
     if not _is_bounded(row):
-        return _safest_level(boxes, str(row["reason"]) or "no box holds stable runs")
+        return _safest_level(boxes, str(row["reason"]) or "no box holds successes")
     level = "" if boxes.factor is None else level_name(boxes.factor, str(row["level"]))
     lead = ", ".join(part for part in (level, *_narrowed(boxes, str(row["level"]))) if part) or "anywhere"
     size = "the whole space" if row["volume"] == 1 else f"{percent(row['volume'])} of the space"
@@ -68,7 +68,7 @@ def _bounded(row: Any, boxes: SafeBoxes, which: str) -> tuple[str, ...]:
     """What its bound promises, and what it rests on."""
     sure = percent(boxes.rules.confidence)
     return (
-        f"At least {at_least(row['ci_low'])} of {which} end stable, with {sure} confidence.",
+        f"At least {at_least(row['ci_low'])} of {which} succeed, with {sure} confidence.",
         f"{some_of(row['estimate'], int(row['n_runs'])).capitalize()} did, at "
         f"{plural(int(row['n_points']), 'point')} that had no say in choosing it.",
     )
@@ -93,28 +93,28 @@ def _safest_level(boxes: SafeBoxes, why: str) -> Tile:
 
 
 def _is_bounded(row: Any) -> bool:
-    """Whether there were stable runs, at points enough for a lower bound."""
+    """Whether there were successes, at points enough for a lower bound."""
     return bool(row["estimate"] > 0 and pd.notna(row["ci_low"]))
 
 
 def _worst(estimates: Estimates) -> Tile:
     verdict = estimates.verdict
     title = "What goes wrong most"
-    if verdict.factor is None or verdict.failures.empty or is_thin(verdict.stable.iloc[-1]):
+    if verdict.factor is None or verdict.failures.empty or is_thin(verdict.success.iloc[-1]):
         return Tile(title, "", _failure_sentences(verdict.failures))
-    lowest = verdict.stable[verdict.stable["estimate"] == verdict.stable["estimate"].min()]
-    if len(lowest) == len(verdict.stable):
+    lowest = verdict.success[verdict.success["estimate"] == verdict.success["estimate"].min()]
+    if len(lowest) == len(verdict.success):
         return Tile(title, "", _failure_sentences(verdict.failures))
     row, levels = lowest.iloc[0], [str(level) for level in lowest[verdict.factor]]
     failures = [name for level in levels for name in _failures_of(estimates, verdict.factor, level)]
     how = f"They end {listed(list(dict.fromkeys(failures)))} most often." if failures else ""
     bounds = percent_between(row["ci_low"], row["ci_high"])
     each = " each" if len(levels) > 1 else ""
-    stable = f"{some_of(row['estimate'], int(row['n_runs'])).capitalize()}{each} ended stable {bounds}."
+    first = f"{some_of(row['estimate'], int(row['n_runs'])).capitalize()}{each} succeeded {bounds}."
     return Tile(
         title,
         listed([level_name(verdict.factor, level) for level in levels]),
-        tuple(text for text in (stable, how, "The interval holds for all levels at once.") if text),
+        tuple(text for text in (first, how, "The interval holds for all levels at once.") if text),
         f"shares-by-{verdict.factor.replace('_', '-')}",
         "All outcomes",
     )
@@ -143,7 +143,7 @@ def _unsaid(estimates: Estimates) -> Tile:
     """What a reader might take from the page although the design does not bear it."""
     study, verdict = estimates.study, estimates.verdict
     sentences = []
-    if verdict.overlapping and not is_thin(verdict.stable.iloc[0]):
+    if verdict.overlapping and not is_thin(verdict.success.iloc[0]):
         sentences.append(_unranked(verdict))
     learning = verdict.learning.iloc[0]
     if learning["estimate"] > 0:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from stability.analysis.differences import FEW_POINTS
+from stability.analysis.rates import SUCCESS
 from stability.analysis.versus import COMPARED, Versus
 from stability.report.blocks import Block, Cell, Head, Section, Table, rate_cell
 from stability.report.figures.forest import signed
@@ -27,13 +28,13 @@ def versus_sections(result: Versus) -> list[Section]:
 
 
 def versus_headline(result: Versus) -> list[str]:
-    """What the two say about stable runs, and whether that may be called a difference."""
-    shown = result.rates[(result.rates["event"] == "stable") & (result.rates["level"] == result.levels[0])]
+    """What the two say about successes, and whether that may be called a difference."""
+    shown = result.rates[(result.rates["event"] == SUCCESS) & (result.rates["level"] == result.levels[0])]
     told = [f"“{row['study']}” {_of_runs(row)}" for row in shown.to_dict("records")]
     runs = result.levels[0].removeprefix("all ").capitalize()
-    sentences = [f"{runs} that ended stable: {'; '.join(told)}."]
+    sentences = [f"{runs} that succeeded: {'; '.join(told)}."]
     rows = result.differences
-    chosen = rows[(rows["event"] == "stable") & (rows["level"] == result.levels[0])]
+    chosen = rows[(rows["event"] == SUCCESS) & (rows["level"] == result.levels[0])]
     if chosen.empty or pd.isna(chosen["ci_low"].iloc[0]):
         return [*sentences, "Whether that is a difference cannot be estimated from these points."]
     row = chosen.iloc[0]
@@ -125,7 +126,7 @@ def _rates(result: Versus) -> Block:
     told = versus_headline(result)[0]
     return Block(
         key="rates-of-both",
-        question="How often do runs end stable, diverge, collapse and saturate in each?",
+        question="How often do runs succeed, diverge, collapse and saturate in each?",
         finding="",
         figure=inline_svg(figure, "rates-of-both", f"Rates of both studies with intervals. {told}")
         if figure is not None

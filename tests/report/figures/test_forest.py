@@ -27,7 +27,7 @@ def rates() -> pd.DataFrame:
         {"box": box, "level": level, "event": event, "estimate": height, "ci_low": 0.1, "ci_high": 0.9}
         for height, box in ((0.2, "whole space"), (0.6, "lr 1e-4 to 1e-3"))
         for level in ("hinge", "minimax")
-        for event in ("stable", "collapse_ever")
+        for event in ("success", "collapse_ever")
     ]
     return pd.DataFrame(rows)
 
@@ -82,10 +82,10 @@ def test_cost_panels_start_at_zero_and_keep_the_order_of_levels() -> None:
 
 
 def test_box_panels_group_levels_within_parts() -> None:
-    titles = {"stable": "ended stable", "collapse_ever": "collapsed"}
+    titles = {"success": "succeeded", "collapse_ever": "collapsed"}
     names = ["whole space", "lr 1e-4 to 1e-3"]
     figure = box_panels(rates(), names, ["hinge", "minimax"], titles)
-    assert [panel.get_title() for panel in figure.axes] == ["ended stable", "collapsed"]
+    assert [panel.get_title() for panel in figure.axes] == ["succeeded", "collapsed"]
     dots = [collection for collection in figure.axes[0].collections if len(collection.get_offsets())][1::2]
     heights = [float(np.asarray(dot.get_offsets())[0, 1]) for dot in dots]
     assert np.round(heights).tolist() == [0, 0, 1, 1]

@@ -6,22 +6,24 @@ import pandas as pd
 from stability.analysis.rates import rates_by
 from stability.report.figures.shares import share_panels
 
+EVENTS = ["success", "stable", "diverged"]
+
 
 def rates() -> pd.DataFrame:
     runs = pd.DataFrame(
         {
             "loss": ["hinge", "minimax"] * 4,
             "point": range(8),
-            "outcome": ["stable", "diverged"] * 4,
+            "outcome": ["stable", "diverged", "nearly-stable", "diverged"] * 2,
             "adaptive": False,
         }
     )
-    return rates_by(runs, "loss", ["stable", "diverged"])
+    return rates_by(runs, "loss", EVENTS)
 
 
 def test_a_panel_for_every_outcome_and_a_line_for_every_level() -> None:
-    figure = share_panels(rates(), "loss", ["hinge", "minimax"], ["stable", "diverged"])
-    assert [axes.get_title() for axes in figure.axes] == ["stable", "diverged"]
+    figure = share_panels(rates(), "loss", ["hinge", "minimax"], EVENTS)
+    assert [axes.get_title() for axes in figure.axes] == EVENTS
     first = figure.axes[0]
     assert [label.get_text() for label in first.get_yticklabels()] == ["hinge", "minimax"]
     dots = first.collections[-1].get_offsets()

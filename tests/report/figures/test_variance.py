@@ -15,7 +15,7 @@ def parts(estimates: list[float], response: str) -> pd.DataFrame:
 
 
 def test_bars_are_as_long_as_the_shares_and_hatched_apart() -> None:
-    missing = parts([np.nan] * 4, "stable")
+    missing = parts([np.nan] * 4, "success")
     figure = part_bars(pd.concat([missing, parts([0.4, 0.3, 0.2, 0.1], "log final FID")]), NAMES)
     assert [panel.get_title() for panel in figure.axes] == ["log final FID"]
     bars = figure.axes[0].patches
@@ -28,7 +28,7 @@ def test_dots_stand_at_the_shares_and_a_missing_one_is_said() -> None:
     frame = pd.DataFrame(
         {
             "loss": ["a", "b"],
-            "response": "stable",
+            "response": "success",
             "estimate": [0.7, np.nan],
             "ci_low": [0.5, np.nan],
             "ci_high": [0.9, np.nan],

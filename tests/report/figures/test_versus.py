@@ -15,7 +15,7 @@ from stability.report.palette import level_looks
 from stability.report.svg import inline_svg
 
 LEVELS = ("all runs", "hinge", "minimax")
-EVENTS = ("stable", "collapse_ever")
+EVENTS = ("success", "collapse_ever")
 NAMES = ("_one", "<two> $x$")
 
 
@@ -76,14 +76,14 @@ def test_the_legend_names_both_whatever_their_names() -> None:
 def test_a_difference_stands_on_its_side_of_zero() -> None:
     rows = pd.DataFrame(
         {
-            "event": "stable",
+            "event": "success",
             "level": ["minimax", "all runs"],
             "estimate": [-0.3, 0.2],
             "ci_low": [-0.5, np.nan],
             "ci_high": [-0.1, np.nan],
         }
     )
-    figure = difference_panels(rows, ("one", "two"), LEVELS, ["stable"])
+    figure = difference_panels(rows, ("one", "two"), LEVELS, ["success"])
     (dot,) = dots(figure, 0)
     offsets = np.ma.filled(np.ma.asarray(dot.get_offsets(), dtype=float), np.nan)
     assert offsets[[0, 2], 0].tolist() == [0.2, -0.3]  # in the order of the levels

@@ -10,6 +10,7 @@ import pytest
 
 from stability.analysis.comparisons import ALL_PAIRS, Family, compare_levels
 from stability.analysis.frames import StudyFrames
+from stability.analysis.rates import SUCCESS
 from stability.analysis.same_runs import SAME_RUN_COLUMNS
 from stability.analysis.study import Study
 from stability.report.blocks import Block
@@ -20,9 +21,9 @@ LOSSES = ("minimax", "hinge", "wasserstein")
 
 
 def study_of(shares: dict[str, list[float]]) -> Study:
-    """Two seeds a point, of which these shares are stable."""
+    """Two seeds a point, of which these shares succeed, nearly stable."""
     rows = [
-        {"point": point, "loss": loss, "outcome": "stable" if seed < 2 * share else "collapsed"}
+        {"point": point, "loss": loss, "outcome": "nearly-stable" if seed < 2 * share else "collapsed"}
         for loss, of_points in shares.items()
         for point, share in enumerate(of_points)
         for seed in range(2)
@@ -58,7 +59,7 @@ def blocks_of(
             varied=study.varied,
             family=family,
         )
-        for event in ("stable", "collapse_ever")
+        for event in (SUCCESS, "collapse_ever")
     ]
     return comparisons_blocks(study, found, pd.DataFrame(same, columns=list(SAME_RUN_COLUMNS)))
 
@@ -67,14 +68,14 @@ CLEAR = {"minimax": [0.0] * 11 + [0.5], "hinge": [1.0] * 10 + [0.5, 0.0], "wasse
 
 
 def test_a_clear_difference_is_told_with_its_interval() -> None:
-    stable, collapse = blocks_of(CLEAR)
-    assert "3 of 3 pairs can be told apart" in stable.finding
-    assert "hinge more often than under minimax (+.83 [+" in stable.finding
-    assert "All 3 at once: the shares are not all equal (Hotelling’s T²" in stable.finding
+    success, collapse = blocks_of(CLEAR)
+    assert "3 of 3 pairs can be told apart" in success.finding
+    assert "hinge more often than under minimax (+.83 [+" in success.finding
+    assert "All 3 at once: the shares are not all equal (Hotelling’s T²" in success.finding
     assert "minimax more often than under hinge" in collapse.finding
-    assert stable.figure is not None
-    assert "Forest plot" in stable.figure
-    assert (stable.key, collapse.key) == ("differences-stable", "differences-collapse-ever")
+    assert success.figure is not None
+    assert "Forest plot" in success.figure
+    assert (success.key, collapse.key) == ("differences-success", "differences-collapse-ever")
 
 
 def test_levels_that_trained_the_same_runs_are_named_once() -> None:
@@ -83,8 +84,8 @@ def test_levels_that_trained_the_same_runs_are_named_once() -> None:
         ("minimax", "wasserstein", 1, 1, 24),
         ("hinge", "wasserstein", 12, 15, 24),
     ]
-    stable, collapse = blocks_of(CLEAR, same=counted)
-    assert stable.finding.endswith(
+    success, collapse = blocks_of(CLEAR, same=counted)
+    assert success.finding.endswith(
         "Some runs of a point and seed are one and the same to the last bit, so that nothing can differ: "
         "hinge and wasserstein in 12 of 24 pairs (in 3 more until half-way) and minimax and wasserstein in "
         "1 of 24 pairs."
@@ -94,16 +95,16 @@ def test_levels_that_trained_the_same_runs_are_named_once() -> None:
 
 
 def test_against_a_baseline_the_question_is_whether_it_helps() -> None:
-    stable, collapse = blocks_of(CLEAR, family=Family("minimax"))
-    assert stable.question == (
-        "Does it help? Which loss makes runs end stable more or less often than minimax?"
+    success, collapse = blocks_of(CLEAR, family=Family("minimax"))
+    assert success.question == (
+        "Does it help? Which loss makes runs succeed more or less often than minimax?"
     )
-    assert stable.finding.startswith("Runs end stable more often than under minimax with hinge (+.83 [+")
-    assert "Hotelling" not in stable.finding
+    assert success.finding.startswith("Runs succeed more often than under minimax with hinge (+.83 [+")
+    assert "Hotelling" not in success.finding
     assert collapse.finding.startswith("Runs collapse at some time after being good less often than under ")
-    assert "for all 2 comparisons with minimax at once with 95% (Bonferroni)" in stable.note
-    assert [row[0].text for row in stable.tables[0].rows] == ["hinge − minimax", "wasserstein − minimax"]
-    assert set(stable.data["second"]) == {"minimax"}
+    assert "for all 2 comparisons with minimax at once with 95% (Bonferroni)" in success.note
+    assert [row[0].text for row in success.tables[0].rows] == ["hinge − minimax", "wasserstein − minimax"]
+    assert set(success.data["second"]) == {"minimax"}
     few = blocks_of({"minimax": [0, 1, 0.5, 1] * 3, "hinge": [1, 0, 0.5, 0.5] * 3}, family=Family("minimax"))
     assert few[0].finding == "None of 1 can be told apart from minimax with these points."
 
@@ -129,7 +130,7 @@ def test_points_that_disagree_are_listed_and_all_in_the_data() -> None:
     assert points.rows[0][1].text == "minimax 0"
     assert points.rows[0][2].text == "hinge 1"
     assert len(block.data) == len(points.rows) == 12 + 12 + 5
-    assert set(block.data.event) == {"stable"}
+    assert set(block.data.event) == {SUCCESS}
 
 
 def test_a_long_list_of_points_is_cut_and_says_so() -> None:
@@ -155,7 +156,7 @@ def test_levels_that_never_differ_need_no_figure() -> None:
 def test_a_constant_difference_is_told_with_its_interval() -> None:
     block = blocks_of({"minimax": [0.0] * 12, "hinge": [1.0] * 12})[0]
     assert block.finding.startswith(
-        "1 of 1 pair can be told apart: runs end stable under hinge more often than under minimax (+1 [+."
+        "1 of 1 pair can be told apart: runs succeed under hinge more often than under minimax (+1 [+."
     )
     assert block.tables[0].rows[0][1].detail.startswith("[+.")
     few = blocks_of({"minimax": [0.0] * 4, "hinge": [1.0] * 4})[0]

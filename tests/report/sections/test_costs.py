@@ -19,7 +19,7 @@ SHARES = {"hinge": 0.9, "minimax": 0.1}
 
 
 def study_of(shares: dict[str, float] | None = None, **columns: Any) -> Study:
-    """32 points with two seeds; at these shares of the points, those of the smallest lr, runs are stable."""
+    """32 points with two seeds; these shares of the points, from the smallest lr on, are nearly stable."""
     shares = SHARES if shares is None else shares
     rows = [
         {
@@ -27,7 +27,7 @@ def study_of(shares: dict[str, float] | None = None, **columns: Any) -> Study:
             "point": point,
             "loss": loss,
             "lr": 1e-5 * 1000 ** ((point + 0.5) / 32),
-            "outcome": "stable" if point < 32 * share else "collapsed",
+            "outcome": "nearly-stable" if point < 32 * share else "collapsed",
             "n_dis": 1,
         }
         for loss, share in shares.items()
@@ -58,10 +58,12 @@ def part_blocks_of(study: Study, factor: str = "loss") -> list[Block]:
     return subbox_blocks(study, subbox_rates(study.runs, study.frames.spec, factor), factor)
 
 
-def test_the_most_stable_runs_per_hour_are_named_with_their_interval() -> None:
+def test_the_most_successes_per_hour_are_named_with_their_interval() -> None:
     (block,) = cost_blocks_of(study_of())
-    assert block.finding.startswith("hinge gave the most: 90.6 stable runs per hour of training. With ")
-    row = block.data[(block.data["measure"] == "stable_per_hour") & (block.data["loss"] == "hinge")].iloc[0]
+    assert block.finding.startswith("hinge gave the most: 90.6 successes per hour of training. With ")
+    row = block.data[(block.data["measure"] == "successes_per_hour") & (block.data["loss"] == "hinge")].iloc[
+        0
+    ]
     bounds = f"[{number(row['joint_low'])}, {number(row['joint_high'])}]"
     told = f"hold for all 2 at once (Bonferroni, 97.5% each), its own, {bounds}, overlaps with no other."
     assert told in block.finding
@@ -80,8 +82,8 @@ def test_an_overlap_that_only_joint_intervals_have_is_told() -> None:
     """Levels apart by their own 95% intervals alone are not called apart."""
     study = study_of({"hinge": 0.6, "minimax": 0.25})
     costs = costs_by(study.runs, study.frames.events, "loss")
-    lows = costs.loc[(costs["measure"] == "stable_per_hour") & (costs["loss"] == "hinge"), "ci_low"]
-    of_minimax = (costs["measure"] == "stable_per_hour") & (costs["loss"] == "minimax")
+    lows = costs.loc[(costs["measure"] == "successes_per_hour") & (costs["loss"] == "hinge"), "ci_low"]
+    of_minimax = (costs["measure"] == "successes_per_hour") & (costs["loss"] == "minimax")
     between = costs.assign(
         ci_high=costs["ci_high"].where(~of_minimax, 0.99 * lows.iloc[0]),
         joint_high=costs["joint_high"].where(~of_minimax, lows.iloc[0]),
@@ -119,9 +121,9 @@ def test_a_cost_that_is_missing_says_why() -> None:
     assert "per hour" not in block.finding
 
 
-def test_no_stable_run_buys_nothing() -> None:
+def test_no_success_buys_nothing() -> None:
     (block,) = cost_blocks_of(study_of({"hinge": 0.0, "minimax": 0.0}))
-    assert block.finding.startswith("No run ended stable")
+    assert block.finding.startswith("No run succeeded, so no training bought any.")
 
 
 def test_held_back_discriminators_are_pointed_out() -> None:
@@ -133,7 +135,7 @@ def test_a_study_without_factor_is_one_level() -> None:
     study = study_of({"hinge": 0.5})
     (costs,), (parts,) = cost_blocks_of(study, ALL), part_blocks_of(study, ALL)
     assert costs.finding.startswith("The study gave 50 [")
-    assert parts.finding.startswith("The share of stable runs is .50 over the whole space, .50 [")
+    assert parts.finding.startswith("The success rate is .50 over the whole space, .50 [")
     assert [head.text for head in parts.tables[0].heads] == ["part", "all runs", "n_runs"]
 
 

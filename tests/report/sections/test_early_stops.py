@@ -14,11 +14,11 @@ MakeStudy = Callable[..., StudyFrames]
 SHARES = {
     "stopped": 0.3,
     "false_stops": 0.25,
-    "stable_stops": 0.125,
+    "success_stops": 0.125,
     "wrongly_stopped": 0.05,
     "compute_saved": 0.2,
 }
-RUNS = {"stopped": 24, "false_stops": 6, "stable_stops": 3, "wrongly_stopped": 6, "compute_saved": 24}
+RUNS = {"stopped": 24, "false_stops": 6, "success_stops": 3, "wrongly_stopped": 6, "compute_saved": 24}
 
 
 def made(n_cut: int = 0, n_available: int = 80, reason: str = "", **runs: int) -> EarlyStops:
@@ -45,7 +45,7 @@ def test_the_finding_counts_stops_false_ones_and_what_is_saved(make_study: MakeS
     assert block.finding == (
         "Stopping runs that are saturated or collapsed would have stopped 24 of 80 runs and saved "
         ".20 [.16, .24] of all updates. 6 of the 24 stops would have been false (.25 [.21, .29]): the run "
-        "ended otherwise when trained on, 3 of them stable."
+        "ended otherwise when trained on, 3 of them stable or nearly so."
     )
 
 
@@ -58,7 +58,7 @@ def test_the_table_has_a_line_a_rule(make_study: MakeStudy) -> None:
         cells = dict(zip(names, row, strict=True))
         assert (cells["runs stopped"].text, cells["false stops"].text) == ("24", "6")
         assert (cells["of the stopped"].text, cells["of the stopped"].detail) == (".25", "[.21, .29]")
-        assert cells["stable, of the stopped"].text == ".12"
+        assert cells["successes, of the stopped"].text == ".12"
         assert cells["stopped, of runs that end otherwise"].text == ".05"
         assert cells["updates saved"].text == ".20"
         assert (cells["n_points"].text, cells["n_runs"].text) == ("20", "80")

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from stability.analysis.frames import StudyFrames
-from stability.analysis.importance import DUMMY, STABLE, Importance, ImportanceRules, importance
+from stability.analysis.importance import DUMMY, Importance, ImportanceRules, importance
+from stability.analysis.rates import SUCCESS
 from stability.analysis.study import Study
 from stability.report.sections.importance import importance_blocks
 from stability.spec import Choice, Design, Range, StudySpec
@@ -36,7 +37,7 @@ def study_of(runs: pd.DataFrame) -> Study:
 
 
 def made() -> pd.DataFrame:
-    """beta1 alone decides whether a run ends stable."""
+    """beta1 alone decides whether a run succeeds."""
     rng = np.random.default_rng(0)
     points = pd.DataFrame(
         {
@@ -49,7 +50,7 @@ def made() -> pd.DataFrame:
     )
     runs = points.merge(pd.DataFrame({"loss": ["hinge", "minimax", "wasserstein"]}), how="cross")
     names = runs["point"].astype(str) + "-" + runs["loss"]
-    outcome = np.where(runs["beta1"] < 0.5, "stable", "collapsed")
+    outcome = np.where(runs["beta1"] < 0.5, "nearly-stable", "collapsed")
     fid = np.exp(rng.normal(size=len(runs)))
     kept = {"run": names, "trial": names, "replicate": 0, "adaptive": False, "stopped": False}
     return runs.assign(**kept, outcome=outcome, fid_ratio=fid)
@@ -68,7 +69,7 @@ def measured(study: Study) -> Importance:
 def test_the_finding_names_what_matters_and_only_that(study: Study) -> None:
     found = measured(study)
     (block,) = importance_blocks(study, found)
-    rows = found.parameters[(found.parameters["target"] == STABLE) & ~found.parameters["dummy"]]
+    rows = found.parameters[(found.parameters["target"] == SUCCESS) & ~found.parameters["dummy"]]
     clear = rows.loc[rows["ci_low"] > 0, "parameter"].tolist()
     assert clear[0] == "beta1"
     first = block.finding.split(". ")[0]
@@ -97,7 +98,7 @@ def test_what_is_not_estimable_says_why_and_draws_nothing(study: Study) -> None:
     poor = study_of(runs)
     (block,) = importance_blocks(poor, measured(poor))
     assert block.figure is None
-    assert "not estimable: all runs ended otherwise than stable." in block.finding
+    assert "not estimable: no run succeeded." in block.finding
     assert "not estimable: no run that was trained to the end has a finite FID." in block.finding
     assert len(block.tables) == 1
 

@@ -34,7 +34,7 @@ def test_the_map_holds_every_run_and_names_every_outcome(make_study: MakeStudy) 
     for outcome, count in frames.runs["outcome"].value_counts().items():
         assert f"{count} {outcome}" in label(block)
     assert "a panel for each loss" in label(block)
-    assert block.question == "Where, over lr_ratio and beta1, do runs end stable?"
+    assert block.question == "Where, over lr_ratio and beta1, do runs succeed?"
 
 
 def test_what_varies_unseen_is_said(make_study: MakeStudy) -> None:
@@ -49,7 +49,7 @@ def test_seeds_stand_side_by_side_or_make_the_axis(make_study: MakeStudy) -> Non
     one = make_study(space={"lr": LR}, design=Design(points=4, seeds=2))
     assert "side by side" in block_of(two).note
     assert "side by side" not in block_of(one).note
-    assert block_of(one).question == "Where, over lr, do runs end stable?"
+    assert block_of(one).question == "Where, over lr, do runs succeed?"
 
 
 def test_runs_without_a_value_are_counted(make_study: MakeStudy) -> None:

@@ -18,7 +18,7 @@ LEVELS = ("hinge", "minimax")
 
 def made(default: tuple[float, float], moved: tuple[float, float], still: int = 1) -> Sensitivity:
     """Shares of two losses as labelled and at a lower bar for the modes; `still` variants move nothing."""
-    ways = {DEFAULT: ("", default), "stable_modes 0.45": ("stable_modes", moved)}
+    ways = {DEFAULT: ("", default), "nearly_modes 0.45": ("nearly_modes", moved)}
     ways |= {f"progress {place}": ("progress", default) for place in range(still)}
     rates, variants = [], []
     for name, (threshold, shares) in ways.items():
@@ -51,8 +51,8 @@ def test_a_leader_that_changes_is_named_with_the_variant(make_study: MakeStudy) 
     study = Study(make_study())
     (block,) = sensitivity_blocks(study, made((0.5, 0.2), (0.5, 0.7)))
     assert block.finding == (
-        "“hinge” is stable most often as labelled, and leads or ties under 1 of 2 other labellings; "
-        "not under stable "
+        "“hinge” is most successful as labelled, and leads or ties under 1 of 2 other labellings; "
+        "not under nearly "
         "modes 0.45. For comparison: with the labels as they are, drawing the points anew changes who leads "
         "in "
         ".30 of the draws."
@@ -63,7 +63,7 @@ def test_a_leader_that_changes_is_named_with_the_variant(make_study: MakeStudy) 
     assert "24 of 36 runs" in block.note
     assert "2 runs stopped early" in block.note
     rows = {row[0].text: [cell.text for cell in row[1:]] for row in block.tables[0].rows}
-    assert rows["stable modes 0.45"] == ["3", "−1", ".50", ".70"]
+    assert rows["nearly modes 0.45"] == ["3", "−1", ".50", ".70"]
     assert len(block.data) == 6
 
 
@@ -75,7 +75,7 @@ def test_a_leader_that_stays_is_said_to_stay(make_study: MakeStudy) -> None:
 def test_without_a_ranking_there_is_none_that_moves(make_study: MakeStudy) -> None:
     (block,) = sensitivity_blocks(Study(make_study()), made((0.0, 0.0), (0.0, 0.1)))
     assert block.finding == (
-        "As labelled, all levels are equally often stable (0): there is no ranking that could move. "
+        "As labelled, all levels are equally successful (0): there is no ranking that could move. "
         "1 of 2 other labellings would put one above another."
     )
 

@@ -39,7 +39,7 @@ def shares(estimates: list[tuple[float, float, float]], levels: list[str]) -> Va
         for response in RESPONSES
     ]
     frame = pd.DataFrame(rows).assign(estimate=np.nan, ci_low=np.nan, ci_high=np.nan)
-    first = frame["response"] == "stable"
+    first = frame["response"] == "success"
     frame.loc[first, ["estimate", "ci_low", "ci_high"]] = np.array(estimates)
     parts = pd.DataFrame({"response": [], "part": [], "estimate": []})
     return Variance("loss", frame, parts)
@@ -65,7 +65,7 @@ def test_the_finding_tells_seed_from_configuration_by_the_intervals(make_study: 
     told = (
         f"more the configuration for {levels[0]}, more the seed for {levels[1]}, cannot be told for 1 level"
     )
-    assert block.finding == f"Stable: {told}."
+    assert block.finding == f"Success: {told}."
 
 
 def test_where_nothing_is_estimable_the_reason_is_given_and_no_figure(make_study: MakeStudy) -> None:

@@ -13,7 +13,7 @@ import pytest
 from stability.analysis.boxes import BoxRules, SafeBoxes, safe_boxes
 from stability.analysis.estimates import Estimates
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import EVENTS, OUTCOMES, counts_by, rates_by
+from stability.analysis.rates import EVENTS, RATED, counts_by, rates_by
 from stability.analysis.study import Study
 from stability.analysis.verdict import verdict
 from stability.report.sections.verdict import Tile, tiles
@@ -22,6 +22,7 @@ from stability.spec import Choice, Design, Range, StudySpec, Training
 from stability.store import Plan
 
 SHARES = {"hinge": 0.9, "minimax": 0.1}
+WELL = ("stable", "nearly-stable")
 
 
 def study(
@@ -32,7 +33,7 @@ def study(
     seeds: int = 2,
     compared: bool = True,
 ) -> Study:
-    """A study whose runs are stable at small lr with a share that depends on the loss, and fail in turn."""
+    """A study whose runs succeed at small lr with a share that depends on the loss, and fail in turn."""
     shares = SHARES if shares is None else shares
     generator = np.random.default_rng(5)
     drawn: dict[str, Range | Choice] = {"lr": Range(low=1e-4, high=1e-2, log=True)}
@@ -49,7 +50,7 @@ def study(
         for loss, at_best in shares.items():
             for replicate in range(seeds):
                 fine = generator.random() < at_best * (lr < 3e-3)
-                outcome = "stable" if fine else failures[len(rows) % len(failures)]
+                outcome = WELL[point % 2] if fine else failures[len(rows) % len(failures)]
                 rows.append({"run": f"p{point}-{loss}-s{replicate}", "point": point, "loss": loss, "lr": lr})
                 rows[-1] |= {"replicate": replicate, "adaptive": False, "outcome": outcome}
     runs = pd.DataFrame(rows).assign(**dict.fromkeys(EVENTS, False))
@@ -67,7 +68,7 @@ def estimates(own: Study, boxes: SafeBoxes | None = None) -> Estimates:
         factor=own.main_factor or "study",
         verdict=verdict(own.runs, own.main_factor),
         counts={name: counts_by(own.runs, name) for name in own.factors},
-        rates={name: rates_by(own.runs, name, [*OUTCOMES, *EVENTS]) for name in own.factors},
+        rates={name: rates_by(own.runs, name, RATED) for name in own.factors},
         findings=found,
     )
 
@@ -99,7 +100,7 @@ def test_the_safest_setting_is_the_chosen_box(*, compared: bool) -> None:
     box = f"lr {number(edge['low'])} to {number(edge['high'])}"
     assert tile.lead == (f"hinge, {box}" if compared else box)
     assert tile.sentences == (
-        f"At least {at_least(row['ci_low'])} of such runs end stable, with 95% confidence.",
+        f"At least {at_least(row['ci_low'])} of such runs succeed, with 95% confidence.",
         f"{percent(row['estimate'])} of {row['n_runs']} runs did, at {row['n_points']} points that had "
         "no say in choosing it.",
         f"It is {percent(row['volume'])} of the space that was sampled.",
@@ -136,9 +137,9 @@ def test_without_a_box_the_safest_level_is_told_with_the_reason() -> None:
     assert tile.sentences[-1] == f"No narrower box: {why}."
 
 
-@pytest.mark.parametrize(("points", "share_stable"), [(60, 0.0), (1, 1.0), (2, 1.0)])
-def test_nothing_is_called_safe_without_a_bound(points: int, share_stable: float) -> None:
-    own = study(points, shares={"hinge": share_stable, "minimax": share_stable})
+@pytest.mark.parametrize(("points", "share_success"), [(60, 0.0), (1, 1.0), (2, 1.0)])
+def test_nothing_is_called_safe_without_a_bound(points: int, share_success: float) -> None:
+    own = study(points, shares={"hinge": share_success, "minimax": share_success})
     found = estimates(own)
     assert found.findings is not None
     tile = tiles(found)[0]
@@ -151,13 +152,13 @@ def test_the_worst_is_the_last_of_the_verdict_with_its_failures() -> None:
     own = study(failures=("collapsed", "collapsed", "diverged"))
     found = estimates(own)
     tile = tiles(found)[1]
-    row = found.verdict.stable.iloc[-1]
+    row = found.verdict.success.iloc[-1]
     assert tile.lead == row["loss"] == "minimax"
     rates = found.rates["loss"].set_index(["loss", "event"])["estimate"]
     assert rates["minimax", "collapsed"] > rates["minimax", "diverged"]
     bounds = percent_between(row["ci_low"], row["ci_high"])
     assert tile.sentences == (
-        f"{percent(row['estimate'])} of 120 runs ended stable {bounds}.",
+        f"{percent(row['estimate'])} of 120 runs succeeded {bounds}.",
         "They end collapsed most often.",
         "The interval holds for all levels at once.",
     )
@@ -181,7 +182,7 @@ def test_without_levels_the_failures_are_told() -> None:
     assert tile.sentences[0] == f"diverged: {percent(top['estimate'])} of {top['n_runs']} runs {bounds}."
     assert len(tile.sentences) == len(found.verdict.failures) == 2
     perfect = study(1, shares={"hinge": 1.0, "minimax": 1.0})
-    perfect.runs["outcome"] = "stable"
+    perfect.runs["outcome"] = "nearly-stable"
     assert tiles(estimates(perfect))[1].sentences == ("No run failed.",)
 
 
@@ -213,7 +214,7 @@ def test_no_level_is_blamed_where_all_are_alike() -> None:
     assert tiles(dataclasses.replace(found, verdict=harmless))[1].sentences == ("No run failed.",)
 
 
-def test_what_is_mostly_unstable_is_not_called_safe() -> None:
+def test_what_mostly_fails_is_not_called_safe() -> None:
     own = study(shares={"hinge": 0.3, "minimax": 0.2})
     boxes = safe_boxes(own.runs, own.frames.spec, own.main_factor, rng=np.random.default_rng(1))
     assert tiles(estimates(own, boxes))[0].title == "Best setting found: not safe"
