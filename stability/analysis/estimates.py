@@ -6,9 +6,9 @@ Imports only what estimates; draws nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from stability.analysis.costs import costs_by
 from stability.analysis.early_stops import EarlyStops, early_stops
 from stability.analysis.factors import baseline, crossed_factors
 from stability.analysis.frames import StudyFrames
-from stability.analysis.importance import Importance, importance
+from stability.analysis.importance import Importance, importance, most_important
 from stability.analysis.incidence import Incidence, incidence
 from stability.analysis.landmarks import FROM_RECORDS
 from stability.analysis.rates import RATED, SUCCESS, counts_by, rates_by
@@ -45,6 +45,15 @@ COMPARED = (SUCCESS, "collapse_ever", "saturation_ever")
 """What the levels of the main factor are compared by, pair by pair."""
 
 AUTOPSIED = (EventKind.COLLAPSE, EventKind.SATURATION)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+Tell = Callable[[str], None]
+"""Takes a few words on what is begun."""
+
+
+def silent(_: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +106,9 @@ class Estimates:
         return tables
 
 
-def estimate(study: Study) -> Estimates:
-    """Estimate everything that the study's design allows."""
+def estimate(study: Study, tell: Tell = silent) -> Estimates:
+    """Estimate everything that the study's design allows; `tell` is told of each part that takes a while."""
+    tell("estimating rates")
     factors = study.factors or (ALL,)
     counts = {factor: counts_by(study.runs, factor) for factor in factors}
     runs = study.comparable(factors[0])
@@ -109,7 +119,10 @@ def estimate(study: Study) -> Estimates:
     rates = {factor: _rates(study, factor) for factor in factors if len(study.comparable(factor))}
     if runs.empty:  # its levels have nothing in common yet, so none is ranked
         return Estimates(study, factors[0], verdict(study.runs, None, unit=study.unit), counts, rates)
-    findings = _findings(study, factors[0])
+    tell("estimating what matters")
+    matters = importance(study.runs, study.frames.spec, rng=_rng(2))
+    study = study.mapped_over(most_important(matters))
+    findings = _findings(study, factors[0], matters, tell)
     return Estimates(
         study=study,
         factor=factors[0],
@@ -124,30 +137,38 @@ def _rates(study: Study, factor: str) -> pd.DataFrame:
     return rates_by(study.comparable(factor), factor, RATED)
 
 
-def _findings(study: Study, factor: str) -> Findings:
+def _findings(study: Study, factor: str, matters: Importance, tell: Tell) -> Findings:
     """Levels of the factor are compared at shared settings; what looks at single runs takes all of them."""
+
+    def saying(what: str, function: F) -> F:
+        """The function, once it has been told what it will estimate."""
+        tell(f"estimating {what}")
+        return function
+
     frames, runs, spec = study.frames, study.runs, study.frames.spec
     events, visits, shared = frames.events, frames.evaluations, study.comparable(factor)
     return Findings(
-        comparisons=_comparisons(study) if study.main_factor else (),
+        comparisons=saying("differences", _comparisons)(study) if study.main_factor else (),
         same_runs=same_runs(
             shared, frames.source, factor, crossed_factors(spec), horizon=frames.plan.horizon
         ),
         costs=costs_by(shared, events, factor),
         subboxes=subbox_rates(shared, spec, factor),
-        survival=time_to_event(shared, events, visits, factor, baseline=baseline(spec, factor)),
+        survival=saying("the time to collapse", time_to_event)(
+            shared, events, visits, factor, baseline=baseline(spec, factor)
+        ),
         incidence=incidence(shared, events, visits, factor),
-        regions=stability_map(runs, spec, study.map_axes, rng=_rng(0)),
-        boxes=safe_boxes(shared, spec, study.main_factor, rng=_rng(1)),
-        importance=importance(runs, spec, rng=_rng(2)),
-        autopsies=_autopsies(study),
-        warning=early_warning(
+        regions=saying("the map", stability_map)(runs, spec, study.map_axes, rng=_rng(0)),
+        boxes=saying("safe ranges", safe_boxes)(shared, spec, study.main_factor, rng=_rng(1)),
+        importance=matters,
+        autopsies=saying("how failures begin", _autopsies)(study),
+        warning=saying("early warnings", early_warning)(
             runs, frames.records_at_visits(list(FROM_RECORDS)), visits, events, spec=spec, rng=_rng(4)
         ),
-        early_stops=stops_of(frames, runs),
+        early_stops=saying("early stops", stops_of)(frames, runs),
         variance=variance_shares(shared, factor),
         budget=best_of(shared, factor),
-        sensitivity=sensitivity(
+        sensitivity=saying("other thresholds", sensitivity)(
             shared,
             _histories_of(frames),
             factor=factor,

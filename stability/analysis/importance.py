@@ -107,6 +107,19 @@ def importance(
     return Importance(rules, parameters, scores)
 
 
+def most_important(found: Importance) -> tuple[str, ...]:
+    """The parameters, the most important for success first; for the FID where that cannot be told.
+
+    Empty where nothing can be told.
+    """
+    known = found.parameters[found.parameters["estimate"].notna() & ~found.parameters["dummy"].astype(bool)]
+    for target in TARGETS:
+        names = known.loc[known["target"] == target, "parameter"]
+        if len(names):
+            return tuple(str(name) for name in names)
+    return ()
+
+
 def _of_target(
     fixed: pd.DataFrame,
     runs: pd.DataFrame,

@@ -25,16 +25,18 @@ class MapAxes:
     """The factors with a row of panels for each combination of levels."""
 
 
-def map_axes(
-    spec: StudySpec, runs: pd.DataFrame, over: Sequence[str] = ("lr_ratio", "beta1")
-) -> MapAxes | None:
+USUAL = ("lr_ratio", "beta1")
+"""The parameters of maps, where nothing tells which matter most."""
+
+
+def map_axes(spec: StudySpec, runs: pd.DataFrame, over: Sequence[str] = ()) -> MapAxes | None:
     """Two parameters against each other, by loss and by batchnorm and architecture, as far as sampled.
 
-    Where those of `over` were not drawn from a range, the first ones that were; with one, the seed's number
-    stands on the other axis; with none there is no map.
+    The first of `over` and then of USUAL that were drawn from a range, or the first ones that were; with one,
+    the seed's number stands on the other axis; with none there is no map.
     """
     drawn = numeric(spec, runs)
-    wanted = [name for name in over if name in drawn]
+    wanted = [name for name in dict.fromkeys((*over, *USUAL)) if name in drawn]
     names = [*wanted, *(name for name in drawn if name not in wanted)][:2]
     if not names:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pandas as pd
@@ -35,8 +35,8 @@ class Study:
     """The frames, with the factors' levels as text and in the page's order."""
 
     frames: StudyFrames
-    map_over: tuple[str, ...] = ("lr_ratio", "beta1")
-    """The two parameters over which maps are drawn, where they were drawn from ranges."""
+    map_over: tuple[str, ...] = ()
+    """The two parameters over which maps are drawn, where they are not to be those that matter most."""
     as_unit: Unit | None = None
     """The unit of inference, where it is not to follow from the design."""
 
@@ -44,6 +44,10 @@ class Study:
     def map_axes(self) -> MapAxes | None:
         """What stands on the axes and in the panels of maps."""
         return map_axes(self.frames.spec, self.runs, self.map_over)
+
+    def mapped_over(self, names: tuple[str, ...]) -> Study:
+        """The same study with its maps over the first of these parameters, unless it has its own."""
+        return self if self.map_over else replace(self, map_over=names)
 
     @cached_property
     def factors(self) -> tuple[str, ...]:

@@ -220,15 +220,35 @@ def report(
         ReportFormat, typer.Option("--format", help="html: the page; json, csv: its estimates.")
     ] = ReportFormat.HTML,
     map_: Annotated[
-        str | None, typer.Option("--map", metavar="X,Y", help="The two parameters that maps are drawn over.")
+        str | None,
+        typer.Option(
+            "--map", metavar="X,Y", help="The two parameters of maps; by default those that matter most."
+        ),
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also write every figure there, as SVG, PDF and PNG."),
+    ] = None,
+    tables: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Also write every table there, as CSV, Markdown and LaTeX."),
     ] = None,
 ) -> None:
     """Write a study's offline HTML page, or two studies side by side."""
-    from stability.report.write import write
+    from time import monotonic
+
+    from stability.report.write import Extras, write
 
     if len(results) > 2:
         raise StabilityError(f"{results[2]}: a report takes one results folder, or two to compare")
-    typer.echo(f"wrote {write(results, format_.value, out, map_over=map_)}")
+    began = monotonic()
+
+    def tell(what: str) -> None:
+        typer.echo(f"{monotonic() - began:6.1f} s  {what}", err=True)
+
+    extras = Extras(figures, tables)
+    place = write(results, format_.value, out, map_over=map_, extras=extras, tell=tell)
+    typer.echo("\n".join(f"wrote {path}" for path in (place, figures, tables) if path is not None))
 
 
 @app.command()

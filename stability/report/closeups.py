@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -17,20 +18,11 @@ PICTURE = 52
 """CSS pixels that an image should be high, at a whole multiple of its own, where there is room."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """One run's latent view."""
+def trial_views(store: Store, runs: pd.DataFrame, run: str) -> dict[str, Any] | None:
+    """Latent views of a run and of its trial's other seeds, the run first, for the page's script.
 
-    run: str
-    outcome: str
-    source: str
-    alt: str
-    width: int
-    height: int
-
-
-def card_views(store: Store, runs: pd.DataFrame, run: str) -> tuple[tuple[View, ...], str]:
-    """Latent views of a run and of its trial's other seeds, the run first, and what their coordinates are."""
+    `pictures` has them, `note` says what their coordinates are. None where the run has none.
+    """
     trial = runs.loc[runs["run"] == run, "trial"].iloc[0]
     alike = runs[runs["trial"] == trial].assign(other=lambda frame: frame["run"] != run)
     found = [
@@ -39,9 +31,9 @@ def card_views(store: Store, runs: pd.DataFrame, run: str) -> tuple[tuple[View, 
         if (path := store.latent_view(str(row["run"]))).is_file()
     ][:MOST_VIEWS]
     if not found or found[0][0] != run:
-        return (), ""
+        return None
     shown = [(name, outcome, _thinned(view)) for name, outcome, view in found]
-    return tuple(_view(*one) for one in shown), coordinates(shown[0][2])
+    return {"pictures": [_view(*one) for one in shown], "note": coordinates(shown[0][2])}
 
 
 def _thinned(view: LatentView) -> LatentView:
@@ -52,15 +44,15 @@ def _thinned(view: LatentView) -> LatentView:
     return replace(view, images=images)
 
 
-def _view(run: str, outcome: str, view: LatentView) -> View:
+def _view(run: str, outcome: str, view: LatentView) -> dict[str, Any]:
     picture = as_picture(view)
     rows, columns, height = view.images.shape[:3]
     scale = max(1, round(PICTURE / height))
-    return View(
-        run,
-        outcome,
-        data_uri("image/png", encode_picture(picture)),
-        f"Latent view of {run}: {rows} rows of {columns} generated images",
-        picture.width * scale,
-        picture.height * scale,
-    )
+    return {
+        "run": run,
+        "outcome": outcome,
+        "source": data_uri("image/png", encode_picture(picture)),
+        "alt": f"Latent view of {run}: {rows} rows of {columns} generated images",
+        "width": picture.width * scale,
+        "height": picture.height * scale,
+    }

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from stability.analysis.exemplars import filmstrip_rows, typical_runs
 from stability.analysis.study import Study
+from stability.report.closeups import trial_views
 from stability.report.embed import data_uri
-from stability.report.pictures import encode_picture, enlarged
+from stability.report.pictures import encode_coarse
 from stability.report.table import rounded
 from stability.spec.config import RECIPES
 from stability.store import Store, read_filmstrip
@@ -25,8 +26,22 @@ MOST_RUNS, MOST_BYTES = 300, 6_000_000
 """At most so many runs have details, and at most so many bytes of the page are theirs."""
 EVEN_POINTS, DIGITS = 36, 4
 """Records of a curve at even distances, beside every curve's extremes; significant digits of a value."""
-MOST_ROWS, MOST_IMAGES, FILM_NUMBERS = 6, 6, 60_000
-"""A filmstrip's visits and images, and the numbers in them where images are large."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmRoom:
+    """How much of a film is kept in the page."""
+
+    visits: int
+    images: int
+    numbers: int
+    """In all its pictures together; fewer images where they are large."""
+
+
+LONG, SHORT = FilmRoom(16, 64, 600_000), FilmRoom(8, 9, 60_000)
+"""Of the typical run of each outcome, and of any other."""
+SHADES = 16
+"""Levels of grey or of a colour's parts in a film: an eye misses little, and a third of the bytes do."""
 
 CURVES = (
     "separation",
@@ -94,19 +109,23 @@ def run_details(
     visits, events = (
         _by_run(frame[frame["run"].isin(chosen)]) for frame in (frames.evaluations, frames.events)
     )
+    typical = set(typical_runs(study.runs)["run"])
     rows = {str(row["run"]): row for row in study.runs[study.runs["run"].isin(chosen)].to_dict("records")}
     store = Store(frames.folder, frames.plan)
     details: dict[str, dict[str, Any]] = {}
     room = most_bytes
     for run in chosen:
+        is_typical = run in typical
         happened = _events(events.get(run), rows[run])
         detail = {
             "curves": _curves(records.get(run)),
             "visits": _visits(visits.get(run)),
             "events": happened,
             "equilibrium": _equilibrium(rows[run]),
-            "film": _film(store, run, [event["onset"] for event in happened]),
+            "film": _film(store, run, [one["onset"] for one in happened], LONG if is_typical else SHORT),
         }
+        if is_typical and (views := trial_views(store, study.runs, run)):
+            detail["views"] = views
         room -= len(json.dumps(detail, separators=(",", ":"))) + len(run) + 4
         if room < 0:
             break
@@ -213,19 +232,20 @@ def _equilibrium(row: Mapping[Any, Any]) -> dict[str, float | None] | None:
     return {"loss_d": found.loss_d, "loss_g": found.loss_g, "probability": found.probability}
 
 
-def _film(store: Store, run: str, moments: Sequence[int]) -> dict[str, Any] | None:
+def _film(store: Store, run: str, moments: Sequence[int], most: FilmRoom) -> dict[str, Any] | None:
+    """All of a film that there is room for, as one sheet: a row a visit, its images side by side."""
     path = store.picture(run)
     if not path.is_file():
         return None
     strip = read_filmstrip(path)
-    rows = filmstrip_rows(strip.steps, moments, most=MOST_ROWS)
-    images = strip.images[rows]
-    room = FILM_NUMBERS // (len(rows) * int(np.prod(images.shape[2:])))
-    sheet = as_sheet(images[:, : max(1, min(MOST_IMAGES, room))])
+    rows = filmstrip_rows(strip.steps, moments, most=most.visits)
+    height, width, channels = strip.images.shape[2:]
+    room = most.numbers // (len(rows) * height * width * channels)
+    images = strip.images[rows][:, : max(1, min(most.images, room))]
     return {
-        "source": data_uri("image/png", encode_picture(enlarged(sheet, 1))),
+        "source": data_uri("image/png", encode_coarse(as_sheet(images), SHADES)),
         "steps": [strip.steps[row] for row in rows],
-        "images": min(MOST_IMAGES, max(1, room), images.shape[1]),
-        "width": sheet.shape[1],
-        "height": sheet.shape[0],
+        "images": images.shape[1],
+        "width": width,
+        "height": height,
     }

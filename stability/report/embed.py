@@ -1,4 +1,4 @@
-"""Files inside the page: data URIs, JSON, packed scripts, and the hashes that let its own scripts run."""
+"""Files inside the page: data URIs, JSON, its script, and the hash that lets that run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,29 @@ import gzip
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 HERE = Path(__file__).parent
 CSV_DIGITS, LONG_CSV = 9, 200_000
-PAGE_SCRIPTS = ("page.js", "parallel.js", "panel.js", "explorer.js")
+PAGE_SCRIPTS = (
+    "page.js",
+    "save.js",
+    "scales.js",
+    "film.js",
+    "curves.js",
+    "player.js",
+    "panel.js",
+    "query.js",
+    "rates.js",
+    "parallel.js",
+    "gallery.js",
+    "maps.js",
+    "explorer.js",
+)
 """The page's own script in parts, each of which uses those before it."""
 
 
@@ -53,38 +65,21 @@ def json_text(content: Any) -> Markup:
 
 def page_script() -> str:
     """The page's own script."""
-    return "".join((HERE / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS)
+    return "".join((HERE / "scripts" / name).read_text(encoding="utf-8") for name in PAGE_SCRIPTS)
 
 
-@cache
-def plotly_script() -> str:
-    """Plotly's script as its Python package ships it; `content_policy` must name it for it to run."""
-    return str(get_plotlyjs())
+def content_policy(script: str) -> str:
+    """A Content-Security-Policy under which the page fetches nothing and runs only this script.
 
-
-@cache
-def packed_plotly() -> Markup:
-    """Plotly's script, compressed: the page unpacks it (2 MB instead of 5) when it is first needed."""
-    return Markup(base64.b64encode(gzip.compress(plotly_script().encode(), 9, mtime=0)).decode())
-
-
-def content_policy(*scripts: str) -> str:
-    """A Content-Security-Policy under which the page fetches nothing and runs only these scripts.
-
-    They run wherever the page itself puts them in; none of them may build code from text.
+    Nothing of it may build code from text.
     """
-    hashes = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     parts = (
         "default-src 'none'",
         "style-src 'unsafe-inline'",
         "img-src data:",
-        f"script-src {hashes}",
+        f"script-src 'sha256-{digest}'",
         "base-uri 'none'",
         "form-action 'none'",
     )
     return "; ".join(parts)
-
-
-@cache
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

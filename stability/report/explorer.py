@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
+from stability.analysis.exemplars import typical_runs
 from stability.analysis.study import Study
+from stability.records import SUCCESSES
 from stability.report.details import run_details
-from stability.report.embed import json_text, packed_plotly
+from stability.report.embed import json_text
 from stability.report.palette import LOOKS
 from stability.report.table import run_columns, shown_frame
 
@@ -29,8 +31,6 @@ class Explorer:
     outcomes: tuple[str, ...]
     data: Markup
     """JSON for the page's script."""
-    plotly: Markup
-    """Plotly's script, packed."""
     csv: pd.DataFrame
     """All runs, for those who would rather have a file."""
 
@@ -46,8 +46,13 @@ def explorer(study: Study, replay_command: str) -> Explorer:
         "columns": [column.as_json() for column in columns],
         "colours": {str(outcome): look.colour for outcome, look in LOOKS.items()},
         "details": details,
-        "again": "Its film" if spec.observed else "Train it again",
-        "replay": replay_command.format(folder=folder, run="\0").split("\0"),
+        "typical": typical_runs(study.runs)["run"].tolist(),
+        "estimable": study.estimable,
+        "map": None if study.map_axes is None else [study.map_axes.x, study.map_axes.y],
+        "successes": sorted(SUCCESSES),
+        "units": study.runs["point"].tolist() if study.unit == "seed" else None,
+        "replay": None if spec.observed else replay_command.format(folder=folder, run="\0").split("\0"),
+        "show": ["stability show " + folder + " ", ""],
         "horizon": spec.training.steps,
         "bars": {
             "separation": spec.outcomes.saturated_separation,
@@ -61,6 +66,5 @@ def explorer(study: Study, replay_command: str) -> Explorer:
         n_details=len(details),
         outcomes=study.outcomes,
         data=json_text(data),
-        plotly=packed_plotly(),
         csv=shown_frame(study, columns),
     )

@@ -52,9 +52,14 @@ def write_text(out: Path, text: str) -> Path:
 
     Raises `StabilityError` where that is not possible.
     """
+    return write_bytes(out, text.encode())
+
+
+def write_bytes(out: Path, content: bytes) -> Path:
+    """As `write_text`."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        write_asked(out, text.encode())
+        write_asked(out, content)
     except OSError as error:
         raise StabilityError(f"{out}: cannot be written ({error.strerror})") from None
     return out

@@ -3,39 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isqrt
+from math import isqrt, prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stability.analysis.exemplars import filmstrip_rows, typical_runs
+from stability.analysis.exemplars import typical_runs
 from stability.analysis.study import Study
 from stability.report.embed import data_uri
 from stability.report.palette import LOOKS
-from stability.report.pictures import Picture, encode_film, encode_picture, enlarged, with_progress
+from stability.report.pictures import Picture, encode_picture, enlarged
 from stability.report.words import percent
 from stability.spec.study import DATASETS
 from stability.store import FilmStrip, Store, read_filmstrip
 from stability.store.sheets import as_sheet, read_sheet
 
-SIDE, MOST_FRAMES = 4, 16
-"""Images a row and rows of a tile, and frames of a film, where images are small."""
-FILM_NUMBERS = 500_000
-"""More bytes of a film than this, before compression, are left out of the page."""
+SIDE = 4
+"""Images a row and rows of a tile, where images are small."""
+STILL_NUMBERS = 50_000
+"""Bytes of a tile's images, before compression, where images are large."""
 WIDTH = 120
 """Pixels that a tile's picture should be wide, at a whole multiple of its own."""
 EXAMPLES = Path(__file__).parents[1] / "data"
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """A last frame, and what led to it."""
+class Still:
+    """What was drawn in the end."""
 
-    still: str
-    moving: str
-    """Empty where there was one visit only: it does not move."""
+    source: str
     alt: str
     width: int
     height: int
@@ -50,7 +48,7 @@ class Tile:
     run: str
     share: str
     why: str
-    film: Film | None
+    still: Still | None
     """None where no pictures were kept."""
 
 
@@ -75,8 +73,8 @@ def real_examples(dataset: str) -> NDArray[np.uint8] | None:
 def _real_tile(images: NDArray[np.uint8], dataset: str) -> Tile:
     picture = _frame(images, min(SIDE, isqrt(len(images))))
     alt = f"Real examples of {dataset}"
-    film = Film(data_uri("image/png", encode_picture(picture)), "", alt, *picture.size)
-    return Tile("", "", f"from {dataset}", "what the runs should learn to draw", film)
+    still = Still(data_uri("image/png", encode_picture(picture)), alt, *picture.size)
+    return Tile("", "", f"from {dataset}", "what the runs should learn to draw", still)
 
 
 def _tile(store: Store, row: dict[Any, Any], n_runs: int) -> Tile:
@@ -86,25 +84,16 @@ def _tile(store: Store, row: dict[Any, Any], n_runs: int) -> Tile:
         run=str(row["run"]),
         share=f"{percent(n_alike / n_runs)}, {n_alike:,} of {n_runs:,}",
         why=LOOKS[outcome].meaning,
-        film=_film(read_filmstrip(path), outcome) if path.is_file() else None,
+        still=_still(read_filmstrip(path), outcome) if path.is_file() else None,
     )
 
 
-def _film(film: FilmStrip, outcome: str) -> Film:
-    places = filmstrip_rows(film.steps, (), most=MOST_FRAMES)
-    images, height, width, channels = film.images.shape[1:]
-    room = FILM_NUMBERS // (len(places) * height * width * channels)
-    side = max(1, min(SIDE, isqrt(images), isqrt(room)))
-    last = film.steps[-1]
-    frames = [with_progress(_frame(film.images[place], side), film.steps[place] / last) for place in places]
-    first = f" from step {film.steps[places[0]]:,}" if len(places) > 1 else ""
-    return Film(
-        still=data_uri("image/png", encode_picture(frames[-1])),
-        moving=data_uri("image/png", encode_film(frames, "PNG")) if len(frames) > 1 else "",
-        alt=f"{side * side} images of a typical run that ended {outcome}{first} to step {last:,}",
-        width=frames[-1].width,
-        height=frames[-1].height,
-    )
+def _still(film: FilmStrip, outcome: str) -> Still:
+    images, *sizes = film.images.shape[1:]
+    side = max(1, min(SIDE, isqrt(images), isqrt(STILL_NUMBERS // prod(sizes))))
+    picture = _frame(film.images[-1], side)
+    alt = f"{side * side} images of a typical run that ended {outcome}, at step {film.steps[-1]:,}"
+    return Still(data_uri("image/png", encode_picture(picture)), alt, *picture.size)
 
 
 def _frame(images: NDArray[np.uint8], side: int) -> Picture:

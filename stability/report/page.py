@@ -6,6 +6,7 @@ policy forbids any request. Text from a study reaches it only through Jinja's au
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,15 @@ from stability.analysis.versus import Versus
 from stability.report import words
 from stability.report.badge import honesty
 from stability.report.bars import outcome_bars
-from stability.report.cards import run_cards
-from stability.report.embed import content_policy, page_script, plotly_script
+from stability.report.blocks import Section
+from stability.report.embed import content_policy, page_script
 from stability.report.explorer import explorer
 from stability.report.export import write_text
 from stability.report.facts import about, facts, prior, thresholds
 from stability.report.gallery import gallery
+from stability.report.methods import citation, methods
 from stability.report.palette import LOOKS, outline
-from stability.report.sections.contents import contents_of
+from stability.report.sections.contents import Contents, contents_of
 from stability.report.sections.verdict import tiles
 from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
 from stability.report.templates import HERE, environment
@@ -34,8 +36,6 @@ from stability.report.terms import TERMS
 
 STYLES = ("page.css", "explorer.css")
 REPLAY = "stability replay {folder} {run}"
-FILM = "stability show {folder} {run}"
-"""What can be done again with a run that was trained by a loop of its owner's."""
 
 
 def write_report(frames: StudyFrames, out: Path, *, replay_command: str = REPLAY) -> Path:
@@ -47,27 +47,33 @@ def write_report(frames: StudyFrames, out: Path, *, replay_command: str = REPLAY
     return write_text(out, render(estimate(Study(frames)), replay_command=replay_command))
 
 
-def render(estimates: Estimates, *, replay_command: str, written: date | None = None) -> str:
-    """The page as text, dated `written`: today, if it is not told otherwise."""
+def render(
+    estimates: Estimates,
+    *,
+    replay_command: str,
+    written: date | None = None,
+    contents: Contents | None = None,
+) -> str:
+    """The page as text, dated `written`: today, if it is not told otherwise.
+
+    `contents` are those of the estimates, where they have been made already.
+    """
     study = estimates.study
-    observed = study.frames.spec.observed
-    replay_command = FILM if observed else replay_command
-    content: dict[str, Any] = {"observed": observed, "again": "Its film" if observed else "Train it again"}
+    content: dict[str, Any] = {"observed": study.frames.spec.observed}
     content |= _about(estimates, written or date.today()) | _headline(estimates)
     if len(study.runs):
-        contents = contents_of(estimates)
+        contents = contents or contents_of(estimates)
         content |= {
             "gallery": gallery(study),
             "sections": contents.sections,
             "unanswered": contents.unanswered,
-            "cards": run_cards(study, replay_command),
             "explorer": explorer(study, replay_command),
         }
     return fill("page.html.j2", f"{study.frames.name}: training stability", content)
 
 
-def render_versus(result: Versus) -> str:
-    """The page of two studies as text."""
+def render_versus(result: Versus, sections: Sequence[Section] | None = None) -> str:
+    """The page of two studies as text; `sections` are its own, where they have been made already."""
     both = zip(facts(result.first), facts(result.second), strict=True)
     content = {
         "name": "-vs-".join(result.names),
@@ -75,7 +81,7 @@ def render_versus(result: Versus) -> str:
         "headline": versus_headline(result),
         "facts": [(one.name, one.text, other.text) for one, other in both],
         "cautions": versus_cautions(result),
-        "sections": versus_sections(result),
+        "sections": sections or versus_sections(result),
     }
     return fill("versus.html.j2", " and ".join(result.names) + ": training stability", content)
 
@@ -85,7 +91,7 @@ def fill(template: str, title: str, content: dict[str, Any]) -> str:
     script = page_script()
     frame = {
         "title": title,
-        "policy": content_policy(script, plotly_script()),
+        "policy": content_policy(script),
         "style": Markup("".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)),
         "script": Markup(script),
         "looks": {str(outcome): look for outcome, look in LOOKS.items()},
@@ -104,6 +110,8 @@ def _about(estimates: Estimates, written: date) -> dict[str, Any]:
         "prior": prior(study),
         "thresholds": thresholds(study),
         "terms": TERMS,
+        "methods": methods(study),
+        "citation": citation(),
         "finished": len(study.runs),
     }
 

@@ -27,8 +27,6 @@ PAPER, INK = 255, 32
 FILM_MS, LONGEST_MS, SHORTEST_MS, HOLD_MS = 8000, 600, 80, 1800
 """A film's length, the bounds of a frame's, and how long the last one is held."""
 EDGE, GAP = 14, 18
-PROGRESS = 4
-"""Pixels below a film's frame that show how far it is."""
 
 Picture = Image.Image
 
@@ -57,15 +55,6 @@ def _frame(images: NDArray[np.uint8], text: str, wide: int, scale: int) -> Pictu
     return frame
 
 
-def with_progress(picture: Picture, part: float) -> Picture:
-    """The picture over a thin line that shows how much of a run has passed, a share in [0, 1]."""
-    framed = Image.new(picture.mode, (picture.width, picture.height + PROGRESS), _shade(picture, BAND))
-    framed.paste(picture)
-    end = round(part * picture.width)
-    framed.paste(_shade(picture, BRIGHT), (0, picture.height + 1, end, picture.height + PROGRESS))
-    return framed
-
-
 def encode_film(frames: Sequence[Picture], kind: FilmFormat) -> bytes:
     """The frames as a film that loops: GIF plays everywhere, PNG is exact in colour, too."""
     each = min(LONGEST_MS, max(SHORTEST_MS, FILM_MS // len(frames)))
@@ -80,6 +69,19 @@ def encode_picture(picture: Picture) -> bytes:
     """A picture as PNG."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=9)
+    return buffer.getvalue()
+
+
+def encode_coarse(sheet: NDArray[np.uint8], shades: int) -> bytes:
+    """A sheet as PNG with so few levels, at most 16, of grey or of each part of a colour: far fewer bytes."""
+    step = 255 / (shades - 1)
+    levels = (sheet / step).round().astype(np.uint8)
+    if levels.ndim == 3:
+        return encode_picture(Image.fromarray((levels * step).round().astype(np.uint8)))
+    picture = Image.fromarray(levels)
+    picture.putpalette([round(level * step) for level in range(shades) for _ in "RGB"])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=9, bits=4)
     return buffer.getvalue()
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from stability.analysis.importance import (
     Importance,
     ImportanceRules,
     importance,
+    most_important,
 )
 from stability.analysis.rates import ADAPTIVE, NO_RUNS, SUCCESS
 from stability.spec import Choice, Design, Range, StudySpec
@@ -78,6 +80,17 @@ def test_the_cause_is_first_and_clear_of_zero_and_the_dummy_last(
     assert rows.loc["lr", "ci_low"] <= 0
     assert rows.loc[DUMMY, "ci_low"] <= 0 <= rows.loc[DUMMY, "ci_high"]
     assert rows["dummy"].sum() == 1
+
+
+def test_the_most_important_for_stable_come_first_and_those_for_the_fid_where_that_is_unknown(
+    found: Importance,
+) -> None:
+    assert most_important(found)[0] == "beta1"
+    assert DUMMY not in most_important(found)
+    parameters = found.parameters
+    only_fid = parameters.assign(estimate=parameters["estimate"].where(parameters["target"] == LOG_FID))
+    assert most_important(replace(found, parameters=only_fid))[0] == "loss"
+    assert most_important(replace(found, parameters=parameters.assign(estimate=np.nan))) == ()
 
 
 def test_scores_are_those_of_held_out_runs(found: Importance) -> None:

@@ -20,6 +20,17 @@ def test_lr_ratio_and_beta1_come_first_wherever_they_stand() -> None:
     assert axes == MapAxes("lr_ratio", "beta1", True, False, "loss", ("batchnorm",))
 
 
+def test_what_matters_most_comes_before_what_is_usual() -> None:
+    space: dict[str, Range | Choice] = {"lr": LOG, "beta1": LINEAR, "loss": LOSSES, "lr_ratio": LOG}
+    spec, runs = StudySpec(name="s", space=space, design=Design()), pd.DataFrame(columns=list(space))
+    drawn = [map_axes(spec, runs, over) for over in (("loss", "beta1", "lr"), ("lr",), ())]
+    assert [(axes.x, axes.y) for axes in drawn if axes] == [
+        ("beta1", "lr"),
+        ("lr", "lr_ratio"),
+        ("lr_ratio", "beta1"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("space", "x", "y"),
     [

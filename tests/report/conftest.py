@@ -11,9 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stability.analysis.estimates import estimate
 from stability.analysis.frames import StudyFrames, with_event_flags, with_last_visit
+from stability.analysis.study import Study
 from stability.records import Evaluation, Event, Record
-from stability.report import write_report
+from stability.report.export import write_text
+from stability.report.page import REPLAY, render
+from stability.report.paper import write_tables
+from stability.report.sections.contents import contents_of
 from stability.spec import Choice, Config, Design, Range, Run, StudySpec, Training
 from stability.store import FilmStrip, LatentView, Plan, PlannedCohort
 from stability.store.filmstrips import encode_filmstrip
@@ -45,11 +50,15 @@ MakeStudy = Callable[..., StudyFrames]
 
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a study with runs of every outcome."""
+    """The report of a study with runs of every outcome; its tables lie beside it, in `tables`."""
     folder = tmp_path_factory.mktemp("report")
     frames = synthetic(folder / "results", design=Design(points=8, seeds=2, cross=("loss",)))
     assert set(frames.runs["outcome"]) == set(OUTCOMES)
-    return write_report(frames, folder / "reports" / "synthetic.html")
+    estimates = estimate(Study(frames))
+    contents = contents_of(estimates)
+    write_tables(contents.blocks, folder / "tables")
+    text = render(estimates, replay_command=REPLAY, contents=contents)
+    return write_text(folder / "synthetic.html", text)
 
 
 @pytest.fixture

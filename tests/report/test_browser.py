@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, column, launched, silent_tab
+from PIL import Image
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 if TYPE_CHECKING:
@@ -92,47 +97,38 @@ def test_the_table_shows_a_page_of_runs_and_turns(opened: Page) -> None:
 
 def test_without_a_script_the_page_points_to_the_file(browser: Browser, page: Path) -> None:
     with silent_tab(browser, page, java_script_enabled=False) as tab:
-        assert tab.get_by_text("need a script, which has not run").is_visible()
+        assert tab.get_by_text("figure need a script, which has not run").is_visible()
         assert tab.get_by_role("link", name="All runs (CSV)").is_visible()
         assert not tab.locator("#explorer").is_visible()
 
 
 def test_with_its_script_the_page_does_not_ask_for_one(opened: Page) -> None:
-    assert not opened.get_by_text("need a script, which has not run").is_visible()
+    assert opened.get_by_text("need a script, which has not run").filter(visible=True).count() == 0
     assert opened.locator("#explorer").is_visible()
 
 
-def test_filmstrips_stay_crisp(opened: Page) -> None:
-    assert (
-        opened.evaluate("getComputedStyle(document.querySelector('.frames img')).imageRendering")
-        == "pixelated"
-    )
+def test_all_pictures_are_whole(opened: Page) -> None:
     assert opened.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
 
 
-@pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
-def test_films_move_under_the_pointer_unless_asked_not_to(
-    opened: Page, motion: Literal["no-preference", "reduce"], moves: bool
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_films_move_under_the_pointer_and_the_keyboard_unless_asked_not_to(
+    opened: Page, motion: Literal["no-preference", "reduce"]
 ) -> None:
     opened.emulate_media(reduced_motion=motion)
-    tile = opened.locator(".film[tabindex]").first
-    film = tile.locator(".moving img")
-    assert not film.is_visible()
-    tile.hover()
-    assert film.is_visible()
-    source, shown = film.get_attribute("src"), film.evaluate("image => image.currentSrc")
-    assert (shown == source) == moves
-    first = tile.screenshot()
-    opened.wait_for_timeout(2500)
-    assert (tile.screenshot() != first) == moves
-
-
-def test_the_keyboard_starts_a_film(opened: Page) -> None:
-    tile = opened.locator(".film[tabindex]").first
-    tile.focus()
-    assert tile.locator(".moving img").is_visible()
-    tile.blur()
-    assert not tile.locator(".moving img").is_visible()
+    tile = opened.locator("a.film").first
+    film = tile.locator("canvas")
+    for begin, end in ((tile.hover, lambda: opened.mouse.move(0, 0)), (tile.focus, tile.blur)):
+        begin()
+        assert film.count() == (motion == "no-preference")
+        if film.count():
+            label = film.get_attribute("aria-label")
+            opened.wait_for_function(
+                "label => document.querySelector('a.film canvas').getAttribute('aria-label') !== label",
+                arg=label,
+            )
+        end()
+        assert film.count() == 0
 
 
 def test_pictures_and_bars_stand_on_the_first_screen(opened: Page) -> None:
@@ -145,20 +141,28 @@ def test_pictures_and_bars_stand_on_the_first_screen(opened: Page) -> None:
 def test_on_a_phone_the_gallery_follows_the_sentence(opened: Page) -> None:
     opened.set_viewport_size({"width": 390, "height": 844})
     assert opened.evaluate("document.querySelector('header').nextElementSibling.id") == "gallery"
-    stills = "[...document.querySelectorAll('.gallery img.still')]"
+    stills = "[...document.querySelectorAll('.gallery img')]"
     bottoms = opened.evaluate(f"{stills}.map((image) => image.getBoundingClientRect().bottom)")
     assert sum(bottom <= 844 for bottom in bottoms) >= 3
 
 
-def test_a_tile_leads_to_its_run_and_the_badge_explains_itself(opened: Page) -> None:
-    target = opened.locator(".gallery .name a").first
-    run = target.get_attribute("href")
-    target.click()
-    assert opened.evaluate("location.hash") == run
-    assert opened.locator(f"article{run}").is_visible()
+def test_a_tile_opens_its_run_and_the_badge_explains_itself(opened: Page) -> None:
+    opened.emulate_media(reduced_motion="reduce")
+    tile = opened.locator("a.film").first
+    run = tile.get_attribute("data-run")
+    tile.click()
+    assert run in (opened.locator("#run-panel-title").text_content() or "")
+    assert opened.get_by_role("button", name="Play").last.is_visible()  # it stands still
+    opened.keyboard.press("Escape")
     assert not opened.locator(".bearing ul").is_visible()
     opened.locator(".bearing summary").click()
     assert opened.locator(".bearing ul").is_visible()
+
+
+def test_a_link_to_a_folded_question_opens_it(opened: Page) -> None:
+    key = opened.locator("details.block:not([open])").first.get_attribute("id")
+    opened.evaluate("key => { location.hash = key; }", key)
+    opened.wait_for_function("key => document.getElementById(key).open", arg=key)
 
 
 TEXTS = """() => {
@@ -181,7 +185,7 @@ TEXTS = """() => {
         const node = walker.currentNode, element = node.parentElement;
         if (!node.data.trim() || !element.checkVisibility({ checkVisibilityCSS: true })) continue;
         if (element.closest("script, style, noscript")) continue;
-        const style = getComputedStyle(element), svg = element.closest("svg.figure");
+        const style = getComputedStyle(element), svg = element.closest("svg.figure, svg.curve");
         const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
         const colour = channels(element.closest("svg") ? style.fill : style.color).slice(0, 3);
         const [low, high] = [luminance(colour), luminance(ground(element))].sort((a, b) => a - b);
@@ -203,6 +207,7 @@ def test_all_text_is_large_and_dark_enough_to_be_read(
     opened.set_viewport_size({"width": width, "height": 844})
     opened.emulate_media(color_scheme=scheme)
     opened.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    opened.locator("a.film").first.click()
     texts = opened.evaluate(TEXTS)
     assert len(texts) > 1000
     assert [text for text in texts if text["size"] < 11.99] == []
@@ -245,3 +250,47 @@ def test_figures_follow_the_theme(opened: Page) -> None:
     light = opened.evaluate(colour)
     opened.emulate_media(color_scheme="dark")
     assert opened.evaluate(colour) != light
+
+
+def saved(tab: Page, place: str, what: str, kind: str) -> str:
+    """The address of the file that a menu of the page saves."""
+    tab.evaluate(
+        "HTMLAnchorElement.prototype.click = function () { window.saved = [this.download, this.href]; }"
+    )
+    menu = tab.locator(f"{place} .save", has_text=f"Save {what}").first
+    menu.evaluate("menu => { menu.open = true; }")
+    menu.get_by_role("button", name=kind).click()
+    tab.wait_for_function("window.saved")
+    name, address = tab.evaluate("window.saved")
+    tab.evaluate("window.saved = null")
+    assert name.startswith("synthetic-")
+    return str(address)
+
+
+def test_menus_save_tables_as_the_command_writes_them(opened: Page, page: Path) -> None:
+    for kind, suffix in (("CSV", "csv"), ("Markdown", "md"), ("LaTeX", "tex")):
+        address = saved(opened, "#shares-by-loss", "table", kind)
+        text = unquote(address.partition(",")[2])
+        assert text == (page.parent / "tables" / f"shares-by-loss.{suffix}").read_text(encoding="utf-8")
+
+
+def test_menus_save_figures_that_stand_alone(opened: Page) -> None:
+    opened.emulate_media(color_scheme="dark")
+    for place, what in (("#shares-by-loss", "figure"), ("#table", "figure"), ("#side-by-side", "curves")):
+        svg = unquote(saved(opened, place, what, "SVG").partition(",")[2])
+        root = ElementTree.fromstring(svg)
+        assert root.tag.endswith("}svg")
+        assert float(root.get("width") or 0) > 100
+        assert "var(--" not in svg
+        assert "rgb(22, 32, 43)" in svg  # the light theme's ink, on white
+        assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 8
+    picture = base64.b64decode(saved(opened, "#shares-by-loss", "figure", "PNG").partition(",")[2])
+    with Image.open(io.BytesIO(picture)) as image:
+        assert image.width > 1000
+        assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255)
+    opened.evaluate("window.print = () => { window.alone = document.documentElement.className; }")
+    menu = opened.locator("#shares-by-loss .save").first
+    menu.get_by_role("button", name="PDF").click()
+    opened.wait_for_function("window.alone === 'prints-alone'")
+    opened.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    assert opened.locator("#print-alone").count() == 0

@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from stability.analysis.exemplars import typical_runs
 from stability.analysis.frames import StudyFrames
 from stability.analysis.study import Study
 from stability.gan.losses import LOSSES
 from stability.report.details import EQUILIBRIA, EVEN_POINTS, chosen_runs, run_details, thinned
 from stability.spec import Design
 from stability.store import read_filmstrip
+from stability.store.sheets import as_sheet
 
 MakeStudy = Callable[..., StudyFrames]
 
@@ -85,16 +88,24 @@ def test_a_divergence_is_a_gap_and_an_event(study: Study) -> None:
     json.dumps(detail, allow_nan=False)
 
 
-def test_the_filmstrip_is_exact(study: Study) -> None:
-    run = str(study.runs["run"].iloc[0])
-    film = run_details(study, rng=fresh())[run]["film"]
+def sheet_of(film: dict[str, Any]) -> np.ndarray:
     with Image.open(io.BytesIO(base64.b64decode(film["source"].partition(",")[2]))) as picture:
-        sheet = np.asarray(picture)
-    assert sheet.shape == (film["height"], film["width"])
-    assert (len(film["steps"]), film["images"]) == (6, 6)
+        return np.asarray(picture.convert("RGB"))[:, :, 0].astype(int)
+
+
+@pytest.mark.parametrize("is_typical", [True, False])
+def test_a_film_holds_what_was_drawn_to_half_a_shade(study: Study, *, is_typical: bool) -> None:
+    typical = typical_runs(study.runs)["run"].tolist()
+    run = typical[0] if is_typical else next(run for run in study.runs["run"] if run not in typical)
+    film = run_details(study, rng=fresh())[run]["film"]
     strip = read_filmstrip(study.frames.folder / "cohorts" / "c0" / "filmstrips" / f"{run}.png")
-    row = strip.steps.index(film["steps"][2])
-    np.testing.assert_array_equal(sheet[2 * 28 : 3 * 28, 28:56], strip.images[row, 1, :, :, 0])
+    rows = [strip.steps.index(step) for step in film["steps"]]
+    assert len(rows) == min(len(strip.steps), 16 if is_typical else 8)
+    assert film["images"] == 8
+    drawn = as_sheet(strip.images[rows])
+    sheet = sheet_of(film)
+    assert sheet.shape == drawn.shape == (len(rows) * film["height"], 8 * film["width"])
+    assert np.abs(sheet - drawn).max() <= 255 / 15 / 2 + 0.5
 
 
 def test_a_run_without_records_visits_or_pictures_has_details_that_say_so(make_study: MakeStudy) -> None:

@@ -83,8 +83,7 @@ def tab(written: Written) -> Iterator[Page]:
     if CHROMIUM is None:
         pytest.skip(NO_CHROMIUM)
     with launched(playwright) as browser, silent_tab(browser, written.page) as tab:
-        tab.locator("#parallel").scroll_into_view_if_needed()
-        tab.wait_for_selector("#parallel .js-line")
+        tab.wait_for_selector("#parallel path.run", state="attached")
         yield tab
 
 

@@ -19,13 +19,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from many_runs import LOSSES, make_many
 
-from stability.analysis.estimates import Estimates, estimate
+from stability.analysis.estimates import Estimates, Tell, estimate
 from stability.analysis.frames import StudyFrames
 from stability.analysis.rates import OUTCOMES
 from stability.analysis.study import Study
 from stability.cli.app import main
 from stability.errors import StabilityError
 from stability.report import write as writing
+from stability.report.paper import ENCODINGS
 from stability.report.words import interval, share
 from stability.spec import Design
 from stability.store import Store
@@ -77,16 +78,16 @@ def place(tmp_path_factory: pytest.TempPathFactory, estimates: dict[str, Estimat
     make_many(folder / "many", 40, 1)
     make_many(folder / "other", 40, 2)
 
-    def once(study: Study) -> Estimates:
+    def once(study: Study, tell: Tell) -> Estimates:
         """It takes seconds, and gives the same again."""
-        return estimates.setdefault("many", estimates.get("many") or estimate(study))
+        return estimates.setdefault("many", estimates.get("many") or estimate(study, tell))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setattr(writing, "estimate", once)
         for kind in KINDS:
             assert called("report", "many", "--format", kind) == 0
-            assert called("report", "many", "other", "--format", kind) == 0
+            assert called("report", "many", "other", "--format", kind, "--tables", "tables") == 0
     return folder
 
 
@@ -342,11 +343,29 @@ def test_of_one_point_the_seeds_are_counted(make_study: MakeStudy, written: Call
         assert (row["n_points"], row["n_runs"], row["reason"]) == (2, 2, "")
 
 
+def test_two_studies_have_their_tables_as_files(place: Path) -> None:
+    written = {path.name for path in (place / "tables").iterdir()}
+    page = (place / "reports" / "many-vs-other.html").read_text(encoding="utf-8")
+    keys = {name.rpartition(".")[0] for name in written}
+    assert written == {f"{key}.{suffix}" for key in keys for suffix in ENCODINGS}
+    assert len(written) == 3 * page.count('<table class="rates">') > 0
+
+
+def test_the_command_tells_of_its_progress_apart_from_what_it_wrote(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    assert called("report", "many", "other", "--format", "json", "--out", "again.json") == 0
+    told = capsys.readouterr()
+    assert told.out == "wrote again.json\n"
+    assert [line.split(" s  ")[1] for line in told.err.splitlines()] == ["reading", "comparing"]
+
+
 def test_maps_are_drawn_over_any_two_parameters(place: Path) -> None:
     out = writing.write([place / "many"], "html", place / "mapped.html", map_over="lr, beta1")
     assert "Where, over lr and beta1, do runs succeed?" in out.read_text(encoding="utf-8")
     plain = (place / "reports" / "many.html").read_text(encoding="utf-8")
-    assert "Where, over lr_ratio and beta1, do runs succeed?" in plain
+    assert re.search(r"Where, over \S+ and \S+, do runs succeed\?", plain)
 
 
 @pytest.mark.parametrize("over", ["lr", "lr,lr", "lr,loss", "lr,nothing", ""])

@@ -6,7 +6,6 @@ Seaborn draws curves into the panels of plain figures, so pyplot holds none of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from stability.report.figures.layout import TICKS, bar, log_axis, margins, symmetric_decades
-from stability.report.palette import DISCRIMINATOR, GENERATOR, INK, MUTED
+from stability.report.palette import DISCRIMINATOR, GENERATOR, INK
 from stability.report.svg import page_style
 
 NETWORKS: dict[str, tuple[str, str | tuple[int, int]]] = {
@@ -26,46 +25,6 @@ NETWORKS: dict[str, tuple[str, str | tuple[int, int]]] = {
     "D": (DISCRIMINATOR, (3, 1)),
 }
 """Colour and dashes of the two networks' curves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Onset:
-    """A moment in a run, as a letter on every panel."""
-
-    letter: str
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bars:
-    """The heights at which the outcome rules of a study draw their lines."""
-
-    saturated_separation: float
-    saturated_update: float
-    stable_modes: float
-    stable_excess: float
-
-
-def run_curves(
-    records: pd.DataFrame, evaluations: pd.DataFrame, onsets: Sequence[Onset], *, bars: Bars, horizon: int
-) -> Figure:
-    """One run on one time axis: separation, losses, gradient norms, updates, modes and FID excess by step."""
-    with page_style():
-        figure = Figure(figsize=(6.4, 5.3))
-        panels = figure.subplots(3, 2, sharex=True).ravel()
-        _separation(panels[0], records, evaluations, bars)
-        _losses(panels[1], records)
-        _log_pair(panels[2], records, ("grad_norm_g", "grad_norm_d"), "gradient norms")
-        updates = ("generator_update", "discriminator_update")
-        _log_pair(panels[3], records, updates, "updates / lr", bars.saturated_update)
-        _modes(panels[4], evaluations, bars)
-        _fid_excess(panels[5], evaluations, bars)
-        for panel in panels:
-            _onsets(panel, onsets)
-        panels[0].set_xlim(0, 1.02 * horizon)
-        _step_axes(panels[-2:])
-        margins(figure, (0.5, 0.1, 0.25, 0.45), (0.5, 0.34), (3, 2))
-    return figure
 
 
 def bare_curves(records: pd.DataFrame, evaluations: pd.DataFrame, *, horizon: int) -> Figure:
@@ -88,27 +47,9 @@ def bare_curves(records: pd.DataFrame, evaluations: pd.DataFrame, *, horizon: in
         for panel in panels:
             panel.yaxis.set_tick_params(labelsize=7)
         panels[0].set_xlim(0, 1.02 * horizon)
-        _step_axes(panels[-3:], label=False)
+        _step_axes(panels[-3:])
         margins(figure, (0.45, 0.08, 0.2, 0.22), (0.5, 0.28), (2, 3))
     return figure
-
-
-def _separation(panel: Axes, records: pd.DataFrame, evaluations: pd.DataFrame, bars: Bars) -> None:
-    _curve(panel, records, "separation", color=MUTED, linewidth=0.8, label="batch")
-    sns.scatterplot(
-        evaluations,
-        x="step",
-        y="separation",
-        color=INK,
-        s=13,
-        linewidth=0,
-        label="held out",
-        legend=False,
-        ax=panel,
-    )
-    _share_axis(panel, "separation", legend=True)
-    bar(panel, 0.5)
-    bar(panel, bars.saturated_separation)
 
 
 def _losses(panel: Axes, records: pd.DataFrame) -> None:
@@ -123,15 +64,10 @@ def _losses(panel: Axes, records: pd.DataFrame) -> None:
     _name(panel, "losses", legend=True)
 
 
-def _log_pair(
-    panel: Axes, records: pd.DataFrame, columns: tuple[str, str], title: str, height: float | None = None
-) -> None:
+def _log_pair(panel: Axes, records: pd.DataFrame, columns: tuple[str, str], title: str) -> None:
     values = _both(panel, records, columns)
-    heights = [*values[values > 0].tolist(), *([height] if height is not None else [])]
-    if heights:
-        log_axis(panel, min(heights), max(heights))
-    if height is not None:
-        bar(panel, height)
+    if (values > 0).any():
+        log_axis(panel, float(values[values > 0].min()), float(values.max()))
     _name(panel, f"{title} (log)", legend=True)
 
 
@@ -169,24 +105,13 @@ def _curve(panel: Axes, values: pd.DataFrame, column: str, **looks: Any) -> None
     )
 
 
-def _modes(panel: Axes, evaluations: pd.DataFrame, bars: Bars | None = None) -> None:
+def _modes(panel: Axes, evaluations: pd.DataFrame) -> None:
     _curve(panel, evaluations, "modes", color=INK, marker="o", markersize=3)
     n_modes = int(evaluations["n_modes"].max()) if len(evaluations) else 10
     panel.set_ylim(-0.04 * n_modes, 1.06 * n_modes)
     panel.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10], integer=True))
     panel.yaxis.set_major_formatter(TICKS)
-    if bars is not None:
-        bar(panel, bars.stable_modes * n_modes)
     _name(panel, f"modes covered, of {n_modes}")
-
-
-def _fid_excess(panel: Axes, evaluations: pd.DataFrame, bars: Bars) -> None:
-    _curve(panel, evaluations, "fid_excess", color=INK, marker="o", markersize=3)
-    values = evaluations["fid_excess"].to_numpy(dtype=float)
-    seen = [bars.stable_excess, 1.0, *values[np.isfinite(values) & (values > 0)].tolist()]
-    bar(panel, bars.stable_excess)
-    log_axis(panel, min(seen), max(seen))
-    _name(panel, "FID excess (log): 1 is all alike")
 
 
 def _fid(panel: Axes, evaluations: pd.DataFrame) -> None:
@@ -200,18 +125,18 @@ def _fid(panel: Axes, evaluations: pd.DataFrame) -> None:
     _name(panel, "FID (log), dotted: training images")
 
 
-def _share_axis(panel: Axes, title: str, *, legend: bool = False) -> None:
+def _share_axis(panel: Axes, title: str) -> None:
     """An axis from 0 to 1, or to what is drawn above."""
     top = max([1.0, *(float(np.max(line.get_ydata())) for line in panel.lines)])
     panel.set_ylim(-0.03 * top, 1.06 * top)
     panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]) if top <= 1.5 else MaxNLocator(4))
     panel.yaxis.set_major_formatter(TICKS)
-    _name(panel, title, legend=legend)
+    _name(panel, title)
 
 
-def _step_axes(panels: Sequence[Axes], *, label: bool = True) -> None:
+def _step_axes(panels: Sequence[Axes]) -> None:
     for panel in panels:
-        panel.set_xlabel("step" if label else "")
+        panel.set_xlabel("")
         panel.xaxis.set_major_formatter(TICKS)
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
@@ -231,20 +156,4 @@ def _name(panel: Axes, title: str, *, legend: bool = False) -> None:
             fontsize=7.5,
             handlelength=1.4,
             columnspacing=0.9,
-        )
-
-
-def _onsets(panel: Axes, onsets: Sequence[Onset]) -> None:
-    for onset in onsets:
-        panel.axvline(onset.step, color=INK, linewidth=0.7, linestyle=(0, (4, 2)))
-        panel.annotate(
-            onset.letter,
-            (onset.step, 1),
-            (2, -1),
-            ("data", "axes fraction"),
-            "offset points",
-            va="top",
-            fontsize=7.5,
-            color=INK,
-            fontweight="bold",
         )

@@ -22,6 +22,9 @@ from stability.report.svg import page_style
 DENSE = 1500
 """From this many runs on, a map's markers become a picture instead of shapes."""
 
+RUNS = "runs"
+"""What the names of groups of markers begin with in SVG: the page can hide them."""
+
 MOST_COLUMNS = 6
 """A map with more columns of panels than this goes on in a new line."""
 
@@ -79,7 +82,14 @@ def _markers(panel: Axes, points: pd.DataFrame, *, rasterized: bool) -> None:
             legend=False,
             ax=panel,
         )
+    for place, markers in enumerate(panel.collections):
+        markers.set_gid(f"{RUNS}-{id_of(panel)}-{place}")
     panel.set(xlabel="", ylabel="")
+
+
+def id_of(panel: Axes) -> int:
+    """A panel's number in its figure."""
+    return panel.figure.axes.index(panel)
 
 
 def _name_row(panels: NDArray[np.object_], row: str, *, above_titles: bool) -> None:

@@ -24,8 +24,10 @@ from stability.report.palette import INK, LEVEL_LOOKS, MUTED
 from stability.report.svg import page_style
 from stability.report.words import share
 
-COLOURS, STRENGTH = "cividis", 0.62
-"""Even in lightness, also for colour-blind eyes; pale, so that the markers of runs stand out on it."""
+COLOURS, STRENGTH = "cividis", 0.85
+"""Even in lightness, also for colour-blind eyes; a little pale, so that lines and markers stand out on it."""
+LINES = "#000000"
+"""Of contours: in the page's dark theme, too, for the surface stays as it is."""
 
 EVEN_ODDS, SAFE = (0, (3, 2)), "-"
 """Line styles of the two contours."""
@@ -138,7 +140,7 @@ def _contour(
     width: float,
 ) -> None:
     if heights.min() < level < heights.max():
-        panel.contour(x, y, heights, [level], colors=INK, linestyles=[style], linewidths=width, zorder=2)
+        panel.contour(x, y, heights, [level], colors=LINES, linestyles=[style], linewidths=width, zorder=2)
 
 
 def _square(

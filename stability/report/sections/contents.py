@@ -36,6 +36,11 @@ class Contents:
     unanswered: tuple[Block, ...]
     """Questions of which there is nothing to show but why."""
 
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The questions that have an answer, in the page's order."""
+        return tuple(block for section in self.sections for block in section.blocks)
+
 
 SINGLE = Block(
     key="single",

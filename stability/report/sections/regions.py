@@ -90,7 +90,7 @@ def _map_note(found: StabilityMap) -> str:
         f"itself. Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place "
         "(both axes taken as 0 to 1); such places are never called safe.",
         "One run of each point enters the map, drawn at random, since seeds of a point are not independent; "
-        "the markers show all runs.",
+        "markers, where shown, are all runs.",
     ]
     if found.averaged:
         verb = "vary" if len(found.averaged) > 1 else "varies"

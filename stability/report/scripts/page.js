@@ -1,4 +1,4 @@
-// What every page has: numbers in words, elements, copying, and Plotly when it is first needed.
+// What every page has: numbers in words, elements, drawings, copying, folding.
 "use strict";
 const page = (() => {
   const NOTHING = "\u2013";
@@ -22,6 +22,13 @@ const page = (() => {
     return minus(`${Number(mantissa)}e${Number(exponent)}`);
   }
 
+  // A share in [0, 1] as a whole percentage, halves to even, as the rest of the page prints them.
+  function percent(value) {
+    if ((value > 0 && value < 0.005) || (value > 0.995 && value < 1)) return value < 0.5 ? "<1%" : ">99%";
+    const whole = Math.round(100 * value);
+    return `${Math.abs(100 * value - whole) === 0.5 && whole % 2 ? whole - 1 : whole}%`;
+  }
+
   function minus(text) {
     return text.replace("-", "\u2212");
   }
@@ -37,14 +44,8 @@ const page = (() => {
   }
 
   function badge(outcome) {
-    const space = "http://www.w3.org/2000/svg";
-    const glyph = document.createElementNS(space, "svg");
-    const use = document.createElementNS(space, "use");
-    use.setAttribute("href", `#glyph-${outcome}`);
-    glyph.setAttribute("class", "glyph");
-    glyph.setAttribute("aria-hidden", "true");
-    glyph.setAttribute("viewBox", "-.65 -.65 1.3 1.3");
-    glyph.append(use);
+    const shape = drawn("use", { href: `#glyph-${outcome}` });
+    const glyph = drawn("svg", { class: "glyph", "aria-hidden": "true", viewBox: "-.65 -.65 1.3 1.3" }, shape);
     return element("span", { class: "badge" }, glyph, outcome);
   }
 
@@ -67,46 +68,34 @@ const page = (() => {
     }
   }
 
-  let loading = null;
-
-  // Plotly lies packed in the page. Its script element runs because the page's policy names its hash.
-  function plotly() {
-    loading ??= unpacked().then((text) => {
-      document.head.append(element("script", {}, text));
-      return window.Plotly;
+  // A button that copies what a place says, and where it says so.
+  function copyButton(place) {
+    const button = element("button", { type: "button", class: "button" }, "Copy");
+    const said = element("span", { role: "status", class: "small" });
+    button.addEventListener("click", async () => {
+      said.textContent = (await copy(place.textContent, place)) ? "Copied." : "Selected: press Ctrl+C.";
     });
-    return loading;
+    return [button, " ", said];
   }
 
-  async function unpacked() {
-    const packed = atob(document.getElementById("plotly-source").textContent);
-    const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).text();
-  }
-
-  // The theme's colours as they are now.
-  function theme() {
-    const style = getComputedStyle(document.documentElement);
-    const read = (name) => style.getPropertyValue(name).trim();
-    return {
-      ink: read("--ink"),
-      muted: read("--muted"),
-      grid: read("--grid"),
-      ground: read("--paper"),
-      card: read("--card"),
-      accent: read("--accent"),
-      G: read("--curve-g"),
-      D: read("--curve-d"),
-      font: getComputedStyle(document.body).fontFamily,
-    };
-  }
-
-  function onTheme(redraw) {
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
-      window.matchMedia(query).addEventListener("change", redraw);
+  // An element of a drawing; its colours are the page's, by class, so that it follows the theme.
+  function drawn(name, attributes = {}, ...children) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value !== null && value !== false) made.setAttribute(key, value);
     }
+    made.append(...children);
+    return made;
   }
+
+  // A link into what is folded unfolds it.
+  function unfold() {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let part = target; part; part = part.parentElement) if (part.localName === "details") part.open = true;
+    if (target) target.scrollIntoView();
+  }
+  window.addEventListener("hashchange", unfold);
+  window.addEventListener("load", unfold);
 
   // Paper has nothing to click: what is folded is printed open, and folded again afterwards.
   let unfolded = [];
@@ -118,7 +107,7 @@ const page = (() => {
     for (const part of unfolded) part.open = false;
   });
 
-  const config = { displaylogo: false, displayModeBar: false, responsive: false, showLink: false };
+  const isStill = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  return { NOTHING, number, element, badge, copy, plotly, theme, onTheme, config };
+  return { NOTHING, number, percent, element, drawn, badge, copyButton, isStill };
 })();
