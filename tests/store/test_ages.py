@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from made_study import make_cohort, make_history, make_store, plain
@@ -202,8 +203,10 @@ def test_new_labels_leave_the_machine(store: Store) -> None:
 def test_a_number_that_a_record_may_lack_today_reads_as_it_was(store: Store) -> None:
     """Files of before a record could lack its losses say of each column that it has no null."""
     whole = store.table(COHORT, "records")
+    before = load(store.folder).records_of()
     aged(store, "records", with_no_null_in("loss_d", "separation"))
     assert store.table(COHORT, "records").to_pylist() == whole.to_pylist()
+    pd.testing.assert_frame_equal(load(store.folder).records_of(), before)  # beside cohorts of today
 
 
 def with_no_null_in(*columns: str) -> Callable[[pa.Table], pa.Table]:
