@@ -10,7 +10,7 @@ import pandas as pd
 
 from stability.analysis.factors import level_text
 from stability.analysis.verdict import Verdict
-from stability.spec.study import OBSERVED
+from stability.spec.study import UNDECLARED
 
 NOTHING = "–"
 """Printed where there is no number."""
@@ -130,7 +130,7 @@ def headline(verdict: Verdict) -> list[str]:
 def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
     """What may be said of a search, or of runs that were chosen nobody knows how: what was found, no rate."""
     n_stable = int((outcomes == "stable").sum())
-    if sampler == OBSERVED:
+    if sampler == UNDECLARED:
         seen = f"Of {plural(len(outcomes), 'observed run')} {n_stable:,} ended stable."
         return [seen, "Rates are not estimable: nobody said how the settings were drawn."]
     found = f"The search found {plural(n_stable, 'stable run')} among {len(outcomes):,}."

@@ -16,7 +16,7 @@ from stability.spec.config import (
     is_own_code,
 )
 from stability.spec.problems import Path, Problem, show
-from stability.spec.study import CONFIGURATION, OBSERVED, POINT_DATASETS, Choice, Range, StudySpec
+from stability.spec.study import CONFIGURATION, POINT_DATASETS, Choice, Range, StudySpec
 
 MAX_POINTS = 100_000
 MAX_RUNS = 100_000
@@ -32,8 +32,6 @@ def relations(spec: StudySpec, *, given: Collection[str]) -> list[Problem]:
     """The problems of a study whose sections have none; `given` are the keys of its design in the file."""
     if spec.observed:  # what its owner named has no rules of ours
         return []
-    if spec.design.sampler == OBSERVED:
-        return [Problem(("design", "sampler"), "observed is what `stability.Monitor` writes; choose another")]
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
     problems += _rate_problems(spec)
