@@ -21,7 +21,6 @@ from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import Outcome, RunResult
 from stability.runner.devices import environment_changes, prepare
 from stability.runner.extend import Change, as_fields, changed_fields, check_extension, extended_plan
-from stability.runner.fit import check_trained_here
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
@@ -36,6 +35,7 @@ from stability.runner.status import finished_cohorts, is_complete, stored_result
 from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study
+from stability.spec.relations import check_trained_here
 from stability.store import Plan, PlannedCohort, Store
 
 FOLDER = "folder:"

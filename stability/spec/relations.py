@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from stability.errors import StabilityError
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
     DENSE_ARCHITECTURES,
@@ -54,6 +55,13 @@ def relations(spec: StudySpec, *, given: Collection[str]) -> list[Problem]:
     if spec.image_size is not None and spec.dataset in POINT_DATASETS:
         problems.append(Problem(("image_size",), f"does not apply to {spec.dataset}, which has points"))
     return problems or _plan_problems(spec)
+
+
+def check_trained_here(spec: StudySpec) -> None:
+    """Refuse what only the owner of observed runs could do. Raises StabilityError."""
+    if spec.observed:
+        words = "its runs were trained by a loop of their owner's, under stability.Monitor"
+        raise StabilityError(f"{spec.name}: {words}; nothing of it can be trained here")
 
 
 def _plan_problems(spec: StudySpec) -> list[Problem]:
