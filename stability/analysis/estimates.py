@@ -92,10 +92,10 @@ class Estimates:
     """By factor, as `counts_by` gives them: what happened, adaptive runs included."""
     rates: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """By factor, as `rates_by` gives them; none of a search, nor where a factor's levels share no setting."""
-    autopsies: tuple[Autopsies, ...] = ()
-    """For each of AUTOPSIED, of observed runs that allow no estimate: single runs, none of their shares."""
     findings: Findings | None = None
     """None of a search, while nothing has finished, or while the main factor's levels share no setting."""
+    autopsies: tuple[Autopsies, ...] = ()
+    """For each of AUTOPSIED, of observed runs that allow no estimate: single runs, none of their shares."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every estimate as a tidy frame by name, for JSON and CSV."""
