@@ -59,7 +59,7 @@ def select_records(
         return rows.loc[:, names]
     kept = pa.schema([RECORDS.field(name) for name in names if name in RECORDS.names])
     tables = [kept.empty_table(), *record_tables(source, runs, names)]
-    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables(tables, promote_options="default").to_pandas()
     # pandas raises when it joins on an empty text column that Arrow gave no chunk
     return frame if len(frame) else frame.astype({"run": object}).astype({"run": "str"})
 

@@ -504,9 +504,11 @@ def _train(runner: StudyRunner) -> None:
 def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tuple[StudySpec, str]:
     """The study, and where it names its data set. Its file is read once: it may be a pipe."""
     from stability.spec.loader import parse_study, place_of, read_text
+    from stability.spec.relations import check_trained_here
 
     text, source = read_text(study)
     spec = parse_study(text, source, overrides or [], allow_code=allow_code)
+    check_trained_here(spec)
     return spec, place_of(text, source, ("dataset",), overrides or [])
 
 

@@ -17,13 +17,13 @@ import torch
 from stability.errors import StabilityError
 from stability.monitor.settings import config_of, space_of
 from stability.spec import Design, Recording, Run, StudySpec, Thresholds, Training, dump_study, parse_study
-from stability.spec.study import ADAPTIVE, Sampler
+from stability.spec.study import UNDECLARED, Sampler
 from stability.store import FORMAT_VERSION, CohortData, Plan, PlannedCohort, Store
 from stability.store.observed import with_run
 from stability.store.plan import FILE_NAME
 
-OBSERVED: Sampler = "observed"
-"""Nobody said how settings were drawn."""
+ADAPTIVE: tuple[Sampler, ...] = ("tpe", UNDECLARED)
+"""Settings that may have been chosen in the light of earlier results, so that no rate can be told of them."""
 PATIENCE = 30.0
 """Seconds to wait for another process that writes to the folder."""
 UNSAFE = re.compile(r"[^A-Za-z0-9._+=-]+")
@@ -37,7 +37,7 @@ class Wanted:
     settings: Mapping[str, Any]
     seed: int | None
     drawn: Sampler
-    """How its settings were drawn; `observed` where nobody said."""
+    """How its settings were drawn; `UNDECLARED` where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _spec(name: str, run: Run, customs: Customs, drawn: Sampler) -> StudySpec:
         name=name,
         dataset=customs.dataset,
         observed=True,
-        design=Design(sampler=OBSERVED),
+        design=Design(sampler=UNDECLARED),
         training=Training(steps=customs.steps, stop_on=()),
         recording=customs.recording,
         outcomes=customs.thresholds,
@@ -175,13 +175,13 @@ def _spec(name: str, run: Run, customs: Customs, drawn: Sampler) -> StudySpec:
     return _with_runs(blank, (run,), customs.steps, drawn)
 
 
-def _with_runs(spec: StudySpec, runs: tuple[Run, ...], steps: int, drawn: Sampler = OBSERVED) -> StudySpec:
+def _with_runs(spec: StudySpec, runs: tuple[Run, ...], steps: int, drawn: Sampler = UNDECLARED) -> StudySpec:
     """The study file of these runs; the first that says how its settings were drawn says it for the page."""
     space, fixed = space_of([run.levels for run in runs])
     n_points = len({run.point for run in runs})
     design = spec.design.model_copy(
         update={
-            "sampler": drawn if spec.design.sampler == OBSERVED else spec.design.sampler,
+            "sampler": drawn if spec.design.sampler == UNDECLARED else spec.design.sampler,
             "points": n_points,
             "seeds": max(run.replicate for run in runs) + 1,
             "cross": (),

@@ -20,7 +20,7 @@ from stability.gan.diagnostics import first_bad_tensor, note_bad
 from stability.gan.evaluation import Evaluator
 from stability.gan.features import Features
 from stability.gan.losses import LOSSES as KNOWN_LOSSES
-from stability.monitor.folder import OBSERVED, PATIENCE, Customs, ObservedFolder, Wanted, run_of
+from stability.monitor.folder import PATIENCE, Customs, ObservedFolder, Wanted, run_of
 from stability.monitor.news import News
 from stability.monitor.real import RealData, read_real
 from stability.monitor.settings import plain_settings, seed_of
@@ -32,7 +32,7 @@ from stability.records import Divergence, Evaluation, Event, Record, RunResult
 from stability.runner.devices import this_machine
 from stability.runner.trainer import Track
 from stability.spec import Recording, Thresholds
-from stability.spec.study import StopOutcome
+from stability.spec.study import UNDECLARED, StopOutcome
 from stability.store import CohortData
 
 Drawn = Literal["random", "sobol", "grid", "tpe"]
@@ -124,7 +124,7 @@ class Monitor:
         self._active = _rank() == 0
         self._folder = Path(folder)
         settings = dict(config or {})
-        self._wanted = Wanted(run, plain_settings(settings), seed_of(settings), drawn or OBSERVED)
+        self._wanted = Wanted(run, plain_settings(settings), seed_of(settings), drawn or UNDECLARED)
         self._generator, self._discriminator = generator, discriminator
         self._real, self._sample, self._features = (real, held_out), sample, features
         self._stop_on, self._on_event = frozenset(stop_on), on_event

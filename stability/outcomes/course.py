@@ -40,6 +40,7 @@ class Visits:
     diversity: Floats
     separation: Floats
     recorded_separation: Floats
+    """The visit's own where no record tells."""
     fid_excess: Floats
     distance: Floats
     """To the nearest training images, relative to held-out ones: `Evaluation.memorisation`."""
@@ -143,7 +144,9 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
 
     step = ints(lambda e: e.step)
     losses = [_larger_loss(record) for record in records]
+    separation = floats(lambda e: e.separation)
     ends = np.searchsorted(np.array([record.step for record in records], dtype=np.int64), step, side="right")
+    recorded = _medians([record.separation for record in records], ends)
     return Visits(
         step=step,
         precision=floats(lambda e: e.precision),
@@ -151,8 +154,8 @@ def _visits(evaluations: Sequence[Evaluation], records: Sequence[Record]) -> Vis
         modes=ints(lambda e: covered_modes(e.features, e.modes, e.n_modes, e.precision, e.class_shares)),
         n_modes=ints(lambda e: e.n_modes),
         diversity=floats(lambda e: e.diversity),
-        separation=floats(lambda e: e.separation),
-        recorded_separation=_medians([record.separation for record in records], ends),
+        separation=separation,
+        recorded_separation=np.where(np.isnan(recorded), separation, recorded),
         fid_excess=floats(lambda e: e.fid_excess),
         distance=floats(lambda e: e.memorisation),
         generator_update=_medians([record.generator_update for record in records], ends),

@@ -12,7 +12,7 @@ from stability.analysis.factors import level_text
 from stability.analysis.study import Study
 from stability.report.words import MOST_NAMED, listed, number, plural
 from stability.spec import Choice, Range, StudySpec, Thresholds
-from stability.spec.study import OBSERVED
+from stability.spec.study import UNDECLARED
 from stability.store import Store
 from stability.store.observed import under_way
 
@@ -22,7 +22,6 @@ SAMPLERS = {
     "grid": "grid, fixed before the first run",
     "given": "none: configurations given by hand",
     "tpe": "TPE, a search that learns from its results",
-    "observed": "nobody said how the settings of these runs were chosen",
 }
 
 
@@ -30,7 +29,7 @@ SEARCHED = (
     "The sampler chose points in the light of earlier results. Their shares describe the search, not the "
     "space: no rate is estimated from them."
 )
-UNDECLARED = (
+NOT_SAID = (
     "These runs were trained by a loop of their owner's, with settings that may have been chosen in the "
     "light of earlier results: what happened is counted, and no rate is estimated."
 )
@@ -80,9 +79,11 @@ def facts(study: Study) -> list[Fact]:
 
 
 def _sampler(spec: StudySpec) -> str:
-    if spec.observed and spec.design.sampler != OBSERVED:
-        return f"{spec.design.sampler}, as the runs' owner says"
-    return SAMPLERS[spec.design.sampler]
+    if not spec.observed:
+        return SAMPLERS[spec.design.sampler]
+    if spec.design.sampler == UNDECLARED:
+        return "nobody said how the settings of these runs were chosen"
+    return f"{spec.design.sampler}, as the runs' owner says"
 
 
 def about(study: Study, written: date) -> str:
@@ -115,7 +116,7 @@ def cautions(study: Study) -> list[str]:
         sentences.append(f"Not known to be over, so shown as far as they had come: {names}.")
     if not study.estimable:
         if finished:
-            sentences.append(UNDECLARED if spec.observed else SEARCHED)
+            sentences.append(NOT_SAID if spec.observed else SEARCHED)
         return sentences
     sentences += _left_out(study)
     sentences.append(_reach(study))

@@ -11,7 +11,7 @@ import pandas as pd
 from stability.analysis.factors import level_text
 from stability.analysis.verdict import Verdict
 from stability.records import SUCCESSES
-from stability.spec.study import OBSERVED
+from stability.spec.study import UNDECLARED
 
 NOTHING = "–"
 """Printed where there is no number."""
@@ -131,7 +131,7 @@ def headline(verdict: Verdict) -> list[str]:
 def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
     """What may be said of a search, or of runs that were chosen nobody knows how: what was found, no rate."""
     n_success = int(outcomes.isin(SUCCESSES).sum())
-    if sampler == OBSERVED:
+    if sampler == UNDECLARED:
         seen = f"Of {plural(len(outcomes), 'observed run')} {n_success:,} ended stable or nearly so."
         return [seen, "Rates are not estimable: nobody said how the settings were drawn."]
     found = f"The search found {plural(n_success, 'successful run')} among {len(outcomes):,}."

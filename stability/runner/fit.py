@@ -46,13 +46,6 @@ def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
         raise StabilityError(f"{dotted(problem.path)}: {problem.message}")
 
 
-def check_trained_here(spec: StudySpec) -> None:
-    """Refuse what only the owner of observed runs could do. Raises StabilityError."""
-    if spec.observed:
-        words = "its runs were trained by a loop of their owner's, under stability.Monitor"
-        raise StabilityError(f"{spec.name}: {words}; nothing of it can be trained here")
-
-
 def check_fit(spec: StudySpec, dataset: Dataset) -> None:
     """Try the user's own losses and networks, and look whether there are as many images as asked for.
 

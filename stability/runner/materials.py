@@ -15,8 +15,9 @@ from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
 from stability.gan.own import source_digest
 from stability.runner.devices import describe_environment
-from stability.runner.fit import check_code_allowed, check_fit, check_trained_here, own_code
+from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import StudySpec
+from stability.spec.relations import check_trained_here
 
 DATASET = "study.yaml: dataset"
 """Where a study names its data set, unless the caller knows better."""

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from stability.design import draw_points, plan_runs
 from stability.errors import StabilityError
-from stability.runner.fit import check_trained_here
 from stability.runner.planning import extended, make_plan
 from stability.spec import Run, StudySpec, Thresholds
 from stability.spec.loader import parse_study
+from stability.spec.relations import check_trained_here
 from stability.store import Plan, PlannedCohort, Store
 from stability.store.changes import COHORTS
 from stability.store.store import ENVIRONMENT, STUDY

@@ -28,7 +28,6 @@ from stability.runner.extend import (
     check_extension,
     extended_plan,
 )
-from stability.runner.fit import check_trained_here
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
@@ -43,6 +42,7 @@ from stability.runner.status import finished_cohorts, is_complete, stored_result
 from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study
+from stability.spec.relations import check_trained_here
 from stability.store import Plan, PlannedCohort, Store
 
 FOLDER = "folder:"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+from stability.errors import StabilityError
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
     DENSE_ARCHITECTURES,
@@ -16,7 +17,7 @@ from stability.spec.config import (
     is_own_code,
 )
 from stability.spec.problems import Path, Problem, show
-from stability.spec.study import CONFIGURATION, OBSERVED, POINT_DATASETS, Choice, Range, StudySpec
+from stability.spec.study import CONFIGURATION, POINT_DATASETS, Choice, Range, StudySpec
 
 MAX_POINTS = 100_000
 MAX_RUNS = 100_000
@@ -32,8 +33,6 @@ def relations(spec: StudySpec, *, given: Collection[str]) -> list[Problem]:
     """The problems of a study whose sections have none; `given` are the keys of its design in the file."""
     if spec.observed:  # what its owner named has no rules of ours
         return []
-    if spec.design.sampler == OBSERVED:
-        return [Problem(("design", "sampler"), "observed is what `stability.Monitor` writes; choose another")]
     both = [name for name in spec.fixed if name in spec.space]
     problems = [Problem(("fixed", name), "is in space, too; keep one of the two") for name in both]
     problems += _rate_problems(spec)
@@ -56,6 +55,13 @@ def relations(spec: StudySpec, *, given: Collection[str]) -> list[Problem]:
     if spec.image_size is not None and spec.dataset in POINT_DATASETS:
         problems.append(Problem(("image_size",), f"does not apply to {spec.dataset}, which has points"))
     return problems or _plan_problems(spec)
+
+
+def check_trained_here(spec: StudySpec) -> None:
+    """Refuse what only the owner of observed runs could do. Raises StabilityError."""
+    if spec.observed:
+        words = "its runs were trained by a loop of their owner's, under stability.Monitor"
+        raise StabilityError(f"{spec.name}: {words}; nothing of it can be trained here")
 
 
 def _plan_problems(spec: StudySpec) -> list[Problem]:

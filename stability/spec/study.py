@@ -11,11 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stability.spec.thresholds import Thresholds
 
-Sampler = Literal["sobol", "random", "grid", "given", "tpe", "observed"]
-OBSERVED = "observed"
-"""Stands for a sampler where nobody said how the configurations of an observed study were drawn."""
-ADAPTIVE: tuple[Sampler, ...] = ("tpe", "observed")
-"""Their points may have been chosen in the light of earlier results, so that no rate can be told of them."""
+Sampler = Literal["sobol", "random", "grid", "given", "tpe"]
+UNDECLARED: Sampler = "given"
+"""Of observed runs: their settings were given, and nobody said how they were drawn."""
 Compile = Literal["none", "kernels", "cuda-graphs"]
 StopOutcome = Literal["diverged", "saturated", "collapsed"]
 POINT_DATASETS = ("ring", "grid", "dirac")

@@ -32,7 +32,7 @@ def test_a_state_in_words() -> None:
     state = {
         "study": "a", "folder": "r", "complete": False, "runs": 4, "runs_finished": 1, "horizon": 9,
         "cohorts": 2, "cohorts_finished": 0, "outcomes": {"stable": 1, "collapsed": 0}, "device": "cpu",
-        "threads": 2, "run_states": {"p0": "stable"},
+        "observed": False, "under_way": [], "threads": 2, "run_states": {"p0": "stable"},
         "machines": [
             {"host": None, "processor": None, "cohorts": 3},
             {"host": "a", "processor": "Some CPU", "cohorts": 1},

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 from stability.errors import StabilityError
-from stability.monitor.folder import OBSERVED, Customs, ObservedFolder, Wanted, run_of
+from stability.monitor.folder import Customs, ObservedFolder, Wanted, run_of
 from stability.outcomes import label
 from stability.records import History
 from stability.runner.check import check_study
 from stability.runner.status import study_status
 from stability.spec import Recording, Thresholds, parse_study
-from stability.spec.study import Sampler
+from stability.spec.study import UNDECLARED, Sampler
 from stability.store import CohortData, FilmStrip, Store
 
 CUSTOMS = Customs("faces", Recording(), Thresholds(), 1, "cpu")
 
 
 def wanted(
-    name: str | None = None, drawn: Sampler = OBSERVED, seed: int | None = None, **settings: Any
+    name: str | None = None, drawn: Sampler = UNDECLARED, seed: int | None = None, **settings: Any
 ) -> Wanted:
     return Wanted(name, settings, seed, drawn)
 
@@ -74,7 +74,7 @@ def test_the_study_file_grows_with_its_runs(tmp_path: Path) -> None:
     assert spec.observed
     assert spec.dataset == "faces"
     assert (spec.space["lr"].low, spec.space["lr"].high, spec.fixed) == (0.001, 0.1, {"net": "x"})
-    assert (spec.design.points, spec.design.seeds, spec.design.sampler) == (2, 2, "observed")
+    assert (spec.design.points, spec.design.seeds, spec.design.sampler) == (2, 2, "given")
     assert [run.replicate for run in store.plan.runs] == [0, 0, 1]
     assert all(run.adaptive for run in store.plan.runs)
 

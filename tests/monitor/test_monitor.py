@@ -358,3 +358,14 @@ def test_the_readmes_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pyte
     assert list(frames.runs["loss"]) == ["hinge"]
     assert list(frames.records["step"]) == [10]
     assert list(frames.evaluations["step"]) == [12], "a run that ended is visited as it was left"
+
+
+def test_observed_runs_cannot_be_trained_here(study: Path) -> None:
+    from typer.testing import CliRunner
+
+    from stability.cli.app import app
+
+    for command in (["run", str(study / "study.yaml")], ["validate", str(study / "study.yaml")]):
+        refused = CliRunner().invoke(app, command)
+        assert isinstance(refused.exception, StabilityError)
+        assert "trained by a loop of their owner's" in str(refused.exception)

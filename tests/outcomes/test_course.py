@@ -35,9 +35,9 @@ def test_the_recorded_separation_is_its_median_since_the_visit_before(plant: Pla
     records = tuple(
         plant.record(step, separation=s) for step, s in {50: 0.2, 100: 0.9, 150: 1.0, 200: 0.6}.items()
     )
-    visits = tuple(plant.evaluation(step, separation=0.0) for step in (150, 200))
-    recorded = course_of(History("r", records, visits, None, 200)).visits.recorded_separation
-    assert recorded.tolist() == [0.9, 0.6]
+    visits = tuple(plant.evaluation(step, separation=0.1) for step in (150, 200, 210))
+    recorded = course_of(History("r", records, visits, None, 210)).visits.recorded_separation
+    assert recorded.tolist() == [0.9, 0.6, 0.1], "a visit's own where there is no record since the one before"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ def folder(tmp_path: Path) -> Path:
     return make_store(tmp_path / "made").folder
 
 
-def first_run(folder: Path) -> ExportedRun:
-    return next(exported_runs(folder))
+def pictured_run(folder: Path) -> ExportedRun:
+    """One with records, visits and a film."""
+    return next(run for run in exported_runs(folder) if run.film is not None)
 
 
 def test_every_tool_of_the_command_has_a_target() -> None:
@@ -30,19 +31,18 @@ def test_every_tool_of_the_command_has_a_target() -> None:
 
 
 def test_a_run_is_told_by_what_the_study_named_and_by_all_its_numbers(folder: Path) -> None:
-    run = first_run(folder)
+    run = pictured_run(folder)
     assert {"loss", "lr", "lr_g", "lr_d", "seed"} <= set(run.settings)
     assert set(run.ended) == {"outcome", "reason", "events"}
     numbers = dict(run.numbers())
     assert list(numbers) == sorted(numbers)
     named = {name for found in numbers.values() for name in found}
     assert {"train/loss_d", "train/separation", "visit/precision", "visit/fid_excess"} <= named
-    assert not any("nan" in json.dumps(found) for found in map(str, numbers.values()))
+    assert not any(math.isnan(value) for found in numbers.values() for value in found.values())
 
 
 def test_a_visits_picture_has_the_films_images(folder: Path) -> None:
-    run = first_run(folder)
-    assert run.film is not None
+    run = pictured_run(folder)
     found = dict(pictures(run))
     assert tuple(found) == run.film.steps
     assert all(picture.ndim == 3 and picture.shape[2] == 3 for picture in found.values())
@@ -63,8 +63,8 @@ def test_a_library_that_is_not_installed_is_named(
 def test_tensorboard_reads_scalars_films_and_outcomes(folder: Path, tmp_path: Path) -> None:
     accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     said = list(export("tensorboard", folder, tmp_path / "out"))
-    run = first_run(folder)
-    assert said[0] == f"{run.name}: {run.ended['outcome']}"
+    run = pictured_run(folder)
+    assert f"{run.name}: {run.ended['outcome']}" in said
     read = accumulators.EventAccumulator(str(tmp_path / "out" / run.name))
     read.Reload()
     told = [(event.step, event.value) for event in read.Scalars("train/loss_d")]
@@ -76,13 +76,14 @@ def test_tensorboard_reads_scalars_films_and_outcomes(folder: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # mlflow's own, of libraries newer than it
 def test_mlflow_reads_parameters_metrics_and_tags(folder: Path, tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow")
     list(export("mlflow", folder, tmp_path / "out"))
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'out' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(folder.name)
     runs = {found.info.run_name: found for found in client.search_runs([experiment.experiment_id])}
-    expected = first_run(folder)
+    expected = pictured_run(folder)
     found = runs[expected.name]
     assert found.data.params["loss"] == str(expected.settings["loss"])
     assert found.data.tags["outcome"] == expected.ended["outcome"]
