@@ -244,7 +244,8 @@ def report(
     began = monotonic()
 
     def tell(what: str) -> None:
-        typer.echo(f"{monotonic() - began:6.1f} s  {what}", err=True)
+        if sys.stderr.isatty():
+            typer.echo(f"{monotonic() - began:6.1f} s  {what}", err=True)
 
     extras = Extras(figures, tables)
     place = write(results, format_.value, out, map_over=map_, extras=extras, tell=tell)

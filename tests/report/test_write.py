@@ -21,7 +21,7 @@ from many_runs import LOSSES, make_many
 
 from stability.analysis.estimates import Estimates, Tell, estimate
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import OUTCOMES
+from stability.analysis.rates import OUTCOMES, SUCCESS
 from stability.analysis.study import Study
 from stability.cli.app import main
 from stability.errors import StabilityError
@@ -151,7 +151,7 @@ def test_the_page_tells_the_same_shares_as_the_tables(place: Path) -> None:
     rates = strict(place / "reports" / "many.json")["estimates"]["rates_by_loss"]
     text = (place / "reports" / "many.html").read_text(encoding="utf-8")
     head, *lines = Tables(text).by_block["shares-by-loss"][: 1 + len(LOSSES)]
-    assert sorted(head[1:-2]) == sorted(OUTCOMES)
+    assert sorted(head[1:-2]) == sorted([SUCCESS, *OUTCOMES])
     known = {(row["loss"], row["event"]): row for row in rates}
     for line in lines:
         for name, cell in zip(head[1:-2], line[1:-2], strict=True):
@@ -271,7 +271,7 @@ def test_a_place_that_cannot_be_written_is_named(
     monkeypatch: pytest.MonkeyPatch,
     kind: str,
 ) -> None:
-    monkeypatch.setattr(writing, "estimate", lambda study: estimate(empty(study)))
+    monkeypatch.setattr(writing, "estimate", lambda study, tell: estimate(empty(study), tell))
     (tmp_path / "file").write_text("mine")
     out = str(tmp_path / "file" / "report")
     folders = ["many", "other"] if kind == "json" else ["many"]
@@ -351,14 +351,17 @@ def test_two_studies_have_their_tables_as_files(place: Path) -> None:
     assert len(written) == 3 * page.count('<table class="rates">') > 0
 
 
-def test_the_command_tells_of_its_progress_apart_from_what_it_wrote(
-    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_terminal_is_told_of_progress_apart_from_what_was_written(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool
 ) -> None:
     monkeypatch.chdir(place)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     assert called("report", "many", "other", "--format", "json", "--out", "again.json") == 0
     told = capsys.readouterr()
     assert told.out == "wrote again.json\n"
-    assert [line.split(" s  ")[1] for line in told.err.splitlines()] == ["reading", "comparing"]
+    said = [line.split(" s  ")[1] for line in told.err.splitlines()]
+    assert said == (["reading", "comparing"] if is_terminal else [])
 
 
 def test_maps_are_drawn_over_any_two_parameters(place: Path) -> None:
