@@ -108,6 +108,8 @@ def test_how_torch_rounds_is_part_of_the_environment(monkeypatch: pytest.MonkeyP
 
 
 def test_variables_that_choose_code_are_part_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ATEN_CPU_CAPABILITY", "MKL_ENABLE_INSTRUCTIONS"):
+        monkeypatch.delenv(name, raising=False)
     before = described()
     monkeypatch.setenv("ATEN_CPU_CAPABILITY", "default")
     monkeypatch.setenv("MKL_ENABLE_INSTRUCTIONS", "AVX2")
