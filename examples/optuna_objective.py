@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 import optuna
-from plain_loop import train
+from own_loop import train
 
 from stability.records import Outcome
 

@@ -1,6 +1,6 @@
 """A small GAN on MNIST, trained by a loop that knows nothing of studies, under `stability.Monitor`.
 
-`python examples/plain_loop.py`, then `stability report results/plain-loop`; at `--lr 1e-2` it comes to harm.
+`python examples/own_loop.py`, then `stability report results/plain-loop`; at `--lr 1e-2` it comes to harm.
 """
 
 from __future__ import annotations
