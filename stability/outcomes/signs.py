@@ -109,16 +109,24 @@ def steady(mask: Mask) -> Mask:
     return filled
 
 
+def close(visits: Visits, thresholds: Thresholds) -> Mask:
+    """Tell at which visits samples are as near real ones and as varied as `nearly_stable` asks."""
+    mask: Mask = visits.fid_excess <= thresholds.nearly_excess
+    mask &= at_least(visits.precision, thresholds.lost_precision)
+    mask &= at_least(visits.diversity, thresholds.lost_diversity)
+    return mask
+
+
 def saturated(visits: Visits, thresholds: Thresholds) -> Mask:
     """Tell at which visits the discriminator is perfect and a network has stopped moving, or both have.
 
-    Both may have arrived: that is no failure where the samples are at least nearly stable by their FID.
+    Both may have arrived: that is no failure where the samples are near real ones.
     """
     generator = below(visits.generator_update, thresholds.saturated_update)
     discriminator = below(visits.discriminator_update, thresholds.saturated_update)
     perfect = at_least(visits.separation, thresholds.saturated_separation)
     mask: Mask = (perfect & (generator | discriminator)) | (generator & discriminator)
-    mask &= ~(generator & discriminator & (visits.fid_excess <= thresholds.nearly_excess))
+    mask &= ~(generator & discriminator & close(visits, thresholds))
     return steady(mask)
 
 
@@ -136,7 +144,7 @@ def exploded(visits: Visits, thresholds: Thresholds) -> Mask:
     before = np.where(np.cumsum(leapt), np.nan, visits.fid_excess)
     best = np.nanmin(before) if np.isfinite(before).any() else np.nan
     still = np.cumsum(leapt).astype(bool) & (visits.fid_excess / WORSE > best)
-    mask: Mask = ((visits.loss > bar) | still) & ~(visits.fid_excess <= thresholds.nearly_excess)
+    mask: Mask = ((visits.loss > bar) | still) & ~close(visits, thresholds)
     return mask
 
 
@@ -146,7 +154,7 @@ def dominated(visits: Visits, thresholds: Thresholds) -> Mask:
     Where half of the modes are covered, not all is lost.
     """
     perfect = at_least(visits.recorded_separation, thresholds.dominated_separation)
-    mask: Mask = perfect & ~(visits.fid_excess <= thresholds.nearly_excess) & ~covers(visits, thresholds)
+    mask: Mask = perfect & ~close(visits, thresholds) & ~covers(visits, thresholds)
     return mask
 
 

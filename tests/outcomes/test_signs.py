@@ -21,6 +21,7 @@ from stability.outcomes.signs import (
     lately,
     lost_at,
     measured,
+    measured_visits,
     saturated,
     some_modes,
     states,
@@ -278,3 +279,15 @@ def test_what_is_not_measured_has_a_perfect_generators_values(plant: Plant, bars
     assert measured(course, only["fid"]).visits.diversity.tolist() == [1.0, 1.0]
     assert measured(course, only["modes"]).visits.fid_excess.tolist() == [0.0, 0.0]
     assert measured(course, only["modes"]).visits.modes_share.tolist() == [0.0, 0.0]
+
+
+def test_networks_at_rest_have_arrived_only_where_samples_are_near_real_ones(
+    plant: Plant, bars: Thresholds
+) -> None:
+    """Without FID among the measures, which then says nothing, the others have to."""
+    still = {"generator_update": 0.0, "discriminator_update": 0.0, "separation": 1.0}
+    for measures in (bars.measures, ("precision", "diversity")):
+        own = bars.model_copy(update={"measures": measures})
+        for precision, failed in ((0.0, True), (1.0, False)):
+            visits = course_of(plant.history(n=3, trained=still, fid_excess=0.01, precision=precision)).visits
+            assert saturated(measured_visits(visits, own), own).tolist() == [failed] * 3
