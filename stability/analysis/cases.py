@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stability.analysis.verdict import FAILURES
-from stability.outcomes.course import POINTS, Visits, covered_modes
+from stability.outcomes.course import Visits
 from stability.outcomes.signs import State, measured_visits, states
 from stability.records import EventKind
 from stability.spec import Thresholds
@@ -21,8 +21,6 @@ HARM = (EventKind.COLLAPSE.value, EventKind.SATURATION.value)
 """Events that make a run no control, whether it recovers or not."""
 READ = ("step", "precision", "modes", "n_modes", "diversity")
 """What tells whether a visit is good."""
-MODES_BY = ["features", "modes", "n_modes", "precision", "class_shares"]
-"""What tells which modes points cover."""
 
 
 def subjects(runs: pd.DataFrame, visits: pd.DataFrame, bars: Thresholds, kind: EventKind) -> pd.DataFrame:
@@ -43,10 +41,6 @@ def needs_good(kind: EventKind) -> bool:
 def first_good_visits(visits: pd.DataFrame, bars: Thresholds) -> pd.Series:
     """By run: the step of its first good visit, as the outcomes are decided; runs without one are missing."""
     ordered = visits.sort_values(["run", "step"], kind="stable")
-    of_points = ordered["features"] == POINTS
-    if of_points.any():
-        rows = ordered.loc[of_points, MODES_BY].itertuples(index=False)
-        ordered.loc[of_points, "modes"] = [covered_modes(*row) for row in rows]
     names, starts = np.unique(ordered["run"].to_numpy(dtype=object), return_index=True)
     columns = [ordered[name].to_numpy(dtype=np.float64) for name in READ]
     ends = [*starts[1:].tolist(), len(ordered)]

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from stability.analysis.recorded import RecordSource, StoredRecords, records_before, select_records
+from stability.outcomes.course import POINTS, covered_modes
 from stability.records import EventKind, Outcome
 from stability.spec import PARAMETERS, StudySpec
 from stability.spec.loader import parse_study
@@ -34,6 +35,9 @@ EVENT_FLAGS: dict[str, EventKind] = {
     "latent_ignored": EventKind.LATENT_IGNORED,
 }
 """Columns of `runs`: whether such an event happened, provisional ones included."""
+
+MODES_BY = ["features", "modes", "n_modes", "precision", "class_shares"]
+"""What tells which modes points cover."""
 
 FINAL_METRICS = (
     "fid_excess",
@@ -118,7 +122,7 @@ def load(path: str | Path) -> StudyFrames:
     finished = store.finished()
     cohorts = tuple(cohort.id for cohort in store.plan.cohorts if cohort.id in finished)
     events = _frame(store, cohorts, "events", EVENTS).astype({"recovery": "Int64"})
-    evaluations = _frame(store, cohorts, "evaluations", EVALUATIONS)
+    evaluations = with_covered_modes(_frame(store, cohorts, "evaluations", EVALUATIONS))
     runs = _frame(store, cohorts, "runs", RUNS).astype(dict.fromkeys(NULLABLE_INTEGERS, "Int64"))
     return StudyFrames(
         name=spec.name,
@@ -129,6 +133,16 @@ def load(path: str | Path) -> StudyFrames:
         evaluations=evaluations,
         events=events,
         folder=folder,
+    )
+
+
+def with_covered_modes(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Give `modes` of points as labels count them, so that a page shows what its labels say."""
+    of_points = evaluations["features"] == POINTS
+    rows = evaluations.loc[of_points, MODES_BY].itertuples(index=False)
+    counted = pd.Series([covered_modes(*row) for row in rows], evaluations.index[of_points], dtype="int64")
+    return evaluations.assign(
+        modes=counted.reindex(evaluations.index).fillna(evaluations["modes"]).astype("int64")
     )
 
 

@@ -6,13 +6,15 @@ What it does never ends a training: whatever fails after the first step is told 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, get_args
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from stability.errors import StabilityError
@@ -360,19 +362,23 @@ def _device_of(*modules: nn.Module | None) -> torch.device:
 
 
 def _checked(every: int, evaluate_every: int, samples: int) -> Recording:
-    try:
+    with _told():
         return Recording(every=every, evaluate_every=evaluate_every, samples=samples, final_samples=samples)
-    except ValueError as error:
-        first = error.errors()[0]  # type: ignore[attr-defined]
-        raise StabilityError(f"Monitor: {first['loc'][0]}: {first['msg']}") from None
 
 
 def _thresholds(given: Thresholds | Mapping[str, Any] | None) -> Thresholds:
-    try:
+    with _told("outcomes."):
         return given if isinstance(given, Thresholds) else Thresholds(**(given or {}))
-    except ValueError as error:
-        first = error.errors()[0]  # type: ignore[attr-defined]
-        raise StabilityError(f"Monitor: outcomes.{first['loc'][0]}: {first['msg']}") from None
+
+
+@contextmanager
+def _told(section: str = "") -> Iterator[None]:
+    """What a model refuses, in one line."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StabilityError(f"Monitor: {section}{first['loc'][0]}: {first['msg']}") from None
 
 
 def _check_choices(drawn: Drawn | None, stop_on: Collection[str], steps: int | None) -> None:

@@ -53,9 +53,9 @@ def _trained(study: Study, environment: dict[str, Any]) -> str:
     libraries = environment.get("libraries", {})
     with_ = listed([f"{name} {libraries[name]}" for name in LIBRARIES if name in libraries])
     where = f"stability {environment.get('stability', __version__)}" + (f" ({with_})" if with_ else "")
-    rows = [row for row in prior(study) if row.how != "fixed"]
-    space = "; ".join(f"{row.name} {row.values} ({row.how})" for row in rows)
-    fixed = ", ".join(f"{row.name} {row.values}" for row in prior(study) if row.how == "fixed")
+    rows = prior(study)
+    space = "; ".join(f"{row.name} {row.values} ({row.how})" for row in rows if row.how != "fixed")
+    fixed = ", ".join(f"{row.name} {row.values}" for row in rows if row.how == "fixed")
     n_points = len({run.point for run in plan.runs})
     return (
         f"We trained {plural(len(plan.runs), 'GAN')} on {spec.dataset} with {where}, for "

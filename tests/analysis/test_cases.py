@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stability.analysis.cases import (
-    MODES_BY,
     READ,
     borrow_onsets,
     first_good_visits,
@@ -49,7 +48,7 @@ def history(run: str, visits: list[dict[str, Any]]) -> History:
 
 
 def visits_of(*histories: History) -> pd.DataFrame:
-    names = ("run", *dict.fromkeys((*READ, *MODES_BY)))
+    names = ("run", *READ)
     rows = [{name: getattr(visit, name) for name in names} for one in histories for visit in one.evaluations]
     return pd.DataFrame(rows, columns=list(names))
 
@@ -70,13 +69,6 @@ def test_good_agrees_with_the_collapses_that_the_labels_find(
         alone = visits[(visits["run"] == one.run)]
         good = (alone["precision"] >= 0.2) & (alone["modes"] >= 5) & (alone["diversity"] >= 0.3)
         assert first.get(one.run) == (alone.loc[good, "step"].min() if good.any() else None)
-
-
-def test_points_are_good_by_where_all_of_them_lie() -> None:
-    """Two of ten modes by those at a centre, all by the others: as labels have it."""
-    points = {"features": "points", "precision": 0.6, "modes": 2, "diversity": 0.9}
-    one = history("a", [points | {"class_shares": (0.5, 0.5, *[0.0] * 8)}, points])
-    assert first_good_visits(visits_of(one), BARS).to_dict() == {"a": 200}
 
 
 def test_healthy_begins_at_the_first_good_visit_or_after_the_first_one() -> None:

@@ -16,6 +16,7 @@ from stability.analysis.frames import (
     EVENT_FLAGS,
     FINAL_METRICS,
     StudyFrames,
+    with_covered_modes,
     with_event_flags,
     with_last_visit,
 )
@@ -61,6 +62,16 @@ def test_a_run_knows_its_last_visit(frames: StudyFrames) -> None:
     assert [other[name] for name in FINAL_METRICS] == [getattr(last, name) for name in FINAL_METRICS]
     assert other["best_fid_ratio"] == make_evaluation(other["run"], 15).fid_ratio
     assert frames.runs["divergence_step"].isna().sum() == 10
+
+
+def test_modes_of_points_are_those_that_labels_count() -> None:
+    """Two of four modes by the points at a centre, all or one by where all lie; images keep theirs."""
+    features, shares = ["points", "points", "mnist_cnn"], [(0.25,) * 4, (1.0, 0.0, 0.0, 0.0), (0.25,) * 4]
+    visits = pd.DataFrame(
+        {"features": features, "class_shares": shares, "modes": 2, "n_modes": 4, "precision": 0.6}
+    )
+    assert with_covered_modes(visits)["modes"].tolist() == [4, 1, 2]
+    assert with_covered_modes(visits.tail(1))["modes"].tolist() == [2]
 
 
 def test_a_metric_that_is_nan_at_the_last_visit_stays_missing() -> None:

@@ -25,9 +25,12 @@ SIDE = 64
 def export(tool: str, folder: Path, out: Path | None) -> Iterator[str]:
     """Write a study's runs for a tool; yield a line for each run, and what to do next.
 
-    Raises `StabilityError`: the tool's library is not installed, or the folder holds no study.
+    Raises `StabilityError`: the tool's library is not installed, the folder holds no study, or something is
+    in the way: written twice, every run would be there twice.
     """
     place = out or Path("exports") / tool / folder.resolve().name
+    if place.exists():
+        raise StabilityError(f"{place}: is there already; remove it, or give another folder with --out")
     yield from TARGETS[tool](folder, place)
 
 

@@ -41,6 +41,12 @@ def test_a_run_is_told_by_what_the_study_named_and_by_all_its_numbers(folder: Pa
     assert not any(math.isnan(value) for found in numbers.values() for value in found.values())
 
 
+def test_nothing_is_written_twice(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with pytest.raises(StabilityError, match="out: is there already"):
+        list(export("tensorboard", folder, tmp_path / "out"))
+
+
 def test_a_visits_picture_has_the_films_images(folder: Path) -> None:
     run = pictured_run(folder)
     found = dict(pictures(run))
