@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -110,7 +110,7 @@ class Store:
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
         if not cls.holds_study(folder):  # else its owner, if it is in use, is told by the lock
-            _check_free(folder, study_yaml, but={PLAN})
+            _check_free(folder, study_yaml, may_be_laid=True)
         with locked(folder / LOCK):
             _check_free(folder, study_yaml)
             with told(folder):
@@ -136,7 +136,7 @@ class Store:
         folder = Path(folder)
         check_writable(folder)
         if folder.is_dir():
-            _check_free(folder, study_yaml, but={PLAN})
+            _check_free(folder, study_yaml, may_be_laid=True)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -526,18 +526,20 @@ def _read_plan(folder: Path) -> Plan:
         return Plan.from_json(content, source=str(path))
 
 
-def _check_free(folder: Path, study_yaml: str, *, but: Collection[str] = ()) -> None:
+def _check_free(folder: Path, study_yaml: str, *, may_be_laid: bool = False) -> None:
     """Refuse a folder with anything in it but what a killed `created` of the same study may have left.
 
-    A study file that says anything else is its owner's, and must not be written over. What is named in
-    `but` may be there all the same: another process may be laying it.
+    A study file that says anything else is its owner's, and must not be written over. Without the lock a
+    study `may_be_laid` meanwhile, and its owner may have written more than that: the lock will tell.
     """
     with told(folder):
         names = {entry.name for entry in folder.iterdir() if entry.name[0] != "."}
-        if PLAN in names - set(but):
+        if PLAN in names:
+            if may_be_laid:
+                return
             raise StabilityError(f"{folder}: already holds a study")
         study = folder / STUDY
         ours = study.is_file() and unsealed_text(study.read_bytes()) == study_yaml.encode()
-    own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS, *but} if ours else {*but}
+    own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS} if ours else set()
     if others := sorted(names - own):
         raise StabilityError(f"{folder}: not empty and not a study's results, it holds {others[0]!r}")

@@ -331,6 +331,18 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     assert file_bytes(tmp_path) == before
 
 
+def test_what_another_has_laid_meanwhile_is_left_to_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several that begin at once: it was no study when they looked, and holds its owner's log by now."""
+    with Store.created(tmp_path / "r", study_yaml=STUDY, plan=made_plan(), environment={}) as store:
+        (store.folder / "run.log").touch()
+        monkeypatch.setattr(Store, "holds_study", lambda folder: False)
+        Store.check_creatable(store.folder, STUDY)
+        with pytest.raises(StabilityError, match=f"in use by process {os.getpid()} "):
+            Store.create(store.folder, study_yaml=STUDY, plan=made_plan(), environment={})
+
+
 def test_an_unwritable_folder_is_told(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         folder = Path("/proc/study")
