@@ -59,7 +59,7 @@ def _digests(source: RecordSource, middle: int) -> Iterator[tuple[str, bytes | N
         rows = table.sort_by([("run", "ascending"), ("step", "ascending")])
         names, starts = np.unique(rows["run"].to_numpy(zero_copy_only=False).astype(str), return_index=True)
         numbers = np.column_stack([_floats(rows[name]) for name in ("step", *TELLING)])
-        for name, own in zip(names, np.split(numbers, starts[1:]), strict=True):
+        for name, own in zip(names, np.split(numbers, starts)[1:], strict=True):
             yield str(name), _digest(own[own[:, 0] <= middle]), _digest(own)
 
 

@@ -47,6 +47,12 @@ def counts(
     return {(row.first, row.second): (row.n_same, row.n_half, row.n_pairs) for row in found.itertuples()}
 
 
+def test_runs_without_a_record_are_no_pairs() -> None:
+    """Runs that are shorter than the steps between two records have none."""
+    runs = runs_of(("hinge", "wasserstein"))
+    assert counts(runs, records_of(runs).head(0)) == {}
+
+
 def test_runs_that_differ_in_nothing_but_their_loss_are_the_same() -> None:
     runs = runs_of(("hinge", "wasserstein", "minimax"))
     records = records_of(runs).sample(frac=1, random_state=0)  # in whatever order they come
