@@ -32,10 +32,10 @@ from stability.gan.replay import Replay
 from stability.gan.sampler import Sampler, Switches
 from stability.gan.schedules import Schedules
 from stability.gan.starts import started, started_norm
-from stability.gan.structure import structure_key
 from stability.gan.targets import Labels
 from stability.records import Divergence, Record
 from stability.spec.config import Run
+from stability.vocabulary.structure import structure_key
 
 CHECKED = ("penalty", "loss_d", "loss_g")
 """What is checked for finiteness at every step, in the order in which a step computes it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
@@ -19,8 +19,10 @@ from torch.nn.functional import relu, softplus
 
 from stability.errors import StabilityError
 from stability.gan.lanes import lane_aligned
-from stability.gan.own import find_own, told
 from stability.gan.targets import PLAIN, Targets
+from stability.vocabulary.losses import LOSSES as KNOWN
+from stability.vocabulary.losses import KnownLoss, LossTraits, traits_of
+from stability.vocabulary.own_code import told
 
 Logits = Float[Tensor, "*members batch"]
 MemberLogits = Float[Tensor, "members batch"]
@@ -28,7 +30,7 @@ LossFunction = Callable[..., Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(LossTraits):
     """What discriminator and generator minimise, both as functions of (real_logits, fake_logits).
 
     Where the loss has an order, that is their third argument, `[..., 1]`.
@@ -36,18 +38,10 @@ class Loss:
 
     discriminator: LossFunction
     generator: LossFunction
-    sigmoid: bool = False
-    """Whether sigmoid(logit) is the discriminator's probability of "real"."""
-    boundary: float | None = None
-    """A logit above it says "real"; None where only the order of a real and a fake logit has a meaning."""
     smoothing: LossFunction | None = None
     """What a target of 1 - e for real examples adds to the discriminator's loss, of (real_logits, e)."""
     smoothing_fake: LossFunction | None = None
     """What a target of e for fake examples adds, of (fake_logits, e)."""
-    paired: bool = False
-    """Whether the generator's loss reads the real logits, too."""
-    has_order: bool = False
-    """Whether both sides have an order of their own, c = 1 - 1 / alpha."""
 
 
 def minimax_d(real_logits: Logits, fake_logits: Logits) -> Logits:
@@ -192,36 +186,36 @@ def raised_squares(fake_logits: Logits, target: Tensor) -> Logits:
     return target.square() / 2 - target * fake_logits
 
 
-CROSS_ENTROPY = Loss(
-    minimax_d,
-    minimax_g,
-    sigmoid=True,
-    boundary=0.0,
-    smoothing=smoothed_cross_entropy,
-    smoothing_fake=raised_cross_entropy,
-)
-
-LOSSES: dict[str, Loss] = {
-    "minimax": CROSS_ENTROPY,
-    "non-saturating": replace(CROSS_ENTROPY, generator=non_saturating_g),
-    "least-squares": Loss(
-        least_squares_d,
-        least_squares_g,
-        boundary=0.5,
-        smoothing=smoothed_squares,
-        smoothing_fake=raised_squares,
-    ),
-    "hinge": Loss(hinge_d, critic_g, boundary=0.0),
-    "wasserstein": Loss(wasserstein_d, critic_g),
-    "relativistic": Loss(relativistic_d, relativistic_g, paired=True),
-    "alpha": Loss(alpha_d, alpha_g, sigmoid=True, boundary=0.0, has_order=True),
-    "alpha-minimax": Loss(alpha_d, alpha_minimax_g, sigmoid=True, boundary=0.0, has_order=True),
-    "f-kl": Loss(kl_d, kl_g, boundary=1.0),
-    "f-reverse-kl": Loss(reverse_kl_d, reverse_kl_g, boundary=0.0),
-    "f-pearson": Loss(pearson_d, pearson_g, boundary=0.0),
-    "f-hellinger": Loss(hellinger_d, hellinger_g, boundary=0.0),
-    "f-jensen-shannon": Loss(jensen_shannon_d, jensen_shannon_g, sigmoid=True, boundary=0.0),
+SIDES: dict[str, tuple[LossFunction, LossFunction]] = {
+    "minimax": (minimax_d, minimax_g),
+    "non-saturating": (minimax_d, non_saturating_g),
+    "least-squares": (least_squares_d, least_squares_g),
+    "hinge": (hinge_d, critic_g),
+    "wasserstein": (wasserstein_d, critic_g),
+    "relativistic": (relativistic_d, relativistic_g),
+    "alpha": (alpha_d, alpha_g),
+    "alpha-minimax": (alpha_d, alpha_minimax_g),
+    "f-kl": (kl_d, kl_g),
+    "f-reverse-kl": (reverse_kl_d, reverse_kl_g),
+    "f-pearson": (pearson_d, pearson_g),
+    "f-hellinger": (hellinger_d, hellinger_g),
+    "f-jensen-shannon": (jensen_shannon_d, jensen_shannon_g),
 }
+"""What the discriminator and the generator minimise."""
+SMOOTHINGS: dict[str | None, tuple[LossFunction, LossFunction] | tuple[None, None]] = {
+    "cross-entropy": (smoothed_cross_entropy, raised_cross_entropy),
+    "squares": (smoothed_squares, raised_squares),
+    None: (None, None),
+}
+"""By kind of target: what other targets add, of real examples and of fake ones."""
+
+
+def _with_formulas(known: KnownLoss, sides: tuple[LossFunction, LossFunction]) -> Loss:
+    traits = {trait.name: getattr(known, trait.name) for trait in fields(LossTraits)}
+    return Loss(*sides, *SMOOTHINGS[known.targets], **traits)
+
+
+LOSSES: dict[str, Loss] = {name: _with_formulas(known, SIDES[name]) for name, known in KNOWN.items()}
 
 
 def find_loss(name: str) -> Loss:
@@ -229,11 +223,9 @@ def find_loss(name: str) -> Loss:
 
     Raises StabilityError in one line, where there is no such loss or importing the module fails.
     """
-    if name in LOSSES:
-        return LOSSES[name]
-    loss = find_own(name)
+    loss = LOSSES.get(name) or traits_of(name)
     if not isinstance(loss, Loss):
-        raise StabilityError(f"{name}: is a {type(loss).__name__}, not a stability.gan.losses.Loss")
+        raise StabilityError(f"{name}: has no formulas")
     return loss
 
 

@@ -21,7 +21,6 @@ from stability.errors import StabilityError
 from stability.gan.diagnostics import first_bad_tensor, note_bad
 from stability.gan.evaluation import Evaluator
 from stability.gan.features import Features
-from stability.gan.losses import LOSSES as KNOWN_LOSSES
 from stability.monitor.folder import PATIENCE, Customs, ObservedFolder, Wanted, run_of
 from stability.monitor.news import News
 from stability.monitor.real import RealData, read_real
@@ -36,6 +35,7 @@ from stability.runner.trainer import Track
 from stability.spec import Recording, Thresholds
 from stability.spec.study import UNDECLARED, StopOutcome
 from stability.store import CohortData
+from stability.vocabulary.losses import LOSSES as KNOWN_LOSSES
 
 Drawn = Literal["random", "sobol", "grid", "tpe"]
 SHARE = 0.02

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from math import log
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from stability.report.table import rounded
 from stability.spec.config import RECIPES
 from stability.store import Store, read_filmstrip
 from stability.store.sheets import as_sheet
+from stability.vocabulary.losses import LOSSES
 
 MOST_RUNS, MOST_BYTES = 300, 6_000_000
 """At most so many runs have details, and at most so many bytes of the page are theirs."""
@@ -57,33 +57,6 @@ CURVES = (
 VISITS = ("separation", "modes", "n_modes", "fid_excess")
 
 
-@dataclass(frozen=True, slots=True)
-class Equilibrium:
-    """Where the losses stand when real and fake cannot be told apart and the discriminator is at its best."""
-
-    loss_d: float
-    loss_g: float | None
-    """None where the discriminator's level is arbitrary, and with it the generator's loss."""
-    probability: float | None = None
-
-
-EQUILIBRIA: dict[str, Equilibrium] = {
-    "minimax": Equilibrium(2 * log(2), -log(2), 0.5),
-    "non-saturating": Equilibrium(2 * log(2), log(2), 0.5),
-    "least-squares": Equilibrium(0.25, 0.125),
-    "hinge": Equilibrium(2.0, 0.0),
-    "wasserstein": Equilibrium(0.0, None),
-    "relativistic": Equilibrium(log(2), log(2)),
-    "alpha": Equilibrium(2 * log(2), log(2), 0.5),
-    "alpha-minimax": Equilibrium(2 * log(2), -log(2), 0.5),
-    "f-kl": Equilibrium(0.0, -1.0),
-    "f-reverse-kl": Equilibrium(0.0, 1.0),
-    "f-pearson": Equilibrium(0.0, 0.0),
-    "f-hellinger": Equilibrium(0.0, 0.0),
-    "f-jensen-shannon": Equilibrium(0.0, 0.0, 0.5),
-}
-"""By plain loss: its value where both logits are equal and the discriminator's loss is lowest. Under hinge
-the level may be anything from -1 to 1, and 0 is the middle. Of the alpha-losses at their order of 1."""
 MOVED_BY = {
     "label_smoothing": 0.0,
     "label_smoothing_fake": 0.0,
@@ -226,10 +199,10 @@ def _equilibrium(row: Mapping[Any, Any]) -> dict[str, float | None] | None:
     """The loss's own equilibrium; None where there is none or the labels or an order have moved it."""
     loss = str(row["loss"])
     plain = RECIPES[loss]["loss"] if loss in RECIPES else loss
-    found = EQUILIBRIA.get(str(plain))
-    if found is None or any(float(row.get(name, usual)) != usual for name, usual in MOVED_BY.items()):
+    known = LOSSES.get(str(plain))
+    if known is None or any(float(row.get(name, usual)) != usual for name, usual in MOVED_BY.items()):
         return None
-    return {"loss_d": found.loss_d, "loss_g": found.loss_g, "probability": found.probability}
+    return asdict(known.equilibrium)
 
 
 def _film(store: Store, run: str, moments: Sequence[int], most: FilmRoom) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from matplotlib.markers import MarkerStyle
 from matplotlib.path import Path as Outline
 
 from stability.records import Outcome
+from stability.vocabulary.losses import LOSSES
 
 INK, MUTED, GRID = "#16202b", "#5c6773", "#d3d8de"
 """Colours of text, secondary text and grid lines; inline figures follow the page's theme instead."""
@@ -83,19 +84,7 @@ LEVEL_LOOKS = (
 """Colours that are read on white and on near-black; shapes and dashes for eyes that tell fewer apart."""
 
 LOSS_COLOURS: dict[str, str] = {
-    "minimax": "#d55e00",
-    "non-saturating": "#0079b8",
-    "least-squares": "#009e73",
-    "hinge": "#c25f9c",
-    "wasserstein": "#b07d00",
-    "relativistic": "#7b79c9",
-    "alpha": "#808890",
-    "alpha-minimax": "#b5615a",
-    "f-kl": "#3f97a8",
-    "f-reverse-kl": "#6f8f1e",
-    "f-pearson": "#a86fd6",
-    "f-hellinger": "#9a7b5e",
-    "f-jensen-shannon": "#c9506f",
+    **{name: loss.colour for name, loss in LOSSES.items()},
     "wgan-clip": "#8d7a2f",
     "wgan-gp": "#d0691f",
     "dragan": "#2e8f8a",

@@ -12,12 +12,12 @@ import torch
 from stability.gan.cohort import Cohort
 from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
-from stability.gan.structure import structure_key
 from stability.runner.planning import cohort_runs
 from stability.runner.trainer import PICTURES
 from stability.runner.visit import visit
 from stability.spec import Run, StudySpec
 from stability.store import Plan
+from stability.vocabulary.structure import structure_key
 
 WARM_UP = 2
 TIMED_STEPS = 5

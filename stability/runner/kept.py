@@ -7,8 +7,8 @@ from collections.abc import Hashable
 from stability.gan.cohort import Cohort
 from stability.gan.data import Dataset
 from stability.gan.placement import Placement
-from stability.gan.structure import structure_key
 from stability.store import Plan
+from stability.vocabulary.structure import structure_key
 
 
 def kept_state_bytes(plan: Plan, dataset: Dataset, placement: Placement) -> int:

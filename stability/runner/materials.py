@@ -13,11 +13,11 @@ from stability.errors import StabilityError
 from stability.gan.data import Dataset, load_dataset
 from stability.gan.describers import Describer, load_describer
 from stability.gan.evaluation import Evaluator
-from stability.gan.own import source_digest
 from stability.runner.devices import describe_environment
 from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import StudySpec
 from stability.spec.relations import check_trained_here
+from stability.vocabulary.own_code import source_digest
 
 DATASET = "study.yaml: dataset"
 """Where a study names its data set, unless the caller knows better."""

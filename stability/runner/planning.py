@@ -7,9 +7,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
 from stability.design import ROUND, FinishedPoint, draw_points, next_points, plan_runs
-from stability.gan.structure import structure_key
 from stability.spec import Run, StudySpec
 from stability.store import FORMAT_VERSION, Plan, PlannedCohort
+from stability.vocabulary.structure import structure_key
 
 COHORT_SIZES = {
     ("cpu", "dcgan"): 4,

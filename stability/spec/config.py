@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from stability.vocabulary.losses import LOSS_NAMES
+
 ARCHITECTURE_NAMES = (
     "mlp",
     "dcgan",
@@ -30,21 +32,6 @@ OWN_CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 """A pair of networks or a loss of the user's own, `package.module:name`; naming one imports code."""
 MAX_OWN_NAME = 120
 
-LOSS_NAMES = (
-    "minimax",
-    "non-saturating",
-    "least-squares",
-    "hinge",
-    "wasserstein",
-    "relativistic",
-    "alpha",
-    "alpha-minimax",
-    "f-kl",
-    "f-reverse-kl",
-    "f-pearson",
-    "f-hellinger",
-    "f-jensen-shannon",
-)
 Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
 BatchNorm = Literal["none", "generator", "discriminator", "both"]
 Norm = Literal["none", "batch", "layer", "instance"]

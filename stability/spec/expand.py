@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from stability.spec.config import ADAMS, RECIPES, Config
+from stability.vocabulary.losses import ALPHA_LOSSES, CROSS_ENTROPIES, LABELLED_LOSSES
 
 
 def make_config(values: Mapping[str, Any]) -> Config:
@@ -28,9 +29,6 @@ def doubts(config: Config) -> tuple[str, ...]:
 def _is_penalised(config: Config) -> bool:
     return config.penalty != "none" and config.penalty_weight > 0
 
-
-LABELLED_LOSSES = ("minimax", "non-saturating", "least-squares")
-"""The losses whose discriminator has a target for real images, which can be smoothed."""
 
 DOUBTS: dict[str, Callable[[Config], bool]] = {
     "gradient penalty with batchnorm in the discriminator: "
@@ -75,7 +73,7 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
         config.label_smoothing_fake > 0 and config.loss in LABELLED_LOSSES
     ),
     "label_noise takes targets beyond 0 and 1, where a cross-entropy has no least value": lambda config: (
-        config.loss in ("minimax", "non-saturating")
+        config.loss in CROSS_ENTROPIES
         and config.label_noise > min(config.label_smoothing, config.label_smoothing_fake)
     ),
     "warmup_steps is decay_steps or more: the learning rates fall while they still grow": lambda config: (
@@ -87,7 +85,7 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
         config.generator.lr_schedule != config.discriminator.lr_schedule
     ),
     "alpha_d and alpha_g have no effect on this loss": lambda config: (
-        (config.alpha_d, config.alpha_g) != (1.0, 1.0) and not config.loss.startswith("alpha")
+        (config.alpha_d, config.alpha_g) != (1.0, 1.0) and config.loss not in ALPHA_LOSSES
     ),
     "label_flip of .5 or more: labels say nothing, or the contrary": lambda config: config.label_flip >= 0.5,
     "gradient penalty with minibatch_std: the penalty is on each image's own gradient, "

@@ -9,7 +9,7 @@ from stability.errors import StabilityError
 from stability.gan.cohort import Cohort
 from stability.gan.data import training_subset
 from stability.gan.losses import LOSSES
-from stability.gan.structure import structure_key
+from stability.vocabulary.structure import structure_key
 
 LOSS_NAMES = [name for name, loss in LOSSES.items() if not loss.paired]
 """These may share a cohort."""

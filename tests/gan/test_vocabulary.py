@@ -12,8 +12,8 @@ from stability.gan.cohort import Cohort
 from stability.gan.losses import LOSSES
 from stability.gan.networks import ARCHITECTURES
 from stability.gan.penalties import PENALTIES
-from stability.gan.structure import structure_key
 from stability.spec.config import POINT_ARCHITECTURES, Run
+from stability.vocabulary.structure import structure_key
 
 BOUNDS: dict[str, dict[str, object]] = {
     **{name: {"penalty": name, "penalty_weight": 2.0} for name in PENALTIES},

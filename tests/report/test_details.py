@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -17,8 +16,7 @@ from PIL import Image
 from stability.analysis.exemplars import typical_runs
 from stability.analysis.frames import StudyFrames
 from stability.analysis.study import Study
-from stability.gan.losses import LOSSES
-from stability.report.details import EQUILIBRIA, EVEN_POINTS, chosen_runs, run_details, thinned
+from stability.report.details import EVEN_POINTS, chosen_runs, run_details, thinned
 from stability.spec import Design
 from stability.store import read_filmstrip
 from stability.store.sheets import as_sheet
@@ -134,34 +132,6 @@ def test_thinning_keeps_ends_extremes_and_the_first_bad_value(values: list[float
         assert column[rows][finite[rows]].min() == column[finite].min()
     if not finite.all():
         assert int(np.flatnonzero(~finite)[0]) in rows
-
-
-LEVELS = torch.linspace(-3, 3, 6001, dtype=torch.float64)
-
-
-def test_every_loss_has_its_equilibrium() -> None:
-    assert set(EQUILIBRIA) == set(LOSSES)
-
-
-@pytest.mark.parametrize("name", list(LOSSES))
-def test_equilibria_are_where_the_discriminator_s_loss_is_lowest_among_equal_logits(name: str) -> None:
-    """Where real and fake have the same distribution, D gives both the same logit."""
-    loss, stated = LOSSES[name], EQUILIBRIA[name]
-    values = loss.discriminator(LEVELS, LEVELS)
-    lowest = values.min()
-    assert float(lowest) == pytest.approx(stated.loss_d, abs=1e-7)
-    best = LEVELS[values <= lowest + 1e-12]
-    is_bounded = bool(best[0] > LEVELS[0] and best[-1] < LEVELS[-1])
-    at_best = loss.generator(best, best)
-    if stated.loss_g is None:
-        assert not is_bounded  # any level is as good, and the generator's loss moves with it
-        assert float(at_best.max() - at_best.min()) > 1
-    else:
-        middle = (best[0] + best[-1]).reshape(1) / 2
-        assert float(loss.generator(middle, middle)) == pytest.approx(stated.loss_g, abs=1e-6)
-    if stated.probability is not None:
-        assert loss.sigmoid
-        assert float(torch.sigmoid(best).mean()) == pytest.approx(stated.probability, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from stability.report.palette import (
     text_on,
 )
 from stability.spec import RECIPES
-from stability.spec.config import LOSS_NAMES
+from stability.vocabulary.losses import LOSS_NAMES
 
 LIGHT_CARD, DARK_CARD = "#ffffff", "#1b1f24"
 

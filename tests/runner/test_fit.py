@@ -10,10 +10,10 @@ from small_studies import small_mnist
 
 from stability.errors import StabilityError
 from stability.gan.networks import ARCHITECTURES, find_pair
-from stability.gan.own import source_digest
 from stability.runner import fit
 from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import parse_study
+from stability.vocabulary.own_code import source_digest
 
 OWN = """\
 from pathlib import Path

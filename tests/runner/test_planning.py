@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 from small_studies import small_spec
 
-from stability.gan.structure import structure_key
 from stability.runner.planning import (
     COHORT_SIZES,
     DEFAULT_COHORT_SIZE,
@@ -16,6 +15,7 @@ from stability.runner.planning import (
 )
 from stability.spec import StudySpec
 from stability.store import Plan
+from stability.vocabulary.structure import structure_key
 
 MIXED = (
     "space.architecture=[mlp, dcgan]",

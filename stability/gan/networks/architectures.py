@@ -9,8 +9,8 @@ from stability.gan.networks.dirac import DIRAC
 from stability.gan.networks.maxout import MAXOUT
 from stability.gan.networks.pair import Pair
 from stability.gan.networks.unpool import UNPOOL
-from stability.gan.own import find_own
 from stability.spec.config import is_own_code
+from stability.vocabulary.own_code import find_own
 
 ARCHITECTURES: dict[str, Pair] = {
     "mlp": MLP,

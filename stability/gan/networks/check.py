@@ -25,8 +25,8 @@ from stability.gan.networks.layers import NORMS, FeatureNorm, MaskDropout, has_b
 from stability.gan.networks.pair import Builder, ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
 from stability.gan.networks.weights import INIT_STD, SCALING, initial_weights
-from stability.gan.own import told
 from stability.spec.config import Config
+from stability.vocabulary.own_code import told
 
 BATCH = 4
 MEMBERS = 2

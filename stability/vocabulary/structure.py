@@ -1,11 +1,11 @@
-"""Which runs can train in one cohort. May not import store, design, runner, outcomes, Optuna or pandas."""
+"""Which runs can train in one cohort. Works without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Protocol
 
-from stability.gan.losses import find_loss
-from stability.spec.config import Config
+from stability.vocabulary.losses import traits_of
 
 EQUAL = (
     "architecture",
@@ -39,11 +39,25 @@ PRESENT_OF_NETWORKS = ("dropout", "weight_decay")
 """... and those that all of its members use or none does; all others may differ per member."""
 
 
-def structure_key(config: Config) -> tuple[Hashable, ...]:
+class Parameters(Protocol):
+    """A run's configuration; the tables above name what is read of it beside these."""
+
+    @property
+    def loss(self) -> str:
+        """By name."""
+        ...
+
+    @property
+    def networks(self) -> tuple[object, object]:
+        """The settings of generator and discriminator."""
+        ...
+
+
+def structure_key(config: Parameters) -> tuple[Hashable, ...]:
     """What must be equal for runs to train in one cohort; everything else may differ per member."""
     networks = config.networks
     equal = [getattr(config, name) for name in EQUAL]
     equal += [getattr(network, name) for network in networks for name in EQUAL_OF_NETWORKS]
     present = [bool(getattr(config, name)) for name in PRESENT]
     present += [bool(getattr(network, name)) for network in networks for name in PRESENT_OF_NETWORKS]
-    return (*equal, *present, find_loss(config.loss).paired)
+    return (*equal, *present, traits_of(config.loss).paired)
