@@ -470,7 +470,7 @@ def selftest(device: Device = "auto", as_json: AsJson = False) -> None:
 def _check(results: Path, *, repair: bool, as_json: bool) -> None:
     """Examine a results folder, repaired first if asked; exit 1 if anything is wrong with it."""
     from stability.cli.status_view import check_as_text, check_summary
-    from stability.runner.check import check_study, repair_study
+    from stability.runner.repair import check_study, repair_study
 
     done, found = repair_study(results) if repair else ((), check_study(results))
     if as_json:

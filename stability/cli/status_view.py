@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from stability.cli.display import outcome_counts
-from stability.store.check import Examination, Fault, Remedy
+from stability.store.repair.examine import Examination, Fault, Remedy
 
 
 def as_text(state: dict[str, Any]) -> str:

@@ -35,8 +35,8 @@ from stability.records import SUCCESSES, Outcome
 from stability.spec import Run, StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
-from stability.store.aside import move_aside
 from stability.store.files import replace_file
+from stability.store.repair.quarantine import move_aside
 from stability.store.seals import sha256
 
 STUDY_DB = "study.db"

@@ -21,7 +21,7 @@ from stability.store.seals import is_whole, seal_json
 FORMAT_VERSION = 2
 """The version of the whole results folder's format, kept in its plan."""
 OLDER_VERSIONS = (1,)
-"""What `stability.store.migrate` brings up to the present one."""
+"""What `stability.store.repair.migrate` brings up to the present one."""
 
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]{0,199}")
 """What a run or cohort may be called: these names become file names and must stay in their folder."""

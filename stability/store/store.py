@@ -22,7 +22,7 @@ from stability.spec import Run
 from stability.spec.loader import parse_study
 from stability.store.advice import advised
 from stability.store.ages import without_retired
-from stability.store.changes import COHORTS, apply_pending, commit_changes, current, read_current
+from stability.store.changes import COHORTS, apply_pending, commit_changes, current
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
 from stability.store.cohorts import (
     FILMSTRIPS,
@@ -34,9 +34,23 @@ from stability.store.cohorts import (
     write_cohort_folder,
 )
 from stability.store.files import check_writable, replace_file, sweep, told
+from stability.store.folder import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    LOCK,
+    OTHER_DIGEST,
+    PLAN,
+    STUDY,
+    UNSEALED,
+    check_free,
+    read_file,
+    read_plan,
+    read_text_file,
+    with_study_digest,
+)
 from stability.store.lock import locked, signature
 from stability.store.older_labels import is_older, labelled_anew
-from stability.store.plan import FORMAT_VERSION, Plan, version_of
+from stability.store.plan import Plan
 from stability.store.seals import (
     DIGESTS,
     SEAL,
@@ -61,16 +75,6 @@ from stability.store.tables import (
     runs_table,
     whole_parquet,
 )
-
-PLAN = "plan.json"
-STUDY = "study.yaml"
-ENVIRONMENT = "environment.json"
-LOCK = ".lock"
-CHECKPOINTS = "checkpoints"
-
-BROKEN_SEAL = "damaged or edited, its last line is not its digest"
-OTHER_DIGEST = "its digest is not the one it was written with"
-UNSEALED = "cut short or put there by hand, its last line is no digest"
 
 TableName = Literal["runs", "records", "evaluations", "events"]
 LABEL_TABLES = ("runs", "events")
@@ -110,13 +114,13 @@ class Store:
         with told(folder):
             folder.mkdir(parents=True, exist_ok=True)
         if not cls.holds_study(folder):  # else its owner, if it is in use, is told by the lock
-            _check_free(folder, study_yaml, may_be_laid=True)
+            check_free(folder, study_yaml, may_be_laid=True)
         with locked(folder / LOCK):
-            _check_free(folder, study_yaml)
+            check_free(folder, study_yaml)
             with told(folder):
                 sweep(folder)
             replace_file(folder / STUDY, seal_text(study_yaml))
-            replace_file(folder / ENVIRONMENT, json_lines(of_study(environment, study_yaml)))
+            replace_file(folder / ENVIRONMENT, json_lines(with_study_digest(environment, study_yaml)))
             with told(folder):
                 (folder / COHORTS).mkdir(exist_ok=True)
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
@@ -136,7 +140,7 @@ class Store:
         folder = Path(folder)
         check_writable(folder)
         if folder.is_dir():
-            _check_free(folder, study_yaml, may_be_laid=True)
+            check_free(folder, study_yaml, may_be_laid=True)
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -145,7 +149,7 @@ class Store:
         Raises `StabilityError`: it is missing, holds no study, or another format version wrote it.
         """
         folder = Path(folder)
-        return cls(folder, _read_plan(folder))
+        return cls(folder, read_plan(folder))
 
     @staticmethod
     def holds_study(folder: Path) -> bool:
@@ -165,7 +169,7 @@ class Store:
                     folder.mkdir(exist_ok=True)
                     sweep(folder)
             apply_pending(self.folder)
-            self._set_plan(_read_plan(self.folder))
+            self._set_plan(read_plan(self.folder))
             for cohort in self.finished():
                 self.drop_checkpoint(cohort)
             with self.staying():
@@ -215,7 +219,7 @@ class Store:
         files = {
             Path(PLAN): plan.to_json().encode(),
             Path(STUDY): seal_text(study_yaml),
-            Path(ENVIRONMENT): json_lines(of_study(environment, study_yaml)),
+            Path(ENVIRONMENT): json_lines(with_study_digest(environment, study_yaml)),
         }
         self.check_stayed()
         commit_changes(self.folder, files)
@@ -228,7 +232,7 @@ class Store:
         Raises `StabilityError`: it is missing, or has been cut or changed since it was written.
         """
         with advised(self.folder):
-            content = self.read_whole(STUDY)
+            content = read_text_file(self.folder, STUDY)
             if is_whole(content) is None:  # in YAML, unlike in JSON, nothing else would tell a lost end
                 raise StabilityError(f"{self.folder / STUDY}: {UNSEALED}")
             return without_retired(unsealed_text(content).decode())
@@ -240,7 +244,7 @@ class Store:
         Raises `StabilityError`: it is missing, or has been cut or changed since it was written.
         """
         with advised(self.folder):
-            content = self.read_whole(ENVIRONMENT)
+            content = read_text_file(self.folder, ENVIRONMENT)
             try:
                 environment: dict[str, Any] = json.loads(content)
                 return {name: value for name, value in environment.items() if name != SEAL}
@@ -350,7 +354,7 @@ class Store:
         relative = Path(COHORTS, cohort_id, file)
         for _ in range(2):  # labels may change between the two readings
             digests = self.digests(cohort_id) or {}
-            content = self._read(relative)
+            content = read_file(self.folder, relative)
             if digests.get(file) in (None, sha256(content)):
                 return content
         raise StabilityError(f"{self.folder / relative}: damaged, {OTHER_DIGEST}")
@@ -389,7 +393,7 @@ class Store:
         Raises `ValueError`: a finished run has no new result; `StabilityError`: they cannot be written;
         the old labels then hold.
         """
-        environment = of_study(self.environment, study_yaml)
+        environment = with_study_digest(self.environment, study_yaml)
         files = {Path(STUDY): seal_text(study_yaml), Path(ENVIRONMENT): json_lines(environment)}
         for cohort in sorted(self.finished()):
             files |= self._relabelled(cohort, results)
@@ -458,7 +462,7 @@ class Store:
         relative = Path(COHORTS, cohort_id, DIGESTS)
         if not current(self.folder, relative).is_file():
             return None
-        digests = decode_digests(self._read(relative))
+        digests = decode_digests(read_file(self.folder, relative))
         if digests is None:
             raise StabilityError(f"{self.folder / relative}: damaged, these are no digests")
         return digests
@@ -482,64 +486,8 @@ class Store:
     def _checkpoint(self, cohort_id: str) -> Path:
         return self.folder / CHECKPOINTS / f"{cohort_id}.safetensors"
 
-    def read_whole(self, name: str) -> bytes:
-        """A text file of the folder, with its seal if it has one.
-
-        Raises `StabilityError`: it is missing, is no text, or is not as it was sealed.
-        """
-        content = self._read(Path(name))
-        try:
-            content.decode()
-        except UnicodeDecodeError:
-            raise StabilityError(f"{self.folder / name}: damaged, this is no text") from None
-        if is_whole(content) is False:
-            raise StabilityError(f"{self.folder / name}: {BROKEN_SEAL}")
-        return content
-
-    def _read(self, relative: Path) -> bytes:
-        with told(self.folder / relative):
-            return read_current(self.folder, relative)
-
     def _set_plan(self, plan: Plan) -> None:
         self._plan = plan
         self._cohort_of = {run: cohort.id for cohort in plan.cohorts for run in cohort.runs}
         runs = {run.run: run for run in plan.runs}
         self._runs_of = {cohort.id: [runs[name] for name in cohort.runs] for cohort in plan.cohorts}
-
-
-def of_study(environment: Mapping[str, Any], study_yaml: str) -> dict[str, Any]:
-    """The environment with the study's digest, by which a study file that was lost and put back is known."""
-    return {**environment, "study": {"sha256": sha256(study_yaml.encode())}}
-
-
-def _read_plan(folder: Path) -> Plan:
-    path = folder / PLAN
-    if not folder.is_dir():
-        raise StabilityError(f"{folder}: no such results folder")
-    if not path.is_file():
-        raise StabilityError(f"{folder}: not a study's results, it has no {PLAN}")
-    with told(path):
-        content = read_current(folder, Path(PLAN))
-    if version_of(content) not in (None, FORMAT_VERSION):
-        return Plan.from_json(content, source=str(path))  # which says what to do about that
-    with advised(folder):
-        return Plan.from_json(content, source=str(path))
-
-
-def _check_free(folder: Path, study_yaml: str, *, may_be_laid: bool = False) -> None:
-    """Refuse a folder with anything in it but what a killed `created` of the same study may have left.
-
-    A study file that says anything else is its owner's, and must not be written over. Without the lock a
-    study `may_be_laid` meanwhile, and its owner may have written more than that: the lock will tell.
-    """
-    with told(folder):
-        names = {entry.name for entry in folder.iterdir() if entry.name[0] != "."}
-        if PLAN in names:
-            if may_be_laid:
-                return
-            raise StabilityError(f"{folder}: already holds a study")
-        study = folder / STUDY
-        ours = study.is_file() and unsealed_text(study.read_bytes()) == study_yaml.encode()
-    own = {STUDY, ENVIRONMENT, COHORTS, CHECKPOINTS} if ours else set()
-    if others := sorted(names - own):
-        raise StabilityError(f"{folder}: not empty and not a study's results, it holds {others[0]!r}")

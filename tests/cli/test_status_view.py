@@ -9,7 +9,7 @@ import pytest
 from small_studies import StopAfter, run_small, small_spec
 
 from stability.cli.status_view import as_text, check_as_text, check_summary
-from stability.store.check import Examination, Fault, Remedy
+from stability.store.repair.examine import Examination, Fault, Remedy
 
 Command = Any
 BY_HAND = Fault("study.yaml", "is missing", "how it samples", "none; put it back", Remedy.NONE)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from stability.store import DamagedCheckpoint, Store
-from stability.store.check import Fault, Remedy, examine_files
+from stability.store.repair.examine import Fault, Remedy, examine_files
 from stability.store.seals import DIGESTS, decode_digests
 from stability.store.tables import SCHEMAS, read_table
 

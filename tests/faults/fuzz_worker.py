@@ -29,8 +29,8 @@ from stability.spec import dump_study, parse_study
 from stability.store import DamagedCheckpoint, Plan, Store, encode_history, read_filmstrip, read_latent_view
 from stability.store.checkpoints import decode_checkpoint, decode_history, encode_checkpoint
 from stability.store.columns import record_columns
-from stability.store.store import of_study
-from stability.store.unsealed import unsealed_study
+from stability.store.folder import with_study_digest
+from stability.store.repair.unsealed import unsealed_study
 
 SECONDS_A_CASE = 10
 EXTRA_MEMORY = 1 << 30
@@ -63,7 +63,7 @@ def make_folder(folder: Path) -> Store:
 def read_study(folder: Path) -> object:
     """Everything that a report reads, and what status and its check say."""
     from stability.analysis import frames
-    from stability.runner.check import check_study
+    from stability.runner.repair import check_study
     from stability.runner.status import run_states, study_status
 
     problems = []
@@ -176,7 +176,7 @@ def _plan(folder: Path) -> object:
 def write_by_hand(folder: Path) -> None:
     (folder / "study.yaml").write_text(STUDY)
     store = Store.open(folder)
-    store.replace_environment(of_study(store.environment, dump_study(parse_study(STUDY))))
+    store.replace_environment(with_study_digest(store.environment, dump_study(parse_study(STUDY))))
 
 
 def read_by_hand(folder: Path) -> object:

@@ -14,8 +14,8 @@ import pytest
 import torch
 from small_studies import SMALL, make_small, result_bytes, run_small, small_spec
 
-from stability.runner.check import check_study
 from stability.runner.materials import Resources
+from stability.runner.repair import check_study
 from stability.store import Store
 
 COUNT = 8

@@ -31,8 +31,8 @@ from commands import (
     worst_faults,
 )
 
-from stability.runner.check import check_study
-from stability.store.store import LOCK
+from stability.runner.repair import check_study
+from stability.store.folder import LOCK
 
 STARTS = 3
 """Of each new study, so often its start is killed."""

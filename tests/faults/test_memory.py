@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from small_studies import rows_by_run, run_small, small_spec
 
-from stability.runner.check import check_study
 from stability.runner.materials import Resources
+from stability.runner.repair import check_study
 from stability.runner.status import study_status
 from stability.store import Store
 

@@ -28,8 +28,8 @@ from commands import (
 )
 from small_studies import run_small, small_spec
 
-from stability.runner.check import check_study
 from stability.runner.materials import Resources
+from stability.runner.repair import check_study
 
 STUDY = """\
 name: ring

@@ -12,7 +12,7 @@ from stability.errors import StabilityError
 from stability.monitor.folder import Customs, ObservedFolder, Wanted, run_of
 from stability.outcomes import label
 from stability.records import History
-from stability.runner.check import check_study
+from stability.runner.repair import check_study
 from stability.runner.status import study_status
 from stability.spec import Recording, Thresholds, parse_study
 from stability.spec.study import UNDECLARED, Sampler

@@ -16,7 +16,7 @@ from stability.errors import StabilityError
 from stability.monitor.monitor import Monitor
 from stability.records import Divergence, Event, EventKind, Outcome
 from stability.report.write import write
-from stability.runner.check import check_study
+from stability.runner.repair import check_study
 from stability.runner.status import study_status
 from stability.store import Store, read_filmstrip
 

@@ -17,10 +17,10 @@ from small_studies import (
 )
 
 from stability.errors import StabilityError
-from stability.runner.check import check_study
 from stability.runner.extend import changed_fields, check_extension, extended_plan
 from stability.runner.materials import Resources
 from stability.runner.planning import make_plan
+from stability.runner.repair import check_study
 from stability.runner.replay import replay
 from stability.runner.status import study_status
 from stability.runner.study import StudyRunner, relabel_study

@@ -10,11 +10,11 @@ from small_studies import CPU, Listener, StopAfter, run_small, small_mnist, smal
 
 from stability.errors import StabilityError
 from stability.gan.placement import Placement
-from stability.runner.check import check_study, repair_study
 from stability.runner.extend import check_extension
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import Resources
 from stability.runner.planning import make_plan
+from stability.runner.repair import check_study, repair_study
 from stability.runner.replay import replay
 from stability.runner.status import study_status
 from stability.spec import parse_study

@@ -12,7 +12,7 @@ from small_studies import Listener, StopAfter, run_small, small_spec
 
 from stability.errors import StabilityError
 from stability.runner import run_log
-from stability.runner.check import check_study
+from stability.runner.repair import check_study
 from stability.runner.run_log import RUN_LOG, RunLog
 
 LINE = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00  (.+)")

@@ -9,7 +9,7 @@ from small_studies import Listener, StopAfter, rows_by_run, run_small, small_spe
 
 from stability.errors import StabilityError
 from stability.runner import job, splitting
-from stability.runner.check import check_study
+from stability.runner.repair import check_study
 from stability.runner.splitting import split
 from stability.runner.status import study_status
 from stability.runner.trainer import CohortTrainer

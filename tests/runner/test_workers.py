@@ -15,9 +15,9 @@ from small_studies import Listener, StopAfter, result_bytes, rows_by_run, run_sm
 
 from stability.errors import StabilityError
 from stability.runner import workers
-from stability.runner.check import check_study
 from stability.runner.layout import new_layout
 from stability.runner.materials import Resources
+from stability.runner.repair import check_study
 from stability.runner.status import study_status
 from stability.spec import StudySpec
 from stability.store import Store

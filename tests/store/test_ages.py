@@ -17,9 +17,9 @@ from stability.runner.status import study_status
 from stability.spec import Config, Thresholds
 from stability.store import Plan, Store
 from stability.store.ages import absent_value, with_younger_columns
-from stability.store.check import examine_files
 from stability.store.checkpoints import decode_history, encode_history
 from stability.store.columns import record_columns
+from stability.store.repair.examine import examine_files
 from stability.store.seals import encode_digests, sha256
 from stability.store.store import TableName
 from stability.store.tables import RECORDS, RUNS, SCHEMAS, encode_table

@@ -14,11 +14,11 @@ from stability.errors import StabilityError
 from stability.records import Outcome
 from stability.spec.loader import dump_study, parse_study
 from stability.store import Store
-from stability.store.check import Examination, Fault, Remedy, examine_files
 from stability.store.files import host_name
+from stability.store.folder import with_study_digest
+from stability.store.repair.examine import Examination, Fault, Remedy, examine_files
+from stability.store.repair.unsealed import unsealed_study
 from stability.store.seals import encode_digests, is_whole, seal_text
-from stability.store.store import of_study
-from stability.store.unsealed import unsealed_study
 
 FIRST, SECOND = "c000-mlp", "c001-mlp"
 
@@ -232,7 +232,7 @@ def test_a_flip_in_a_text_is_found(store: Store, name: str) -> None:
 @pytest.mark.parametrize("lost", [1, 3, 40, 74])
 def test_a_study_file_cut_within_its_digest_has_lost_nothing(store: Store, lost: int) -> None:
     path, whole = store.folder / "study.yaml", dump_study(parse_study(store.study_yaml))
-    store.replace_environment(of_study({}, whole))
+    store.replace_environment(with_study_digest({}, whole))
     path.write_bytes(seal_text(whole)[:-lost])
     said = r"study\.yaml: .* no digest; `stability status \S+ --check` says more$"
     with pytest.raises(StabilityError, match=said):
@@ -243,7 +243,7 @@ def test_a_study_file_cut_within_its_digest_has_lost_nothing(store: Store, lost:
 
 def test_a_study_file_cut_before_its_digest_is_not_believed_wherever_it_ends(store: Store) -> None:
     whole = dump_study(parse_study(store.study_yaml)).encode()
-    store.replace_environment(of_study({}, whole.decode()))
+    store.replace_environment(with_study_digest({}, whole.decode()))
     path, found = store.folder / "study.yaml", []
     for length in range(len(whole)):
         path.write_bytes(whole[:length])
@@ -262,7 +262,7 @@ def test_a_study_file_put_there_by_hand_is_known(store: Store) -> None:
     (store.folder / "study.yaml").write_text(text)
     assert unsealed_study(store) is None
     assert (the_fault(store).file, the_fault(store).remedy) == ("study.yaml", Remedy.NONE)
-    store.replace_environment(of_study({}, dump_study(parse_study(text))))
+    store.replace_environment(with_study_digest({}, dump_study(parse_study(text))))
     assert unsealed_study(store) == parse_study(text)
     (store.folder / "study.yaml").write_text(text + "outcomes: {persist: 5}\n")
     assert unsealed_study(store) is None

@@ -19,13 +19,13 @@ from small_studies import (
 )
 
 from stability.errors import StabilityError
-from stability.runner.check import check_study, repair_study
 from stability.runner.optuna_db import STUDY_DB
 from stability.runner.rebuild import rebuilt_plan
+from stability.runner.repair import check_study, repair_study
 from stability.runner.study import relabel_study
 from stability.spec.loader import dump_study
 from stability.store import Store
-from stability.store.check import Fault, Remedy
+from stability.store.repair.examine import Fault, Remedy
 
 SEARCH = ("design={sampler: tpe, points: 2, seeds: 1}", "training.steps=4", "recording.evaluate_every=4")
 

@@ -19,13 +19,7 @@ from stability.store.checkpoints import DamagedCheckpoint, decode_checkpoint
 from stability.store.cohorts import FILMSTRIPS, LATENT, WEIGHTS
 from stability.store.files import TEMPORARY, host_name, temporary_owner, told
 from stability.store.filmstrips import read_filmstrip
-from stability.store.latent_views import read_latent_view
-from stability.store.lock import last_owner
-from stability.store.plan import PlannedCohort
-from stability.store.seals import DIGESTS, is_whole, sha256
-from stability.store.shorter import cut_short
-from stability.store.states import STATE
-from stability.store.store import (
+from stability.store.folder import (
     CHECKPOINTS,
     ENVIRONMENT,
     LOCK,
@@ -33,10 +27,16 @@ from stability.store.store import (
     PLAN,
     STUDY,
     UNSEALED,
-    Store,
-    TableName,
+    read_text_file,
 )
-from stability.store.unsealed import unsealed_study
+from stability.store.latent_views import read_latent_view
+from stability.store.lock import last_owner
+from stability.store.plan import PlannedCohort
+from stability.store.repair.unsealed import unsealed_study
+from stability.store.seals import DIGESTS, is_whole, sha256
+from stability.store.shorter import cut_short
+from stability.store.states import STATE
+from stability.store.store import Store, TableName
 
 NOTHING = "nothing"
 TABLES: tuple[TableName, ...] = get_args(TableName)
@@ -92,9 +92,8 @@ def examine_files(store: Store) -> Examination:
         *_texts(store),
         *_strangers(store),
         *_damaged_checkpoints(store),
+        *_undone(store),
     ]
-    if not _has_writer(store.folder):  # who does these things last of all, and may be about to
-        faults += [*_pending(store.folder), *_idle_checkpoints(store)]
     notes = [
         *_elsewhere(store.folder),
         *(
@@ -104,12 +103,17 @@ def examine_files(store: Store) -> Examination:
     ]
     for cohort in store.plan.cohorts:
         if (store.folder / COHORTS / cohort.id).is_dir():
-            found, sealed = _cohort(store, cohort)
-            faults += found
+            of_cohort, sealed = _cohort(store, cohort)
+            faults += of_cohort
             if not sealed:
                 notes.append(f"{COHORTS}/{cohort.id}: written without digests, so only decoded")
     files = sum(path.is_file() for path in store.folder.rglob("*"))
     return Examination(tuple(faults), tuple(notes), files)
+
+
+def loose_ends(store: Store) -> list[Fault]:
+    """What the next writer clears up as it takes the lock."""
+    return [*_leftovers(store.folder), *_undone(store)]
 
 
 def _leftovers(folder: Path) -> Iterator[Fault]:
@@ -161,6 +165,11 @@ def _elsewhere(folder: Path) -> Iterator[str]:
             yield f"process {pid} on {host} may still be writing, or may have been killed: ask there"
 
 
+def _undone(store: Store) -> list[Fault]:
+    """What a writer does last of all; one that is there may be about to."""
+    return [] if _has_writer(store.folder) else [*_pending(store.folder), *_idle_checkpoints(store)]
+
+
 def _pending(folder: Path) -> Iterator[Fault]:
     if (folder / PENDING).is_dir():
         wrong = "changes that hold, but have not all moved to their places"
@@ -186,7 +195,7 @@ def _texts(store: Store) -> Iterator[Fault]:
 
 
 def _unsealed(store: Store, name: str) -> Iterator[Fault]:
-    if is_whole(store.read_whole(name)) is None:
+    if is_whole(read_text_file(store.folder, name)) is None:
         yield Fault(name, UNSEALED, NOTHING, "writes it anew, since it can be decoded", Remedy.SEAL)
 
 

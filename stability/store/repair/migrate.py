@@ -14,14 +14,14 @@ from typing import Any
 from stability.errors import StabilityError
 from stability.spec.loader import dump_study, parse_study
 from stability.store.ages import without_retired
-from stability.store.aside import move_aside
 from stability.store.changes import COHORTS, apply_pending, commit_changes, read_current
 from stability.store.files import replace_file, sweep, told
+from stability.store.folder import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, with_study_digest
 from stability.store.lock import locked
 from stability.store.older_labels import labelled_anew
 from stability.store.plan import FORMAT_VERSION, OLDER_VERSIONS, Plan, version_of
+from stability.store.repair.quarantine import move_aside
 from stability.store.seals import DIGESTS, encode_digests, is_whole, json_lines, seal_text, sha256
-from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, of_study
 from stability.store.tables import (
     SCHEMAS,
     encode_table,
@@ -83,7 +83,7 @@ def _migrate(folder: Path, version: int) -> list[str]:
     environment = _environment(folder) | {"migrated_from": version}
     with suppress(StabilityError, OSError, UnicodeDecodeError):  # it has been lost
         text = (folder / STUDY).read_text(encoding="utf-8")
-        environment = of_study(environment, dump_study(parse_study(without_retired(text))))
+        environment = with_study_digest(environment, dump_study(parse_study(without_retired(text))))
     top = {Path(PLAN): plan.to_json().encode(), Path(ENVIRONMENT): json_lines(environment)}
     commit_changes(folder, {**files, **top, **_sealed_study(folder)})
     return [*done, f"migrated from format {version} to {FORMAT_VERSION}"]

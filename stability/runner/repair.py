@@ -1,12 +1,12 @@
 """A whole results folder examined and repaired: its files, its study.db, and whether plan and study agree.
 
 A repair deletes only what was never finished: damaged parts are moved aside, and `run` trains them again.
+It examines the folder once, mends by what was found, and examines it again to tell what is left.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from pathlib import Path
 
 from stability.design import draw_points, plan_runs
@@ -15,19 +15,19 @@ from stability.runner.optuna_db import BEHIND, STUDY_DB, rebuild_study_db, study
 from stability.runner.rebuild import rebuilt_plan
 from stability.runner.status import is_complete
 from stability.spec import StudySpec
-from stability.spec.loader import dump_study, parse_study
+from stability.spec.loader import parse_study
 from stability.store import FORMAT_VERSION, DamagedCheckpoint, Store
 from stability.store.advice import plain
-from stability.store.aside import move_aside
 from stability.store.changes import COHORTS, apply_pending
-from stability.store.check import NOTHING, Examination, Fault, Remedy, examine_files
 from stability.store.files import replace_file
+from stability.store.folder import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
 from stability.store.lock import locked
-from stability.store.migrate import migrate, older_version
 from stability.store.plan import version_of
-from stability.store.seals import DIGESTS, encode_digests, seal_text, sha256
-from stability.store.store import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, of_study
-from stability.store.unsealed import unsealed_study
+from stability.store.repair.examine import NOTHING, Examination, Fault, Remedy, examine_files, loose_ends
+from stability.store.repair.mend import cleared, mend
+from stability.store.repair.migrate import migrate, older_version
+from stability.store.repair.quarantine import move_aside
+from stability.store.repair.unsealed import unsealed_study
 
 
 def check_study(folder: Path) -> Examination:
@@ -35,29 +35,11 @@ def check_study(folder: Path) -> Examination:
 
     Raises StabilityError where there is no results folder, or one of a newer format.
     """
-    if not folder.is_dir():
-        raise StabilityError(f"{folder}: no such results folder")
-    if not any((folder / name).exists() for name in (PLAN, COHORTS, ENVIRONMENT)):
-        raise StabilityError(f"{folder}: not a study's results, it has no {PLAN}")
-    plan_fault = _plan_fault(folder)
-    if plan_fault is not None:
-        return Examination((plan_fault,), ("the other files are examined once there is a plan",), files=1)
-    store = Store.open(folder)
-    found = examine_files(store)
-    faults: list[Fault] = list(found.faults)
-    notes: list[str] = list(found.notes)
-    spec = _spec(store)
-    if spec is not None:
-        if disagreements := [*_disagreements(store, spec)]:
-            faults = [*(fault for fault in faults if fault.remedy is not Remedy.ADOPT), *disagreements]
-        faults += _other_checkpoints(store)
-        whole = not any(fault.part or fault.file == STUDY for fault in faults)
-        for fault in _study_db_faults(store, spec) if whole else ():
-            if fault.wrong == BEHIND and not is_complete(store, spec):
-                notes.append(f"{STUDY_DB}: older than the cohorts; it is written when the study is finished")
-            else:
-                faults.append(fault)
-    return Examination(tuple(faults), tuple(notes), found.files)
+    _check_is_study(folder)
+    fault = _plan_fault(folder)
+    if fault is not None:
+        return Examination((fault,), ("the other files are examined once there is a plan",), files=1)
+    return _examined(Store.open(folder))
 
 
 def repair_study(folder: Path) -> tuple[tuple[str, ...], Examination]:
@@ -65,13 +47,51 @@ def repair_study(folder: Path) -> tuple[tuple[str, ...], Examination]:
 
     Raises StabilityError where the folder is in use, cannot be written, or is no study's.
     """
-    check_study(folder)
-    done: list[str] = migrate(folder) if older_version(folder) is not None else []
+    _check_is_study(folder)
+    done = migrate(folder) if older_version(folder) is not None else []
     if _plan_fault(folder) is not None:
         done += _rebuild_plan(folder)
     if _plan_fault(folder) is None:
         done += _repair_files(Store.open(folder))
     return tuple(done), check_study(folder)
+
+
+def _check_is_study(folder: Path) -> None:
+    if not folder.is_dir():
+        raise StabilityError(f"{folder}: no such results folder")
+    if not any((folder / name).exists() for name in (PLAN, COHORTS, ENVIRONMENT)):
+        raise StabilityError(f"{folder}: not a study's results, it has no {PLAN}")
+
+
+def _examined(store: Store) -> Examination:
+    """What is found in a folder whose plan can be read, also by what the study file asks for."""
+    examination = examine_files(store)
+    spec = _spec(store)
+    if spec is None:
+        return examination
+    faults, notes = list(examination.faults), list(examination.notes)
+    if disagreements := [*_disagreements(store, spec)]:
+        faults = [*(fault for fault in faults if fault.remedy is not Remedy.ADOPT), *disagreements]
+    faults += _other_checkpoints(store)
+    if not any(fault.part or fault.file == STUDY for fault in faults):
+        of_study_db = list(_study_db_faults(store, spec))
+        if any(fault.wrong == BEHIND for fault in of_study_db) and not is_complete(store, spec):
+            notes.append(f"{STUDY_DB}: older than the cohorts; it is written when the study is finished")
+        else:
+            faults += of_study_db
+    return Examination(tuple(faults), tuple(notes), examination.files)
+
+
+def _repair_files(store: Store) -> list[str]:
+    loose = loose_ends(store)
+    with store.lock():  # which settles and clears up
+        faults = _examined(store).faults
+        done = [*cleared(loose, faults), *mend(store, faults)]
+        spec = _sealed_spec(store)
+        if spec is not None and any(_study_db_faults(store, spec)):
+            rebuild_study_db(store.folder)
+            done.append(f"wrote {STUDY_DB} from the cohorts")
+    return done
 
 
 # --- the plan ---------------------------------------------------------------------------------------------
@@ -181,98 +201,3 @@ def _study_db_faults(store: Store, spec: StudySpec) -> Iterator[Fault]:
     elif wrong is not None:
         repair = "moves it aside and writes it anew from the cohorts"
         yield Fault(STUDY_DB, wrong, "notes that a dashboard keeps in it", repair, Remedy.REBUILD)
-
-
-# --- repairing --------------------------------------------------------------------------------------------
-
-
-def _repair_files(store: Store) -> list[str]:
-    before = examine_files(store).faults
-    with store.lock():  # which settles and clears up
-        left = {fault.file for fault in examine_files(store).faults}
-        gone = [fault for fault in before if fault.file not in left]
-        done = [f"{fault.file}: {CLEARED[fault.remedy]}" for fault in gone if fault.remedy in CLEARED]
-        for place, remedy in _parts(check_study(store.folder)):
-            if remedy in REPAIRS:
-                done.append(REPAIRS[remedy](store, place))
-        if _needs_study_db(store):
-            rebuild_study_db(store.folder)
-            done.append(f"wrote {STUDY_DB} from the cohorts")
-    return done
-
-
-CLEARED = {Remedy.REMOVE: "removed", Remedy.SETTLE: "moved to their places"}
-
-
-def _parts(found: Examination) -> list[tuple[str, Remedy]]:
-    """What is to be repaired, each once."""
-    return list(dict.fromkeys((fault.part or fault.file, fault.remedy) for fault in found.faults))
-
-
-def _needs_study_db(store: Store) -> bool:
-    """Whether it is missing, damaged or behind, and can be written: the study file is whole."""
-    spec = _sealed_spec(store)
-    if spec is None:
-        return False
-    return any(True for _ in _study_db_faults(store, spec))
-
-
-def _move(store: Store, place: str) -> str:
-    return move_aside(store.folder, store.folder / place)
-
-
-def _remove(store: Store, place: str) -> str:
-    (store.folder / place).unlink(missing_ok=True)
-    return f"{place}: removed"
-
-
-def _renew_environment(store: Store, place: str) -> str:
-    """An environment that says that it was lost; the next run adds what it finds."""
-    path = store.folder / place
-    moved = f"{move_aside(store.folder, path)}; " if path.exists() else ""
-    planned = {
-        "device": store.plan.device,
-        "threads": store.plan.threads,
-        "stop_thresholds": store.plan.stop_thresholds.model_dump(),
-    }
-    environment = {"lost": "what the study was started with", "planned": planned}
-    with suppress(StabilityError):
-        environment = of_study(environment, store.study_yaml)
-    store.replace_environment(environment)
-    return f"{moved}wrote {place} anew without what was lost"
-
-
-def _adopt_study(store: Store, place: str) -> str:
-    spec = unsealed_study(store)
-    if spec is None:  # changed since it was looked at
-        return f"{place}: left as it is"
-    replace_file(store.folder / place, seal_text(dump_study(spec)))
-    return f"sealed {place}"
-
-
-def _seal(store: Store, place: str) -> str:
-    if place == PLAN:
-        store.replace_plan(store.plan)
-        return f"sealed {place}"
-    if place == ENVIRONMENT:
-        store.replace_environment(store.environment)
-        return f"sealed {place}"
-    return _seal_cohort(store, place)
-
-
-def _seal_cohort(store: Store, place: str) -> str:
-    folder = store.folder / place
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != DIGESTS]
-    digests = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()) for path in files}
-    moved = move_aside(store.folder, folder / DIGESTS)
-    replace_file(folder / DIGESTS, encode_digests(digests))
-    return f"{moved}; wrote {place}/{DIGESTS} anew"
-
-
-REPAIRS: dict[Remedy, Callable[[Store, str], str]] = {
-    Remedy.ASIDE: _move,
-    Remedy.REMOVE: _remove,
-    Remedy.RENEW: _renew_environment,
-    Remedy.SEAL: _seal,
-    Remedy.ADOPT: _adopt_study,
-}

@@ -15,12 +15,12 @@ from stability.outcomes import label
 from stability.records import History
 from stability.spec import Thresholds
 from stability.store import FORMAT_VERSION, Store
-from stability.store.check import examine_files
 from stability.store.lock import locked
-from stability.store.migrate import migrate, older_version
+from stability.store.repair.examine import examine_files
+from stability.store.repair.migrate import migrate, older_version
 from stability.store.seals import seal_text
 
-FORMAT_1 = Path(__file__).with_name("format1")
+FORMAT_1 = Path(__file__).parents[1] / "format1"
 FIRST, SECOND = "c000-mlp", "c001-mlp"
 
 
