@@ -13,11 +13,11 @@ import torch
 from benchmarks.crews import Work, synchronised
 from benchmarks.naive import NaiveGan, batches
 from benchmarks.table import Target
+from stability.design.plan import COHORT_SIZES, DEFAULT_COHORT_SIZE
 from stability.gan.cohort import Cohort
 from stability.gan.data import load_dataset
 from stability.gan.placement import Placement
 from stability.runner.memory import keep_freed_memory
-from stability.runner.planning import COHORT_SIZES, DEFAULT_COHORT_SIZE
 from stability.spec.config import Config, Run
 
 RECORD_EVERY = 10

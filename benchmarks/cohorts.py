@@ -110,7 +110,7 @@ def cohorts_section(settings: Settings) -> Section:
     section.tabulate(["Case", *(f"{size} members" for size in sizes)], rows)
     section.say(
         f"The cheapest size within {MEMORY_BOUND / 1e9:g} GB, beside the table in "
-        "`stability/runner/planning.py`, which is fixed so that a study's records do not depend on a "
+        "`stability/design/plan.py`, which is fixed so that a study's records do not depend on a "
         "timing:"
     )
     header = ["Case", "Device", "The table says", "Measured best", "The table's choice costs more by, %"]

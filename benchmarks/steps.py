@@ -87,7 +87,7 @@ def steps_section(settings: Settings, limits: Limits, root: Path) -> Section:
     section.say(
         "A step is `n_dis` discriminator updates and a generator update at batch 64. Naive trains one "
         "model with torch's default threads. Ours trains cohorts of the size in the table of "
-        "`stability/runner/planning.py`, in one process a core with one thread each, all at once; what "
+        "`stability/design/plan.py`, in one process a core with one thread each, all at once; what "
         "counts is how many steps of models the whole machine does in a second. The second row of a case "
         f"is one process with all threads. Diagnostics are all of them, recorded every {RECORD_EVERY} "
         "steps, which is a study's default. Ratios are taken round by round: naive's time over ours."

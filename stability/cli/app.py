@@ -281,7 +281,7 @@ def status(
 ) -> None:
     """Say how far a study is, or whether its files are whole."""
     from stability.cli.status_view import as_text
-    from stability.runner.status import run_states, study_status
+    from stability.store.progress import run_states, study_status
 
     if check or repair:
         _check(results, repair=repair, as_json=as_json)

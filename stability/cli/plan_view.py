@@ -13,6 +13,7 @@ from rich.filesize import decimal
 from stability.analysis.factors import level_text
 from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
+from stability.design.plan import make_plan
 from stability.gan.placement import Placement
 from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
@@ -21,7 +22,6 @@ from stability.runner.devices import prepare
 from stability.runner.kept import kept_state_bytes
 from stability.runner.layout import new_layout
 from stability.runner.materials import DATASET, Materials, Resources
-from stability.runner.planning import make_plan
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.config import ADAMS
 from stability.spec.expand import doubts

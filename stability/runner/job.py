@@ -7,10 +7,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from stability.design.plan import cohort_runs
 from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
 from stability.runner.memory import free_memory, memory_shortage
-from stability.runner.planning import cohort_runs
 from stability.runner.reporter import Reporter
 from stability.runner.splitting import split
 from stability.runner.trainer import CohortTrainer

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from stability.design.plan import make_plan, with_next_round
 from stability.errors import StabilityError
 from stability.runner.devices import choose_device
 from stability.runner.materials import Resources
-from stability.runner.planning import make_plan, with_next_round
 from stability.spec import StudySpec
 from stability.store import Plan
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from stability.design.plan import cohort_runs
 from stability.errors import StabilityError
-from stability.runner.planning import cohort_runs
 from stability.runner.trainer import Track, encode_tracks
 from stability.store import PlannedCohort, Store
 from stability.store.changes import COHORTS

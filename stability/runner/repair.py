@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stability.design import draw_points, plan_runs
+from stability.design.rebuild_plan import rebuilt_plan
+from stability.design.study_db import BEHIND, STUDY_DB, rebuild_study_db, study_db_fault
 from stability.errors import StabilityError
-from stability.runner.optuna_db import BEHIND, STUDY_DB, rebuild_study_db, study_db_fault
-from stability.runner.rebuild import rebuilt_plan
-from stability.runner.status import is_complete
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import FORMAT_VERSION, DamagedCheckpoint, Store
@@ -23,6 +22,7 @@ from stability.store.files import replace_file
 from stability.store.folder import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
 from stability.store.lock import locked
 from stability.store.plan import version_of
+from stability.store.progress import is_complete
 from stability.store.repair.examine import NOTHING, Examination, Fault, Remedy, examine_files, loose_ends
 from stability.store.repair.mend import cleared, mend
 from stability.store.repair.migrate import migrate, older_version

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stability.design.plan import NUMBERED, with_split
 from stability.errors import StabilityError
-from stability.runner.planning import NUMBERED, with_split
 from stability.runner.reporter import Reporter
-from stability.runner.status import SPLIT, splits
 from stability.runner.trainer import checkpoint_part
 from stability.store import DamagedCheckpoint, PlannedCohort, Store
+from stability.store.progress import SPLIT, splits
 
 
 def split(store: Store, cohort: PlannedCohort, reason: str, reporter: Reporter) -> list[PlannedCohort]:

@@ -13,14 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stability.design import FinishedPoint
-from stability.errors import StabilityError
-from stability.gan.evaluation import Evaluator
-from stability.gan.placement import Placement
-from stability.outcomes import label
-from stability.outcomes.stop_rule import stop_rule_note
-from stability.records import SUCCESSES, Outcome, RunResult
-from stability.runner.devices import environment_changes, prepare
-from stability.runner.extend import (
+from stability.design.extend import (
     Change,
     as_begun,
     as_fields,
@@ -28,22 +21,29 @@ from stability.runner.extend import (
     check_extension,
     extended_plan,
 )
+from stability.design.plan import make_plan, with_next_round
+from stability.design.study_db import STUDY_DB, is_current, rebuild_study_db
+from stability.errors import StabilityError
+from stability.gan.evaluation import Evaluator
+from stability.gan.placement import Placement
+from stability.outcomes import label
+from stability.outcomes.stop_rule import stop_rule_note
+from stability.records import SUCCESSES, Outcome, RunResult
+from stability.runner.devices import environment_changes, prepare
 from stability.runner.job import Job
 from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
-from stability.runner.optuna_db import STUDY_DB, is_current, rebuild_study_db
-from stability.runner.planning import make_plan, with_next_round
 from stability.runner.reporter import Reporter
 from stability.runner.run_log import RunLog
 from stability.runner.splitting import share_checkpoints
-from stability.runner.status import finished_cohorts, is_complete, stored_results
 from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study
 from stability.spec.relations import check_trained_here
 from stability.store import Plan, PlannedCohort, Store
+from stability.store.progress import finished_cohorts, is_complete, stored_results
 
 FOLDER = "folder:"
 

@@ -64,7 +64,7 @@ def read_study(folder: Path) -> object:
     """Everything that a report reads, and what status and its check say."""
     from stability.analysis import frames
     from stability.runner.repair import check_study
-    from stability.runner.status import run_states, study_status
+    from stability.store.progress import run_states, study_status
 
     problems = []
     for read in (frames.load, study_status, run_states, check_study):
@@ -131,13 +131,13 @@ def read_environment(folder: Path) -> object:
 
 
 def write_study_db(folder: Path) -> None:
-    from stability.runner.optuna_db import rebuild_study_db
+    from stability.design.study_db import rebuild_study_db
 
     rebuild_study_db(folder)
 
 
 def read_study_db(folder: Path) -> object:
-    from stability.runner.optuna_db import study_db_fault
+    from stability.design.study_db import study_db_fault
 
     return study_db_fault(folder)
 

@@ -13,8 +13,8 @@ from small_studies import rows_by_run, run_small, small_spec
 
 from stability.runner.materials import Resources
 from stability.runner.repair import check_study
-from stability.runner.status import study_status
 from stability.store import Store
+from stability.store.progress import study_status
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what mapped memory takes")
 

@@ -13,10 +13,10 @@ from stability.monitor.folder import Customs, ObservedFolder, Wanted, run_of
 from stability.outcomes import label
 from stability.records import History
 from stability.runner.repair import check_study
-from stability.runner.status import study_status
 from stability.spec import Recording, Thresholds, parse_study
 from stability.spec.study import UNDECLARED, Sampler
 from stability.store import CohortData, FilmStrip, Store
+from stability.store.progress import study_status
 
 CUSTOMS = Customs("faces", Recording(), Thresholds(), 1, "cpu")
 

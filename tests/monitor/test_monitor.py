@@ -17,8 +17,8 @@ from stability.monitor.monitor import Monitor
 from stability.records import Divergence, Event, EventKind, Outcome
 from stability.report.write import write
 from stability.runner.repair import check_study
-from stability.runner.status import study_status
 from stability.store import Store, read_filmstrip
+from stability.store.progress import study_status
 
 STEPS, EVERY, VISIT = 24, 2, 6
 

@@ -8,13 +8,13 @@ import torch
 from small_studies import CPU, count_seconds, result_bytes, run_small, small_evaluator, small_spec
 
 from stability.analysis.frames import load
+from stability.design.plan import make_plan
 from stability.gan.cohort import Cohort
 from stability.gan.evaluation import Evaluator
 from stability.gan.placement import Placement
 from stability.records import Evaluation
 from stability.runner import calibration
 from stability.runner.calibration import estimate_time
-from stability.runner.planning import make_plan
 from stability.spec import StudySpec
 from stability.store import Plan
 

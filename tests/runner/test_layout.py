@@ -4,11 +4,11 @@ import pytest
 import torch
 from small_studies import small_spec
 
+from stability.design.plan import make_plan
 from stability.errors import StabilityError
 from stability.runner import layout
 from stability.runner.layout import Layout, choose_devices, new_layout, old_layout
 from stability.runner.materials import Resources
-from stability.runner.planning import make_plan
 
 CPU = (torch.device("cpu"),)
 AUTO = Resources("cpu", workers=None)

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from small_studies import CPU, Listener, StopAfter, run_small, small_mnist, small_spec
 
+from stability.design.extend import check_extension
+from stability.design.plan import make_plan
 from stability.errors import StabilityError
 from stability.gan.placement import Placement
-from stability.runner.extend import check_extension
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import Resources
-from stability.runner.planning import make_plan
 from stability.runner.repair import check_study, repair_study
 from stability.runner.replay import replay
-from stability.runner.status import study_status
 from stability.spec import parse_study
 from stability.store import Store
+from stability.store.progress import study_status
 from stability.store.shorter import cut_short
 from stability.store.states import decode_state
 from stability.store.tables import SCHEMAS, read_table

@@ -18,9 +18,9 @@ from small_studies import (
     small_spec,
 )
 
+from stability.design.rebuild_plan import rebuilt_plan
+from stability.design.study_db import STUDY_DB
 from stability.errors import StabilityError
-from stability.runner.optuna_db import STUDY_DB
-from stability.runner.rebuild import rebuilt_plan
 from stability.runner.repair import check_study, repair_study
 from stability.runner.study import relabel_study
 from stability.spec.loader import dump_study

@@ -11,9 +11,9 @@ from stability.errors import StabilityError
 from stability.runner import job, splitting
 from stability.runner.repair import check_study
 from stability.runner.splitting import split
-from stability.runner.status import study_status
 from stability.runner.trainer import CohortTrainer
 from stability.store import Store
+from stability.store.progress import study_status
 
 TORCH = (
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "

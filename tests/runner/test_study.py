@@ -19,16 +19,16 @@ from small_studies import (
 )
 
 from stability.analysis.frames import load
+from stability.design.study_db import STUDY_DB
 from stability.errors import StabilityError
 from stability.records import Outcome
 from stability.runner import job, materials
 from stability.runner.materials import Resources
-from stability.runner.optuna_db import STUDY_DB
 from stability.runner.replay import replay
-from stability.runner.status import run_states, study_status
 from stability.runner.study import StudyRunner, relabel_study
 from stability.spec import parse_study
 from stability.store import Store
+from stability.store.progress import run_states, study_status
 
 SEARCH = ("design.sampler=tpe", "design.points=10", "design.seeds=1", "space.loss=[minimax, hinge]")
 SHORT = ("training.steps=4", "recording.every=2", "recording.evaluate_every=4")

@@ -12,9 +12,9 @@ import torch
 from small_studies import CPU, mnist_describer, small_mnist, small_spec
 from torch.nn.functional import conv2d
 
+from stability.design.extend import check_extension
 from stability.errors import StabilityError
 from stability.runner.devices import describe_environment, environment_changes, prepare
-from stability.runner.extend import check_extension
 
 SWITCHES = {
     "float32_matmul": ("highest", "high"),

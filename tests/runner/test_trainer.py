@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from small_studies import CPU, count_seconds, small_evaluator, small_spec
 
+from stability.design.plan import make_plan
 from stability.gan.evaluation import Evaluator
 from stability.gan.networks import ImageShape, find_pair
 from stability.gan.placement import Placement
 from stability.gan.streams import picture_noise
 from stability.records import Outcome
-from stability.runner.planning import make_plan
 from stability.runner.trainer import PICTURES, CohortTrainer
 from stability.runner.views import first_view
 from stability.spec import Run, StudySpec, Thresholds

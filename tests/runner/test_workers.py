@@ -18,9 +18,9 @@ from stability.runner import workers
 from stability.runner.layout import new_layout
 from stability.runner.materials import Resources
 from stability.runner.repair import check_study
-from stability.runner.status import study_status
 from stability.spec import StudySpec
 from stability.store import Store
+from stability.store.progress import study_status
 
 pytestmark = pytest.mark.slow
 

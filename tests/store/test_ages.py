@@ -13,12 +13,12 @@ from made_study import make_cohort, make_history, make_store, plain
 from stability.analysis.frames import load
 from stability.errors import StabilityError
 from stability.records import Machine
-from stability.runner.status import study_status
 from stability.spec import Config, Thresholds
 from stability.store import Plan, Store
 from stability.store.ages import absent_value, with_younger_columns
 from stability.store.checkpoints import decode_history, encode_history
 from stability.store.columns import record_columns
+from stability.store.progress import study_status
 from stability.store.repair.examine import examine_files
 from stability.store.seals import encode_digests, sha256
 from stability.store.store import TableName

@@ -37,6 +37,7 @@ from stability.store import (
     read_latent_view,
 )
 from stability.store.changes import apply_pending
+from stability.store.folder import LOCK
 from stability.store.seals import sha256
 
 FIRST, SECOND = (cohort.id for cohort in made_plan().cohorts)
@@ -318,17 +319,22 @@ def test_two_stores_cannot_write_at_once(tmp_path: Path) -> None:
         pytest.fail("two writers")
 
 
+def without_lock(folder: Path) -> dict[str, bytes]:
+    """Every file but the lock's own, which says when it was last held."""
+    return {name: content for name, content in file_bytes(folder).items() if not name.endswith(LOCK)}
+
+
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     make_store(tmp_path / "study")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").touch()
     (tmp_path / "file").touch()
-    before = file_bytes(tmp_path)
+    before = without_lock(tmp_path)
     messages = {"study": "already holds a study", "other": "'thesis.tex'", "file": "File exists"}
     for name, message in messages.items():
         with pytest.raises(StabilityError, match=message):
             Store.create(tmp_path / name, study_yaml=STUDY, plan=made_plan(), environment={})
-    assert file_bytes(tmp_path) == before
+    assert without_lock(tmp_path) == before
 
 
 def test_what_another_has_laid_meanwhile_is_left_to_the_lock(

@@ -17,10 +17,10 @@ from made_study import make_cohort, make_store
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from stability.design import study_db as module
+from stability.design.study_db import BEHIND, is_current, rebuild_study_db, study_db_fault
 from stability.errors import StabilityError
 from stability.records import Outcome
-from stability.runner import optuna_db
-from stability.runner.optuna_db import BEHIND, is_current, rebuild_study_db, study_db_fault
 from stability.runner.study import finished_points
 
 
@@ -168,18 +168,18 @@ def test_a_change_in_place_is_whole_or_absent(tmp_path: Path, monkeypatch: pytes
     path = rebuild_study_db(store.folder)
     before = path.read_bytes()
     store.write_cohort(store.plan.cohorts[1].id, make_cohort(store.plan.cohorts[1].runs))
-    copy, copied = optuna_db._copy_trial, []
+    copy, copied = module._copy_trial, []
 
     def second_fails(*arguments: Any) -> None:
         copied.append(arguments)
         copy(*arguments) if len(copied) < 3 else 1 / 0
 
     with monkeypatch.context() as patch:
-        patch.setattr(optuna_db, "_copy_trial", second_fails)
+        patch.setattr(module, "_copy_trial", second_fails)
         with pytest.raises(ZeroDivisionError):
             rebuild_study_db(store.folder)
     assert path.read_bytes() == before
-    monkeypatch.setattr(optuna_db, "PATIENCE", 0.0)
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StabilityError, match=r"study\.db: is in use by another program"):

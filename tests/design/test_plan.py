@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from small_studies import small_spec
 
-from stability.runner.planning import (
+from stability.design.plan import (
     COHORT_SIZES,
     DEFAULT_COHORT_SIZE,
     cohort_runs,

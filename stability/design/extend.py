@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from stability.design import draw_points, plan_runs
+from stability.design.plan import extended
 from stability.errors import StabilityError
-from stability.runner.planning import extended
 from stability.spec import Choice, Run, StudySpec
 from stability.spec.problems import show
 from stability.store import Plan

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from small_studies import StopAfter, outcomes_by_run, run_small, small_spec
 
-from stability.runner.status import run_states, stored_results, study_status
 from stability.store import Store
+from stability.store.progress import run_states, stored_results, study_status
 
 
 def test_the_status_counts_what_is_stored(finished: Path) -> None:
@@ -52,7 +52,13 @@ def test_an_unfinished_study_is_told(tmp_path: Path) -> None:
     assert list(run_states(tmp_path / "r").values()).count("waiting") == 4
 
 
-def test_the_command_imports_neither_torch_nor_optuna(finished: Path) -> None:
+@pytest.mark.parametrize(
+    ("option", "says", "imported"),
+    [("--runs", "runs      12 of 12", []), ("--check", "all is well", ["optuna"])],
+)
+def test_neither_status_nor_an_examination_imports_torch(
+    finished: Path, option: str, says: str, imported: list[str]
+) -> None:
     code = """
 import sys
 from stability.cli.app import main
@@ -62,10 +68,10 @@ finally:
     print([name for name in ("torch", "optuna", "torchvision", "pandas") if name in sys.modules])
 """
     done = subprocess.run(
-        [sys.executable, "-c", code, "status", str(finished), "--runs"],
+        [sys.executable, "-c", code, "status", str(finished), option],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "runs      12 of 12" in done.stdout
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert says in done.stdout
+    assert done.stdout.splitlines()[-1] == str(imported)

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from stability.design import draw_points, plan_runs
+from stability.design.plan import extended, make_plan
 from stability.errors import StabilityError
-from stability.runner.planning import extended, make_plan
 from stability.spec import Run, StudySpec, Thresholds
 from stability.spec.loader import parse_study
 from stability.spec.relations import check_trained_here
