@@ -14,9 +14,9 @@ from benchmarks.crews import Work, synchronised
 from benchmarks.naive import NaiveGan, batches
 from benchmarks.table import Target
 from stability.design.plan import COHORT_SIZES, DEFAULT_COHORT_SIZE
-from stability.gan.cohort import Cohort
-from stability.gan.data import load_dataset
-from stability.gan.placement import Placement
+from stability.gan.data.datasets import load_dataset
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.runner.memory import keep_freed_memory
 from stability.spec.config import Config, Run
 

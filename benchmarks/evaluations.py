@@ -14,9 +14,9 @@ from benchmarks.fidelity import NaiveMetrics
 from benchmarks.naive import NaiveGan, batches
 from benchmarks.settings import Settings
 from benchmarks.table import Sample, Section, Target
-from stability.gan.data import load_dataset
-from stability.gan.describers import load_describer
-from stability.gan.evaluation import Evaluator
+from stability.gan.data.datasets import load_dataset
+from stability.gan.metrics.describers import load_describer
+from stability.gan.metrics.evaluation import Evaluator
 from stability.runner.visit import visit
 from stability.spec.config import Config
 from stability.spec.study import Recording

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 
-from stability.gan.classifier import Classifier, load_classifier
-from stability.gan.data import load_dataset, to_unit
+from stability.gan.data.datasets import load_dataset, to_unit
+from stability.gan.metrics.classifier import Classifier, load_classifier
 
 EXTRACTOR, LAYER = "mnist-cnn", "features"
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from benchmarks.crews import Crew, Job, Work, crew, in_turn, long_enough, synchr
 from benchmarks.operations import ADAM_NUMBERS, BYTES
 from benchmarks.settings import Settings
 from benchmarks.table import Sample, Section
-from stability.gan.products import product
+from stability.gan.arithmetic.products import product
 
 SHAPES = (
     (512, 512, 512),

@@ -14,7 +14,7 @@ from benchmarks.naive import dcgan, loss_d, loss_g
 from benchmarks.settings import Settings
 from benchmarks.table import Sample, Section, Target
 from stability import Monitor
-from stability.gan.data import load_dataset, to_unit
+from stability.gan.data.datasets import load_dataset, to_unit
 from stability.spec.config import Config
 
 CONFIG, QUICK_CONFIG = Config(architecture="dcgan"), Config(architecture="dcgan", width=8, batch_size=16)

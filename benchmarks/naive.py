@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import Compose, Normalize, ToTensor
 
-from stability.gan.data import load_dataset
+from stability.gan.data.datasets import load_dataset
 from stability.spec.config import Config
 
 CPU = torch.device("cpu")

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from benchmarks.cases import NEVER, make_cohort
-from stability.gan.cohort import Cohort
+from stability.gan.training.cohort import Cohort
 from stability.spec.config import Config
 
 MEMBERS = 2

@@ -10,8 +10,8 @@ import torch
 from benchmarks.crews import Crew, Job, Work, crew, in_turn, long_enough, variables_set
 from benchmarks.settings import Settings
 from benchmarks.table import Sample, Section
-from stability.gan.processor import processor_vendor
-from stability.gan.products import chosen_library, product_by_onednn
+from stability.gan.arithmetic.processor import processor_vendor
+from stability.gan.arithmetic.products import chosen_library, product_by_onednn
 
 SHAPES = (
     (32, 784, 128),
@@ -69,7 +69,7 @@ def products_section(settings: Settings) -> Section:
     section.say(
         f"Stacks of {STACK} products [m, k] x [k, n] of float32 by one thread, GFLOP/s; the two libraries in "
         "turn. Which of them a study takes is fixed by the processor's vendor and capability "
-        "(`stability/gan/products.py`), never by a clock."
+        "(`stability/gan/arithmetic/products.py`), never by a clock."
     )
     if not settings.is_cpu:
         section.say("Not measured: only a processor has the choice.")

@@ -20,11 +20,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from stability.gan.cohort import Cohort
-from stability.gan.data import Dataset, load_dataset, to_unit
-from stability.gan.describers import load_describer
-from stability.gan.fid import Statistics, feature_statistics, fid, fid_floor
-from stability.gan.placement import Placement
+from stability.gan.data.datasets import Dataset, load_dataset, to_unit
+from stability.gan.metrics.describers import load_describer
+from stability.gan.metrics.fid import Statistics, feature_statistics, fid, fid_floor
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.runner.devices import choose_device
 from stability.spec import Config, Run
 

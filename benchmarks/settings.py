@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from stability.gan.processor import processor_name
+from stability.gan.arithmetic.processor import processor_name
 
 LIBRARIES = ("torch", "torchvision", "torch-fidelity", "optuna", "numpy", "pandas")
 Value = TypeVar("Value")

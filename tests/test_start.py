@@ -37,7 +37,7 @@ def test_what_the_user_set_stays(given: dict[str, str], found: list[str | None])
 
 
 def test_gnus_library_hears_of_it() -> None:
-    said = printed("import stability.gan.products", OMP_DISPLAY_ENV="verbose")
+    said = printed("import stability.gan.arithmetic.products", OMP_DISPLAY_ENV="verbose")
     if "GOMP_SPINCOUNT" not in said:
         pytest.skip("torch has another OpenMP here")
     assert f"GOMP_SPINCOUNT = '{SPIN_COUNT}'" in said

@@ -428,8 +428,13 @@ def classifier_train(
     download: Download = False,
 ) -> None:
     """Train the classifier whose features and probabilities a data set's metrics use."""
-    from stability.gan.classifier import EpochReport, classifier_path, save_classifier, train_classifier
-    from stability.gan.data import load_dataset
+    from stability.gan.data.datasets import load_dataset
+    from stability.gan.metrics.classifier import (
+        EpochReport,
+        classifier_path,
+        save_classifier,
+        train_classifier,
+    )
     from stability.runner.devices import choose_device
 
     place = choose_device(device)
@@ -457,8 +462,8 @@ def classifier_train(
 @app.command()
 def selftest(device: Device = "auto", as_json: AsJson = False) -> None:
     """Check this installation against known answers on a device; exit 1 if anything fails."""
-    from stability.cli.selftest import as_text, run_checks
     from stability.runner.devices import choose_device
+    from stability.selftest import as_text, run_checks
 
     checks = run_checks(choose_device(device))
     rows: list[dict[str, Any]] = [check.as_row() for check in checks]

@@ -14,7 +14,7 @@ from stability.analysis.factors import level_text
 from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
 from stability.design.plan import make_plan
-from stability.gan.placement import Placement
+from stability.gan.training.placement import Placement
 from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time

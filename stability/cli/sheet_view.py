@@ -55,8 +55,8 @@ def _agree(folders: Sequence[Path], out: Path) -> str:
 def _examples(study: StudyFrames, data_root: Path | None) -> NDArray[np.uint8]:
     import torch
 
-    from stability.gan.data import load_dataset
-    from stability.gan.examples import real_examples
+    from stability.gan.data.datasets import load_dataset
+    from stability.gan.data.examples import real_examples
 
     spec = study.spec
     dataset = load_dataset(

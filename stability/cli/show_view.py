@@ -93,8 +93,8 @@ def _views(
     weights = {run.run: store.weights(run.run) for run in runs}  # first: without them no data is needed
     import torch
 
-    from stability.gan.data import load_dataset
-    from stability.gan.latent import view_kinds
+    from stability.gan.data.datasets import load_dataset
+    from stability.gan.training.latent import view_kinds
     from stability.runner.fit import check_code_allowed
     from stability.runner.views import make_view
 

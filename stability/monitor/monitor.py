@@ -18,9 +18,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from stability.errors import StabilityError
-from stability.gan.diagnostics import first_bad_tensor, note_bad
-from stability.gan.evaluation import Evaluator
-from stability.gan.features import Features
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.metrics.features import Features
+from stability.gan.training.diagnostics import first_bad_tensor, note_bad
 from stability.monitor.folder import PATIENCE, Customs, ObservedFolder, Wanted, run_of
 from stability.monitor.news import News
 from stability.monitor.real import RealData, read_real

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from stability.errors import StabilityError
-from stability.gan.cache import Cache
-from stability.gan.data import Dataset, to_unit
-from stability.gan.describers import Describer
-from stability.gan.features import UNSAFE, Features, describer_for, digest_of
+from stability.gan.data.datasets import Dataset, to_unit
+from stability.gan.metrics.cache import Cache
+from stability.gan.metrics.describers import Describer
+from stability.gan.metrics.features import UNSAFE, Features, describer_for, digest_of
 
 MOST_TRAIN, MOST_HELD_OUT = 10_000, 5_000
 """Examples that samples are compared with, at most, evenly taken from all that are given."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_pre_hook
 from torch.utils.hooks import RemovableHandle
 
-from stability.gan.diagnostics import Trace, make_records, relative_update
+from stability.gan.training.diagnostics import Trace, make_records, relative_update
 from stability.records import Record
 
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DistributedDataParallel": "module", "DataParallel": "module"}

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from stability.errors import StabilityError
-from stability.gan.evaluation import HELD_OUT, Evaluator
-from stability.gan.features import as_bytes, thumbnails
-from stability.gan.points import draw_points, picture_extent
+from stability.gan.data.points import draw_points, picture_extent
+from stability.gan.metrics.evaluation import HELD_OUT, Evaluator
+from stability.gan.metrics.features import as_bytes, thumbnails
 from stability.monitor.real import RealData, as_images
 from stability.monitor.taps import evenly, unwrapped
 from stability.records import Evaluation

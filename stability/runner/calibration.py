@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 
 from stability.design.plan import cohort_runs
-from stability.gan.cohort import Cohort
-from stability.gan.evaluation import Evaluator
-from stability.gan.placement import Placement
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.runner.trainer import PICTURES
 from stability.runner.visit import visit
 from stability.spec import Run, StudySpec

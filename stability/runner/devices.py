@@ -15,10 +15,10 @@ import torch
 
 from stability import __version__
 from stability.errors import StabilityError
-from stability.gan.data import Dataset
-from stability.gan.describers import Describer
-from stability.gan.processor import processor_name
-from stability.gan.products import LIBRARY
+from stability.gan.arithmetic.processor import processor_name
+from stability.gan.arithmetic.products import LIBRARY
+from stability.gan.data.datasets import Dataset
+from stability.gan.metrics.describers import Describer
 from stability.records import Machine
 
 LIBRARIES = ("torch", "torchvision", "numpy", "scipy", "pandas", "pyarrow", "optuna", "torch-fidelity")

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.gan.data import Dataset
+from stability.gan.data.datasets import Dataset
 from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
-from stability.gan.placement import Placement
+from stability.gan.training.placement import Placement
 from stability.spec import Choice, Range, StudySpec, make_config
 from stability.spec.config import Config, is_own_code
 from stability.spec.problems import dotted

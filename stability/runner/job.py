@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from stability.design.plan import cohort_runs
-from stability.gan.evaluation import Evaluator
-from stability.gan.placement import Placement
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.placement import Placement
 from stability.runner.memory import free_memory, memory_shortage
 from stability.runner.reporter import Reporter
 from stability.runner.splitting import split

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from stability.gan.cohort import Cohort
-from stability.gan.data import Dataset
-from stability.gan.placement import Placement
+from stability.gan.data.datasets import Dataset
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.store import Plan
 from stability.vocabulary.structure import structure_key
 

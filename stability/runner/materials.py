@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from stability.errors import StabilityError
-from stability.gan.data import Dataset, load_dataset
-from stability.gan.describers import Describer, load_describer
-from stability.gan.evaluation import Evaluator
+from stability.gan.data.datasets import Dataset, load_dataset
+from stability.gan.metrics.describers import Describer, load_describer
+from stability.gan.metrics.evaluation import Evaluator
 from stability.runner.devices import describe_environment
 from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import StudySpec

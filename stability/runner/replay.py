@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.gan.placement import Placement
+from stability.gan.training.placement import Placement
 from stability.records import Evaluation, History, Record, RunResult
 from stability.runner.devices import choose_device, environment_changes, prepare
 from stability.runner.materials import Materials, Resources

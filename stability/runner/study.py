@@ -24,8 +24,8 @@ from stability.design.extend import (
 from stability.design.plan import make_plan, with_next_round
 from stability.design.study_db import STUDY_DB, is_current, rebuild_study_db
 from stability.errors import StabilityError
-from stability.gan.evaluation import Evaluator
-from stability.gan.placement import Placement
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.placement import Placement
 from stability.outcomes import label
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import SUCCESSES, Outcome, RunResult

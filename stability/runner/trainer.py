@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stability.gan.cohort import Cohort
-from stability.gan.evaluation import Evaluator
-from stability.gan.placement import Placement
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.outcomes import label, stop_reason
 from stability.records import Divergence, Evaluation, History, Record, RunResult
 from stability.runner.devices import this_machine

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stability.errors import StabilityError
-from stability.gan.data import Dataset
-from stability.gan.latent import GRIDS, Weights, check_viewable, latent_view, view_kinds
+from stability.gan.data.datasets import Dataset
 from stability.gan.networks import ImageShape, find_pair
+from stability.gan.training.latent import GRIDS, Weights, check_viewable, latent_view, view_kinds
 from stability.spec import Run
 from stability.store import LatentView, ViewKind
 

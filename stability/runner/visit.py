@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from stability.gan.cohort import Cohort
-from stability.gan.evaluation import Evaluator
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.cohort import Cohort
 from stability.records import Evaluation
 
 

@@ -24,7 +24,7 @@ from types import TracebackType
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.gan.placement import Placement
+from stability.gan.training.placement import Placement
 from stability.records import RunResult
 from stability.runner.devices import choose_device, prepare
 from stability.runner.job import Job, Shortage

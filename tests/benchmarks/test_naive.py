@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import naive
-from stability.gan.data import load_dataset
+from stability.gan.data.datasets import load_dataset
 from stability.gan.losses import LOSSES
 from stability.gan.networks import ImageShape, find_pair
 from stability.spec.config import Config

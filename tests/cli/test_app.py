@@ -361,11 +361,11 @@ def test_a_trained_classifier_says_how_to_use_it(
     name = "mnist" if not options else "other"
     images = dataclasses.replace(small_mnist(), name=name)
     path = tmp_path / "mnist_cnn.safetensors"
-    monkeypatch.setattr("stability.gan.data.load_dataset", lambda *_, **__: images)
-    monkeypatch.setattr("stability.gan.classifier.classifier_path", lambda _: path)
-    monkeypatch.setattr("stability.gan.classifier.save_classifier", lambda _, path: path)
+    monkeypatch.setattr("stability.gan.data.datasets.load_dataset", lambda *_, **__: images)
+    monkeypatch.setattr("stability.gan.metrics.classifier.classifier_path", lambda _: path)
+    monkeypatch.setattr("stability.gan.metrics.classifier.save_classifier", lambda _, path: path)
     trained = SimpleNamespace(accuracy=0.5)
-    monkeypatch.setattr("stability.gan.classifier.train_classifier", lambda *_, **__: trained)
+    monkeypatch.setattr("stability.gan.metrics.classifier.train_classifier", lambda *_, **__: trained)
     lines = stability("classifier", "train", "--dataset", name, *options).out.splitlines()
     assert lines[0].startswith("accuracy on 200 test images: 0.5000; wrote ")
     assert lines[1:] == [closing.format(path)]

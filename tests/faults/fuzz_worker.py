@@ -161,8 +161,8 @@ def read_classifier(folder: Path) -> object:
 def read_classifier_as_is(folder: Path) -> object:
     import torch
 
-    from stability.gan.classifier import load_classifier
-    from stability.gan.data import load_dataset
+    from stability.gan.data.datasets import load_dataset
+    from stability.gan.metrics.classifier import load_classifier
 
     cpu = torch.device("cpu")
     load_classifier(load_dataset("mnist", device=cpu), device=cpu, path=folder / "c.safetensors")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stability.gan.cohort import Cohort
-from stability.gan.placement import Placement
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.spec.config import Config, Run
 
 CPU = Placement(torch.device("cpu"))

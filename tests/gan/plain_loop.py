@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from stability.gan.data import training_subset
+from stability.gan.data.datasets import training_subset
 from stability.gan.networks import ImageShape, find_pair, initial_weights
-from stability.gan.streams import Streams, stream
+from stability.gan.training.streams import Streams, stream
 from stability.spec.config import Run
 
 

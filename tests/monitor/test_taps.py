@@ -11,7 +11,7 @@ from plain_loop import PlainLoop
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stability.gan.cohort import Cohort
+from stability.gan.training.cohort import Cohort
 from stability.monitor.taps import MOST_LOGITS, Taps, evenly, unwrapped
 from stability.records import Record
 

@@ -90,8 +90,8 @@ def test_nothing_is_made_up_for_data_that_do_not_come_with_the_package(dataset: 
 def test_the_examples_in_the_package_are_those_of_the_data(dataset: str) -> None:
     """Written by `encode_sheet(real_examples(load_dataset(NAME), 16)[None], "examples", {})`."""
     torch = pytest.importorskip("torch")
-    from stability.gan.data import load_dataset
-    from stability.gan.examples import real_examples as drawn
+    from stability.gan.data.datasets import load_dataset
+    from stability.gan.data.examples import real_examples as drawn
 
     kept = real_examples(dataset)
     assert kept is not None

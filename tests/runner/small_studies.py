@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from stability.gan.cohort import Cohort
-from stability.gan.data import Dataset, load_dataset
-from stability.gan.describers import Describer, load_describer
-from stability.gan.evaluation import Evaluator
+from stability.gan.data.datasets import Dataset, load_dataset
+from stability.gan.metrics.describers import Describer, load_describer
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.cohort import Cohort
 from stability.records import Evaluation, RunResult
 from stability.runner import materials
 from stability.runner.materials import Materials, Resources

@@ -9,9 +9,9 @@ from small_studies import CPU, count_seconds, result_bytes, run_small, small_eva
 
 from stability.analysis.frames import load
 from stability.design.plan import make_plan
-from stability.gan.cohort import Cohort
-from stability.gan.evaluation import Evaluator
-from stability.gan.placement import Placement
+from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.training.cohort import Cohort
+from stability.gan.training.placement import Placement
 from stability.records import Evaluation
 from stability.runner import calibration
 from stability.runner.calibration import estimate_time

@@ -11,7 +11,7 @@ from small_studies import CPU, Listener, StopAfter, run_small, small_mnist, smal
 from stability.design.extend import check_extension
 from stability.design.plan import make_plan
 from stability.errors import StabilityError
-from stability.gan.placement import Placement
+from stability.gan.training.placement import Placement
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import Resources
 from stability.runner.repair import check_study, repair_study

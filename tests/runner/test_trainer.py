@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from small_studies import CPU, count_seconds, small_evaluator, small_spec
 
 from stability.design.plan import make_plan
-from stability.gan.evaluation import Evaluator
+from stability.gan.metrics.evaluation import Evaluator
 from stability.gan.networks import ImageShape, find_pair
-from stability.gan.placement import Placement
-from stability.gan.streams import picture_noise
+from stability.gan.training.placement import Placement
+from stability.gan.training.streams import picture_noise
 from stability.records import Outcome
 from stability.runner.trainer import PICTURES, CohortTrainer
 from stability.runner.views import first_view

@@ -6,7 +6,7 @@ import torch
 from small_studies import CPU, small_mnist
 
 from stability.errors import StabilityError
-from stability.gan.data import load_dataset
+from stability.gan.data.datasets import load_dataset
 from stability.gan.networks import ImageShape, find_pair, initial_weights
 from stability.runner.views import first_view, image_shape, make_view
 from stability.spec import Config, Run

@@ -15,8 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from stability.gan.arithmetic.products import product
 from stability.gan.networks.pair import ImageShape
-from stability.gan.products import product
 from stability.spec.config import Config, NetworkSettings, Norm
 
 LEAK = 0.2

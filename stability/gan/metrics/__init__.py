@@ -1,0 +1,1 @@
+"""The metrics of a visit: classifiers and the features they describe samples by, FID, modes, precision."""
