@@ -20,8 +20,8 @@ from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
 from stability.runner.kept import kept_state_bytes
-from stability.runner.layout import new_layout
 from stability.runner.materials import DATASET, Materials, Resources
+from stability.runner.worker_layout import new_layout
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.config import ADAMS
 from stability.spec.expand import doubts

@@ -14,7 +14,7 @@ from stability.report.pictures import encode_film, film_frames, latent_picture
 from stability.spec import Run, StudySpec
 from stability.spec.loader import parse_study
 from stability.store import LatentView, Store, read_filmstrip
-from stability.store.files import replace_file, told
+from stability.store.files import os_errors_as_stability, replace_file
 
 FILM_IMAGE, VIEW_IMAGE = 96, 56
 """Pixels that an image of the film and one of a latent view should be high, at a whole multiple."""
@@ -43,7 +43,7 @@ def show(folder: Path, run_name: str, out: Path, place: DataPlace) -> Iterator[s
         raise StabilityError(f"{folder}: no run {run_name!r}; `stability status {folder} --runs` lists them")
     if run_name not in _finished_runs(store):
         raise StabilityError(f"{folder}: {run_name} has not finished yet")
-    with told(out):
+    with os_errors_as_stability(out):
         out.mkdir(parents=True, exist_ok=True)
     yield _write_film(store, run, out)
     yield from _write_latent_views(store, run, out, place)
@@ -95,7 +95,7 @@ def _views(
 
     from stability.gan.data.datasets import load_dataset
     from stability.gan.training.latent import view_kinds
-    from stability.runner.fit import check_code_allowed
+    from stability.runner.compatibility import check_code_allowed
     from stability.runner.views import make_view
 
     check_code_allowed(spec, allowed=place.allow_code)

@@ -17,10 +17,10 @@ from stability.spec import Run, StudySpec, Thresholds
 from stability.spec.loader import parse_study
 from stability.spec.relations import check_trained_here
 from stability.store import Plan, PlannedCohort, Store
-from stability.store.changes import COHORTS
 from stability.store.folder import ENVIRONMENT, STUDY
 from stability.store.repair.unsealed import unsealed_study
 from stability.store.tables import RUNS, read_table
+from stability.store.transaction import COHORTS
 
 CPU_KINDS = ("cpu", "mps")
 

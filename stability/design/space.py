@@ -18,7 +18,7 @@ from optuna.distributions import (
 )
 from optuna.exceptions import ExperimentalWarning
 
-from stability.spec.study import Choice, Range, StudySpec
+from stability.spec.study import Choice, Range, StudySpec, between
 
 
 def from_unit(factor: Range | Choice, share: float) -> Any:
@@ -27,7 +27,7 @@ def from_unit(factor: Range | Choice, share: float) -> Any:
         return factor.values[min(int(share * len(factor.values)), len(factor.values) - 1)]
     if factor.integer:
         return _integer_from_unit(factor, share)
-    return min(max(_between(factor.low, factor.high, share, log=factor.log), factor.low), factor.high)
+    return min(max(between(factor.low, factor.high, share, log=factor.log), factor.low), factor.high)
 
 
 def grid_points(spec: StudySpec) -> list[dict[str, Any]]:
@@ -59,14 +59,8 @@ def quiet_optuna() -> Iterator[None]:
 
 def _integer_from_unit(factor: Range, share: float) -> int:
     """Integers own the interval half a step around them, as in Optuna's logarithmic integers."""
-    value = _between(factor.low - 0.5, factor.high + 0.5, share, log=factor.log)
+    value = between(factor.low - 0.5, factor.high + 0.5, share, log=factor.log)
     return int(min(max(math.floor(value + 0.5), factor.low), factor.high))
-
-
-def _between(low: float, high: float, share: float, *, log: bool) -> float:
-    if log:
-        return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
-    return low + share * (high - low)
 
 
 def _native(factor: Range | Choice) -> BaseDistribution:

@@ -20,7 +20,7 @@ from torch.nn.functional import relu, softplus
 from stability.errors import StabilityError
 from stability.vocabulary.losses import LOSSES as KNOWN
 from stability.vocabulary.losses import KnownLoss, LossTraits, traits_of
-from stability.vocabulary.own_code import told
+from stability.vocabulary.own_code import errors_of_own_code
 
 Logits = Float[Tensor, "*members batch"]
 LossFunction = Callable[..., Tensor]
@@ -237,7 +237,7 @@ def check_loss(name: str) -> None:
     for side, function in (("discriminator", loss.discriminator), ("generator", loss.generator)):
         where, order = f"{name}: {side}", (torch.zeros(2, 1),) if loss.has_order else ()
         fake = logits.flip(1).requires_grad_()
-        with told(where):
+        with errors_of_own_code(where):
             values = function(logits, fake, *order)
             if not isinstance(values, Tensor) or values.shape != logits.shape:
                 shape = list(values.shape) if isinstance(values, Tensor) else type(values).__name__

@@ -6,8 +6,8 @@ from stability.design.plan import cohort_runs
 from stability.errors import StabilityError
 from stability.runner.trainer import Track, encode_tracks
 from stability.store import PlannedCohort, Store
-from stability.store.changes import COHORTS
 from stability.store.shorter import cut_short, keeps_state, kept_weights, read_state, take_up
+from stability.store.transaction import COHORTS
 
 
 def check_states(store: Store) -> None:

@@ -13,8 +13,8 @@ from stability.errors import StabilityError
 from stability.gan.data.datasets import Dataset, load_dataset
 from stability.gan.metrics.describers import Describer, load_describer
 from stability.gan.metrics.evaluation import Evaluator
+from stability.runner.compatibility import check_code_allowed, check_fit, own_code
 from stability.runner.devices import describe_environment
-from stability.runner.fit import check_code_allowed, check_fit, own_code
 from stability.spec import StudySpec
 from stability.spec.relations import check_trained_here
 from stability.vocabulary.own_code import source_digest

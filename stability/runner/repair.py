@@ -16,8 +16,7 @@ from stability.errors import StabilityError
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import FORMAT_VERSION, DamagedCheckpoint, Store
-from stability.store.advice import plain
-from stability.store.changes import COHORTS, apply_pending
+from stability.store.error_hint import plain
 from stability.store.files import replace_file
 from stability.store.folder import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY
 from stability.store.lock import locked
@@ -28,6 +27,7 @@ from stability.store.repair.mend import cleared, mend
 from stability.store.repair.migrate import migrate, older_version
 from stability.store.repair.quarantine import move_aside
 from stability.store.repair.unsealed import unsealed_study
+from stability.store.transaction import COHORTS, apply_pending
 
 
 def check_study(folder: Path) -> Examination:

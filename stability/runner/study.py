@@ -31,13 +31,13 @@ from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import SUCCESSES, Outcome, RunResult
 from stability.runner.devices import environment_changes, prepare
 from stability.runner.job import Job
-from stability.runner.layout import Layout, new_layout, old_layout
 from stability.runner.lengthen import check_states, take_up_shorter
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
 from stability.runner.reporter import Reporter
 from stability.runner.run_log import RunLog
 from stability.runner.splitting import share_checkpoints
+from stability.runner.worker_layout import Layout, new_layout, old_layout
 from stability.runner.workers import Setup, Workers
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study

@@ -28,11 +28,11 @@ from stability.gan.training.placement import Placement
 from stability.records import RunResult
 from stability.runner.devices import choose_device, prepare
 from stability.runner.job import Job, Shortage
-from stability.runner.layout import Layout
 from stability.runner.materials import Materials, Resources
 from stability.runner.memory import keep_freed_memory, memory_shortage
 from stability.runner.reporter import Reporter
 from stability.runner.splitting import split
+from stability.runner.worker_layout import Layout
 from stability.spec import StudySpec
 from stability.store import Plan, PlannedCohort, Store
 

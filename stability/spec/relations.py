@@ -251,11 +251,21 @@ def _given(spec: StudySpec, name: str, config: str, variant: str) -> list[tuple[
     return [(("fixed", name), spec.fixed[name])] if name in spec.fixed else []
 
 
+CODE = ("architecture", "loss")
+"""The parameters that may name code of the user's own."""
+
+
 def code_problems(spec: StudySpec) -> list[Problem]:
     """The networks and losses that are the user's own code: a study file may come from somebody else."""
     words = "is code that would be imported and run; if you trust it, add --allow-code"
-    named = [*_architectures(spec), *_named(spec, "loss")]
-    return [Problem(path, f"{name} {words}") for path, name in named if is_own_code(name)]
+    return [
+        Problem(path, f"{name} {words}") for parameter in CODE for path, name in own_code(spec, parameter)
+    ]
+
+
+def own_code(spec: StudySpec, parameter: str) -> list[tuple[Path, str]]:
+    """Where a study names code of the user's own for one of the parameters in `CODE`, and which."""
+    return [(path, name) for path, name in _named(spec, parameter) if is_own_code(name)]
 
 
 def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:

@@ -53,13 +53,15 @@ class Range(_Section):
         return tuple(self._between(index / last) for index in range(last + 1))
 
     def _between(self, share: float) -> float:
-        if self.log:
-            log_low, log_high = math.log(self.low), math.log(self.high)
-            value = math.exp(log_low + share * (log_high - log_low))
-        else:
-            value = self.low + share * (self.high - self.low)
-        value = min(max(value, self.low), self.high)
+        value = min(max(between(self.low, self.high, share, log=self.log), self.low), self.high)
         return round(value) if self.integer else value
+
+
+def between(low: float, high: float, share: float, *, log: bool) -> float:
+    """The number at a share, 0 to 1, of the way from low to high, or of the way between their logarithms."""
+    if log:
+        return math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+    return low + share * (high - low)
 
 
 class Choice(_Section):

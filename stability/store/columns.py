@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stability.store.advice import advised
 from stability.store.ages import with_younger_columns
-from stability.store.changes import COHORTS
+from stability.store.error_hint import advised
 from stability.store.store import Store
 from stability.store.tables import RECORDS, check_columns, whole_parquet
+from stability.store.transaction import COHORTS
 
 FILE = "records.parquet"
 

@@ -21,7 +21,7 @@ UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def os_errors_as_stability(path: Path) -> Iterator[None]:
     """Turn an `OSError` met while working on path into a `StabilityError` that names it."""
     try:
         yield
@@ -31,7 +31,7 @@ def told(path: Path) -> Iterator[None]:
 
 def check_writable(folder: Path) -> None:
     """Raise `StabilityError` where a folder, or one that is yet to be made, cannot be written to."""
-    with told(folder):
+    with os_errors_as_stability(folder):
         there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     if not there.is_dir():
         raise StabilityError(f"{folder}: {os.strerror(errno.ENOTDIR)}")
@@ -85,7 +85,7 @@ def replace_file(path: Path, content: bytes) -> None:
 @contextmanager
 def file_at_once(path: Path) -> Iterator[Path]:
     """Yield a hidden name to write to; when the block ends well, flush that file and rename it to path."""
-    with told(path), _renamed_to(path) as temporary:
+    with os_errors_as_stability(path), _renamed_to(path) as temporary:
         yield temporary
 
 
@@ -131,7 +131,7 @@ def folder_at_once(path: Path) -> Iterator[Path]:
     if path.exists():
         raise ValueError(f"{path} is already there")
     temporary = temporary_name(path)
-    with told(path):
+    with os_errors_as_stability(path):
         try:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.mkdir()
@@ -147,7 +147,7 @@ def folder_at_once(path: Path) -> Iterator[Path]:
 def remove_folder(path: Path) -> None:
     """Remove a folder, all at once as far as its name is concerned."""
     temporary = temporary_name(path)
-    with told(path):
+    with os_errors_as_stability(path):
         shutil.rmtree(temporary, ignore_errors=True)
         path.rename(temporary)
         sync(path.parent)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.store.advice import advised
-from stability.store.changes import COHORTS, read_current
-from stability.store.files import told
+from stability.store.error_hint import advised
+from stability.store.files import os_errors_as_stability
 from stability.store.plan import FORMAT_VERSION, Plan, version_of
 from stability.store.seals import is_whole, sha256, unsealed_text
+from stability.store.transaction import COHORTS, read_current
 
 PLAN = "plan.json"
 STUDY = "study.yaml"
@@ -29,7 +29,7 @@ UNSEALED = "cut short or put there by hand, its last line is no digest"
 
 def read_file(folder: Path, relative: Path) -> bytes:
     """The file in force, by its path in the folder. Raises `StabilityError`: it is missing or unreadable."""
-    with told(folder / relative):
+    with os_errors_as_stability(folder / relative):
         return read_current(folder, relative)
 
 
@@ -63,7 +63,7 @@ def read_plan(folder: Path) -> Plan:
         raise StabilityError(f"{folder}: no such results folder")
     if not path.is_file():
         raise StabilityError(f"{folder}: not a study's results, it has no {PLAN}")
-    with told(path):
+    with os_errors_as_stability(path):
         content = read_current(folder, Path(PLAN))
     if version_of(content) not in (None, FORMAT_VERSION):
         return Plan.from_json(content, source=str(path))  # which says what to do about that
@@ -77,7 +77,7 @@ def check_free(folder: Path, study_yaml: str, *, may_be_laid: bool = False) -> N
     A study file that says anything else is its owner's, and must not be written over. Without the lock a
     study `may_be_laid` meanwhile, and its owner may have written more than that: the lock will tell.
     """
-    with told(folder):
+    with os_errors_as_stability(folder):
         names = {entry.name for entry in folder.iterdir() if entry.name[0] != "."}
         if PLAN in names:
             if may_be_laid:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stability.errors import StabilityError
-from stability.store.files import host_name, told
+from stability.store.files import host_name, os_errors_as_stability
 
 PAUSE = 0.02
 """Seconds between two looks at a lock that somebody else holds."""
@@ -28,10 +28,10 @@ def locked(path: Path, *, patience: float = 0.0) -> Iterator[None]:
     Raises `StabilityError`: another writer holds it, and still does after `patience` seconds (its pid, host
     and start are named), or it cannot be written.
     """
-    with told(path):
+    with os_errors_as_stability(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        with told(path):
+        with os_errors_as_stability(path):
             deadline = time.monotonic() + patience
             while not _taken(descriptor):
                 if time.monotonic() >= deadline:
@@ -53,7 +53,7 @@ def _taken(descriptor: int) -> bool:
 
 def signature(path: Path) -> bytes:
     """What the last one who held the lock has left in its file: nobody else's is the same."""
-    with told(path):
+    with os_errors_as_stability(path):
         return path.read_bytes() if path.is_file() else b""
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from numpy.typing import NDArray
 
 from stability.errors import StabilityError
-from stability.store.advice import advised
-from stability.store.changes import COHORTS
 from stability.store.checkpoints import Arrays, DamagedCheckpoint
 from stability.store.cohorts import WEIGHTS
+from stability.store.error_hint import advised
 from stability.store.files import remove_folder
 from stability.store.states import CohortState, decode_state, state_horizon, state_name
 from stability.store.store import Store
+from stability.store.transaction import COHORTS
 
 
 def cut_short(store: Store) -> list[str]:

@@ -20,9 +20,7 @@ from stability.errors import StabilityError
 from stability.records import RunResult
 from stability.spec import Run
 from stability.spec.loader import parse_study
-from stability.store.advice import advised
 from stability.store.ages import without_retired
-from stability.store.changes import COHORTS, apply_pending, commit_changes, current
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
 from stability.store.cohorts import (
     FILMSTRIPS,
@@ -33,7 +31,8 @@ from stability.store.cohorts import (
     read_cohort_folder,
     write_cohort_folder,
 )
-from stability.store.files import check_writable, replace_file, sweep, told
+from stability.store.error_hint import advised
+from stability.store.files import check_writable, os_errors_as_stability, replace_file, sweep
 from stability.store.folder import (
     CHECKPOINTS,
     ENVIRONMENT,
@@ -75,6 +74,7 @@ from stability.store.tables import (
     runs_table,
     whole_parquet,
 )
+from stability.store.transaction import COHORTS, apply_pending, commit_changes, current
 
 TableName = Literal["runs", "records", "evaluations", "events"]
 LABEL_TABLES = ("runs", "events")
@@ -111,17 +111,17 @@ class Store:
         use.
         """
         folder = Path(folder)
-        with told(folder):
+        with os_errors_as_stability(folder):
             folder.mkdir(parents=True, exist_ok=True)
         if not cls.holds_study(folder):  # else its owner, if it is in use, is told by the lock
             check_free(folder, study_yaml, may_be_laid=True)
         with locked(folder / LOCK):
             check_free(folder, study_yaml)
-            with told(folder):
+            with os_errors_as_stability(folder):
                 sweep(folder)
             replace_file(folder / STUDY, seal_text(study_yaml))
             replace_file(folder / ENVIRONMENT, json_lines(with_study_digest(environment, study_yaml)))
-            with told(folder):
+            with os_errors_as_stability(folder):
                 (folder / COHORTS).mkdir(exist_ok=True)
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
             replace_file(folder / PLAN, plan.to_json().encode())
@@ -164,7 +164,7 @@ class Store:
         start are named.
         """
         with locked(self.folder / LOCK, patience=patience):
-            with told(self.folder):
+            with os_errors_as_stability(self.folder):
                 for folder in (self.folder, self.folder / COHORTS, self.folder / CHECKPOINTS):
                     folder.mkdir(exist_ok=True)
                     sweep(folder)
@@ -296,7 +296,7 @@ class Store:
         Raises `StabilityError`: it is not finished, or a file is damaged.
         """
         folder, names = self._cohort(cohort_id), get_args(TableName)
-        with advised(self.folder), told(folder):
+        with advised(self.folder), os_errors_as_stability(folder):
             return read_cohort_folder(folder, {name: self.table(cohort_id, name) for name in names})
 
     def read_results(self, cohort_id: str) -> list[RunResult]:
@@ -382,7 +382,7 @@ class Store:
         """Remove a cohort's checkpoint, if there is one."""
         self.check_stayed()
         path = self._checkpoint(cohort_id)
-        with told(path):
+        with os_errors_as_stability(path):
             path.unlink(missing_ok=True)
 
     def relabel(self, results: Mapping[str, RunResult], *, study_yaml: str) -> None:
@@ -427,7 +427,7 @@ class Store:
             raise StabilityError(f"{self.folder}: {run} has not finished yet")
         if not path.is_file():
             raise StabilityError(f"{self.folder}: {run} was trained without recording.keep_weights")
-        with advised(self.folder), told(path):
+        with advised(self.folder), os_errors_as_stability(path):
             read = decode_checkpoint(path.read_bytes())
             if isinstance(read, DamagedCheckpoint):
                 raise StabilityError(f"{path}: damaged, {read.reason}")

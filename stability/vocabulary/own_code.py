@@ -42,7 +42,7 @@ def source_digest(name: str) -> str:
 
 
 @contextmanager
-def told(where: str) -> Iterator[None]:
+def errors_of_own_code(where: str) -> Iterator[None]:
     """Anything that goes wrong in somebody's code, in one line."""
     try:
         yield

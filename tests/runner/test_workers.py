@@ -15,9 +15,9 @@ from small_studies import Listener, StopAfter, result_bytes, rows_by_run, run_sm
 
 from stability.errors import StabilityError
 from stability.runner import workers
-from stability.runner.layout import new_layout
 from stability.runner.materials import Resources
 from stability.runner.repair import check_study
+from stability.runner.worker_layout import new_layout
 from stability.spec import StudySpec
 from stability.store import Store
 from stability.store.progress import study_status
@@ -190,7 +190,7 @@ SCRIPT = """\
 import sys
 from pathlib import Path
 from small_studies import Listener
-from stability.runner.layout import new_layout
+from stability.runner.worker_layout import new_layout
 from stability.runner.materials import Resources
 from stability.runner.study import StudyRunner
 from stability.spec import parse_study

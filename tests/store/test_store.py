@@ -36,9 +36,9 @@ from stability.store import (
     read_filmstrip,
     read_latent_view,
 )
-from stability.store.changes import apply_pending
 from stability.store.folder import LOCK
 from stability.store.seals import sha256
+from stability.store.transaction import apply_pending
 
 FIRST, SECOND = (cohort.id for cohort in made_plan().cohorts)
 NEW_STUDY = STUDY + "outcomes: {stable_excess: 2.0}\n"

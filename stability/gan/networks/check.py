@@ -26,7 +26,7 @@ from stability.gan.networks.pair import Builder, ImageShape, Pair
 from stability.gan.networks.unpool import Switches, Unpool
 from stability.gan.networks.weights import INIT_STD, SCALING, initial_weights
 from stability.spec.config import Config
-from stability.vocabulary.own_code import told
+from stability.vocabulary.own_code import errors_of_own_code
 
 BATCH = 4
 MEMBERS = 2
@@ -153,7 +153,12 @@ def _build_both(config: Config, image: ImageShape, pair: Pair) -> tuple[_Network
 
 def _built(where: str, builder: Builder, config: Config, image: ImageShape) -> tuple[nn.Module, _Starts]:
     starts, meta = _Starts(), torch.device("meta")
-    with told(f"{where}: cannot be built on torch's meta device"), meta, starts, _Omissions(starts):
+    with (
+        errors_of_own_code(f"{where}: cannot be built on torch's meta device"),
+        meta,
+        starts,
+        _Omissions(starts),
+    ):
         network = builder(config, image)
     if not isinstance(network, nn.Module):
         raise StabilityError(f"{where}: the builder gives a {type(network).__name__}, not an nn.Module")
@@ -226,7 +231,7 @@ def _weights(network: _Network) -> dict[str, Tensor]:
 
 def _switches(discriminator: _Network, generator: nn.Module) -> dict[str, Tensor]:
     where = f"{discriminator.where}: switches"
-    with told(where):
+    with errors_of_own_code(where):
         prefixed = {f"discriminator.{name}": value for name, value in _weights(discriminator).items()}
         switches = functional_call(Switches(discriminator.template), prefixed, (_rows(discriminator),))
     found = {name: tuple(places.shape) for name, places in switches.items()}
@@ -244,12 +249,14 @@ def _check_passes(network: _Network, buffers: dict[str, Tensor], *, fused: bool)
         return functional_call(network.template, (weights, buffers), (x,))
 
     state, x = (_weights(network), buffers), _rows(network)
-    with told(f"{network.where}: fails on an input of shape {list(x.shape)}"):
+    with errors_of_own_code(f"{network.where}: fails on an input of shape {list(x.shape)}"):
         out, again = call(*state, x), call(*state, x)
     _check_output(network, out, again)
     _check_gradients(network, state[0], out)
     if fused:
-        with told(f"{network.where}: fails under vmap, which pairs that are not convolutional run in"):
+        with errors_of_own_code(
+            f"{network.where}: fails under vmap, which pairs that are not convolutional run in"
+        ):
             _run_stacked(call, state, x)
 
 
@@ -264,7 +271,7 @@ def _check_output(network: _Network, out: object, again: object) -> None:
 
 
 def _check_gradients(network: _Network, weights: dict[str, Tensor], out: Tensor) -> None:
-    with told(f"{network.where}: its gradient fails"):
+    with errors_of_own_code(f"{network.where}: its gradient fails"):
         gradients = torch.autograd.grad(out.sum(), list(weights.values()), allow_unused=True)
     for name, gradient in zip(weights, gradients, strict=True):
         if gradient is None:

@@ -19,7 +19,7 @@ from stability.report.pictures import Picture, encode_picture
 from stability.report.sheet.items import Item, draw_items
 from stability.report.sheet.page import PageItem, render_sheet
 from stability.report.sheet.picture import item_picture, stacked
-from stability.store.files import folder_at_once, told
+from stability.store.files import folder_at_once, os_errors_as_stability
 
 PAGE, MARKS, KEY = "sheet.html", "marks.csv", "key.csv"
 
@@ -55,7 +55,7 @@ def write_sheet(
         raise StabilityError(f"{out}: exists already, perhaps with marks in it; give another folder")
     items = draw_items(studies, runs=plan.runs, seed=plan.seed)
     real = {id(study): examples(study) for study in {id(item.study): item.study for item in items}.values()}
-    with told(out):
+    with os_errors_as_stability(out):
         out.parent.mkdir(parents=True, exist_ok=True)
     with folder_at_once(out) as folder:
         drawn = [

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import get_args
 
 from stability.errors import StabilityError
-from stability.store.advice import plain
-from stability.store.changes import COHORTS, PENDING, current, read_current
 from stability.store.checkpoints import DamagedCheckpoint, decode_checkpoint
 from stability.store.cohorts import FILMSTRIPS, LATENT, WEIGHTS
-from stability.store.files import TEMPORARY, host_name, temporary_owner, told
+from stability.store.error_hint import plain
+from stability.store.files import TEMPORARY, host_name, os_errors_as_stability, temporary_owner
 from stability.store.filmstrips import read_filmstrip
 from stability.store.folder import (
     CHECKPOINTS,
@@ -37,6 +36,7 @@ from stability.store.seals import DIGESTS, is_whole, sha256
 from stability.store.shorter import cut_short
 from stability.store.states import STATE
 from stability.store.store import Store, TableName
+from stability.store.transaction import COHORTS, PENDING, current, read_current
 
 NOTHING = "nothing"
 TABLES: tuple[TableName, ...] = get_args(TableName)
@@ -327,7 +327,7 @@ def _has_digest(store: Store, cohort_id: str, name: str, digest: str) -> bool:
 def _table_wrong(store: Store, cohort: PlannedCohort, name: TableName) -> str | None:
     relative = Path(COHORTS, cohort.id, f"{name}.parquet")
     try:
-        with told(store.folder / relative):
+        with os_errors_as_stability(store.folder / relative):
             content = read_current(store.folder, relative)
         table = store.decoded_table(cohort.id, name, content)
     except StabilityError as error:

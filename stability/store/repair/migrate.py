@@ -14,8 +14,7 @@ from typing import Any
 from stability.errors import StabilityError
 from stability.spec.loader import dump_study, parse_study
 from stability.store.ages import without_retired
-from stability.store.changes import COHORTS, apply_pending, commit_changes, read_current
-from stability.store.files import replace_file, sweep, told
+from stability.store.files import os_errors_as_stability, replace_file, sweep
 from stability.store.folder import CHECKPOINTS, ENVIRONMENT, LOCK, PLAN, STUDY, with_study_digest
 from stability.store.lock import locked
 from stability.store.older_labels import labelled_anew
@@ -30,11 +29,12 @@ from stability.store.tables import (
     relabelled_rows,
     runs_table,
 )
+from stability.store.transaction import COHORTS, apply_pending, commit_changes, read_current
 
 
 def older_version(folder: Path) -> int | None:
     """The format version of a results folder that can be migrated; None for any other folder."""
-    with told(folder / PLAN):
+    with os_errors_as_stability(folder / PLAN):
         try:
             version = version_of(read_current(folder, Path(PLAN)))
         except (FileNotFoundError, NotADirectoryError):
@@ -52,7 +52,7 @@ def migrate(folder: Path) -> list[str]:
     Raises `StabilityError`: the folder is in use, cannot be written, or its plan or study file is damaged.
     """
     with locked(folder / LOCK):
-        with told(folder):
+        with os_errors_as_stability(folder):
             for place in (folder, folder / COHORTS, folder / CHECKPOINTS):
                 place.mkdir(exist_ok=True)
                 sweep(place)
@@ -64,7 +64,7 @@ def migrate(folder: Path) -> list[str]:
 
 
 def _migrate(folder: Path, version: int) -> list[str]:
-    with told(folder / PLAN):
+    with os_errors_as_stability(folder / PLAN):
         old = (folder / PLAN).read_bytes()
     plan = _plan(folder, old)
     replace_file(folder / f"{PLAN}.v{version}", old)
@@ -93,7 +93,7 @@ def _plan(folder: Path, old: bytes) -> Plan:
     """The plan in the present format; the first plans left the rules of stopping to the study file."""
     fields: dict[str, Any] = json.loads(old) | {"version": FORMAT_VERSION}
     if "stop_thresholds" not in fields:
-        with told(folder / STUDY):
+        with os_errors_as_stability(folder / STUDY):
             text = (folder / STUDY).read_text(encoding="utf-8")
         fields["stop_thresholds"] = parse_study(
             without_retired(text), source=str(folder / STUDY)

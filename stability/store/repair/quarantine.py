@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
-from stability.store.files import sync, told
+from stability.store.files import os_errors_as_stability, sync
 
 DAMAGED = "damaged"
 
@@ -16,7 +16,7 @@ def move_aside(study: Path, path: Path) -> str:
     Raises `StabilityError`: it cannot be moved.
     """
     folder = study / DAMAGED
-    with told(path):
+    with os_errors_as_stability(path):
         folder.mkdir(exist_ok=True)
         free = (folder / f"{path.name}-{n}" for n in itertools.count(1))
         target = next(place for place in free if not place.exists())

@@ -10,8 +10,8 @@ from small_studies import small_mnist
 
 from stability.errors import StabilityError
 from stability.gan.networks import ARCHITECTURES, find_pair
-from stability.runner import fit
-from stability.runner.fit import check_code_allowed, check_fit, own_code
+from stability.runner import compatibility as fit
+from stability.runner.compatibility import check_code_allowed, check_fit, own_code
 from stability.spec import parse_study
 from stability.vocabulary.own_code import source_digest
 

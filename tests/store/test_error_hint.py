@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stability.errors import StabilityError
-from stability.store.advice import advised, plain
+from stability.store.error_hint import advised, plain
 
 
 def raised(study: Path) -> StabilityError:

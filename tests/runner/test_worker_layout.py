@@ -6,9 +6,9 @@ from small_studies import small_spec
 
 from stability.design.plan import make_plan
 from stability.errors import StabilityError
-from stability.runner import layout
-from stability.runner.layout import Layout, choose_devices, new_layout, old_layout
+from stability.runner import worker_layout as layout
 from stability.runner.materials import Resources
+from stability.runner.worker_layout import Layout, choose_devices, new_layout, old_layout
 
 CPU = (torch.device("cpu"),)
 AUTO = Resources("cpu", workers=None)

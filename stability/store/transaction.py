@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from stability.store.files import folder_at_once, sync, told, write_flushed
+from stability.store.files import folder_at_once, os_errors_as_stability, sync, write_flushed
 
 PENDING = "labels"
 """Named after the first use that it had."""
@@ -37,7 +37,7 @@ def apply_pending(study: Path) -> None:
     pending = study / PENDING
     if not pending.is_dir():
         return
-    with told(pending):
+    with os_errors_as_stability(pending):
         for entry in sorted(pending.iterdir()):
             if entry.is_dir():
                 _move(entry, study / COHORTS / entry.name)

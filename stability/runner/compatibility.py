@@ -11,10 +11,9 @@ from stability.gan.data.datasets import Dataset
 from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
 from stability.gan.training.placement import Placement
-from stability.spec import Choice, Range, StudySpec, make_config
+from stability.spec import Choice, Range, StudySpec, make_config, relations
 from stability.spec.config import Config, is_own_code
 from stability.spec.problems import dotted
-from stability.spec.relations import code_problems
 from stability.spec.study import CONFIGURATION, VARIANT
 
 STRUCTURAL = (
@@ -33,8 +32,6 @@ STRUCTURAL = (
     "width_g",
 )
 """The parameters that a builder of networks reads, or that change the shapes it is handed."""
-CODE = ("architecture", "loss")
-"""The parameters that may name code of the user's own."""
 
 
 def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
@@ -42,7 +39,7 @@ def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
 
     Raises StabilityError naming the code.
     """
-    for problem in () if allowed else code_problems(spec):
+    for problem in () if allowed else relations.code_problems(spec):
         raise StabilityError(f"{dotted(problem.path)}: {problem.message}")
 
 
@@ -70,11 +67,11 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
 
 def own_code(spec: StudySpec) -> tuple[str, ...]:
     """The architectures and losses of the study that are the user's own code."""
-    return tuple(name for parameter in CODE for name in _own(spec, parameter))
+    return tuple(name for parameter in relations.CODE for name in _own(spec, parameter))
 
 
 def _own(spec: StudySpec, parameter: str) -> tuple[str, ...]:
-    return tuple(name for name in _values(spec, parameter) if is_own_code(name))
+    return tuple(dict.fromkeys(name for _, name in relations.own_code(spec, parameter)))
 
 
 def _values(spec: StudySpec, parameter: str) -> tuple[Any, ...]:
