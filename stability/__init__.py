@@ -1,7 +1,8 @@
 """Train many small GANs, label how each one ends, and say which hyperparameters are safe.
 
-Layers, imports go down only: cli > report > analysis > monitor > runner > design > gan > store > outcomes >
-records > spec. `analysis` and `report` work without torch; `gan` knows no files and no Optuna.
+Layers, imports go down only: cli > selftest > report > analysis > monitor > runner > design > gan > store >
+outcomes > records > spec > vocabulary. `analysis` and `report` work without torch; `gan` knows no files and
+no Optuna.
 """
 
 from __future__ import annotations

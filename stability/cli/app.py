@@ -11,6 +11,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stability.cli.classifier import classifier_app
+from stability.cli.options import (
+    AllowCode,
+    AsJson,
+    ClassifierFile,
+    DataRoot,
+    Device,
+    Download,
+    NewThresholds,
+    Overrides,
+    Results,
+    Setting,
+    StudyFile,
+    Threads,
+    Workers,
+)
 from stability.cli.output import written_out
 from stability.errors import StabilityError
 from stability.runner.memory import memory_shortage
@@ -25,44 +41,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Which GAN hyperparameters train stably, how sure are we, and what goes wrong elsewhere.",
 )
-classifier_app = typer.Typer(no_args_is_help=True, help="The classifiers whose features the metrics use.")
 app.add_typer(classifier_app, name="classifier")
 
 EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """What the system says that has no process, memory or file to give."""
-StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.")]
-Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A study's results folder.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Set a key of the study file, such as training.steps=200."
-    ),
-]
-NewThresholds = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as outcomes.persist=4."),
-]
-Setting = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the setting, such as loss=hinge."),
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; several as cuda:0,cuda:1.")]
-DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
-Download = Annotated[
-    bool, typer.Option("--download", metavar="", help="Fetch a missing data set through torchvision.")
-]
-ClassifierFile = Annotated[Path | None, typer.Option("--classifier", help="Another classifier's weights.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each process; kept with the plan.")]
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1, max=256, help="Processes that train at the same time; by default one per core or device."
-    ),
-]
-AllowCode = Annotated[
-    bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
-]
-AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
 
 
 class ReportFormat(StrEnum):
@@ -410,53 +392,6 @@ def relabel(
     rows = {name: {"was": old.value, "is": new.value} for name, (old, new) in changed.items()}
     lines = [f"{name}: {row['was']} -> {row['is']}" for name, row in rows.items()]
     typer.echo(json.dumps(rows, indent=1) if as_json else "\n".join([*lines, f"{len(lines)} labels changed"]))
-
-
-@classifier_app.command("train")
-def classifier_train(
-    dataset: Annotated[
-        str, typer.Option(help="mnist, fashion-mnist, kmnist, cifar10 or folder:PATH.")
-    ] = "mnist",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 16,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same weights.")] = 0,
-    image_size: Annotated[
-        int | None, typer.Option(help="28, 32 or 64; by default the data set's own.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Weights file (.safetensors).")] = None,
-    device: Device = "auto",
-    data_root: DataRoot = None,
-    download: Download = False,
-) -> None:
-    """Train the classifier whose features and probabilities a data set's metrics use."""
-    from stability.gan.data.datasets import load_dataset
-    from stability.gan.metrics.classifier import (
-        EpochReport,
-        classifier_path,
-        save_classifier,
-        train_classifier,
-    )
-    from stability.runner.devices import choose_device
-
-    place = choose_device(device)
-    images = load_dataset(
-        dataset, device=place, data_root=data_root, download=download, image_size=image_size
-    )
-
-    def show(epoch: EpochReport) -> None:
-        typer.echo(
-            f"epoch {epoch.epoch}/{epoch.epochs}: loss {epoch.loss:.4f}, "
-            f"training accuracy {epoch.accuracy:.4f}, {epoch.seconds:.0f} s"
-        )
-
-    trained = train_classifier(images, seed=seed, epochs=epochs, device=place, progress=show)
-    path = save_classifier(trained, out or classifier_path(images))
-    typer.echo(f"accuracy on {len(images.test):,} test images: {trained.accuracy:.4f}; wrote {path}")
-    if images.name == "mnist":
-        typer.echo(
-            f"mnist's metrics use the classifier that is shipped; for this one give --classifier {path}"
-        )
-    elif out is not None:
-        typer.echo(f"to use it give --classifier {path}")
 
 
 @app.command()

@@ -1,0 +1,42 @@
+"""The arguments and options that several commands have, each told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file.")]
+Results = Annotated[Path, typer.Argument(metavar="RESULTS", help="A study's results folder.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a key of the study file, such as training.steps=200."
+    ),
+]
+NewThresholds = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set a threshold, such as outcomes.persist=4."),
+]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A parameter of the setting, such as loss=hinge."),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps; several as cuda:0,cuda:1.")]
+DataRoot = Annotated[Path | None, typer.Option(help="Where torchvision's data sets are.")]
+Download = Annotated[
+    bool, typer.Option("--download", metavar="", help="Fetch a missing data set through torchvision.")
+]
+ClassifierFile = Annotated[Path | None, typer.Option("--classifier", help="Another classifier's weights.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads of each process; kept with the plan.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, max=256, help="Processes that train at the same time; by default one per core or device."
+    ),
+]
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
+]
+AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
