@@ -49,7 +49,7 @@ def test_every_row_has_a_name_of_its_own() -> None:
 
 
 def test_nothing_that_a_study_accepts_is_left_out() -> None:
-    assert list(LOSS_VALUES) == list(FORMULAS) == list(LOSSES) == list(config.LOSS_NAMES)
+    assert list(LOSS_VALUES) == list(FORMULAS) == list(LOSSES)
     assert list(BY_HAND) == list(PENALTIES) == list(get_args(config.Penalty))
     planted = {planted.outcome for planted in outcomes.COURSES.values()}
     assert planted == set(Outcome)
