@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 import torch
@@ -20,22 +19,9 @@ from stability.selftest.penalties import BY_HAND
 from stability.spec import config
 
 CPU = torch.device("cpu")
-Command = Any
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
 BY_NAME = {question.name: question for question in QUESTIONS}
-
-
-# --- the whole command -------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-def test_this_installation_passes(stability: Command) -> None:
-    answer = stability("selftest", "--device", "cpu", "--json")
-    rows = json.loads(answer.out)
-    assert [row for row in rows if not row["passed"]] == []
-    assert [row["name"] for row in rows] == list(BY_NAME)
-    assert answer.code == 0
 
 
 @pytest.mark.cuda
@@ -59,14 +45,8 @@ def _finds(passed: bool) -> Question:
     return Question("a row", lambda bench: Finding("1", "1" if passed else "2", passed))
 
 
-@pytest.mark.parametrize("passed", [True, False])
-def test_the_exit_code_tells(stability: Command, monkeypatch: Patch, passed: bool) -> None:
-    monkeypatch.setattr(selftest, "QUESTIONS", (_finds(True), _finds(passed)))
-    answer = stability("selftest", "--device", "cpu")
-    lines = answer.out.splitlines()
-    assert answer.code == (0 if passed else 1)
-    assert lines[1] == ("ok    a row  1 (expected 1)" if passed else "FAIL  a row  2 (expected 1)")
-    assert lines[-1] == f"2 checks, {0 if passed else 1} failed"
+def _passes(bench: Bench) -> Finding:
+    return Finding("1", "1", True)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, TypeError, AssertionError, NotImplementedError])
@@ -74,7 +54,7 @@ def test_a_check_that_breaks_has_failed(monkeypatch: Patch, error: type[Exceptio
     def broken(bench: Bench) -> Finding:
         raise error("no such kernel\nin two lines")
 
-    monkeypatch.setattr(selftest, "QUESTIONS", (Question("broken", broken), _finds(True)))
+    monkeypatch.setattr(selftest, "QUESTIONS", (Question("broken", broken), Question("a row", _passes)))
     first, second = run_checks(CPU)
     assert first == Check("broken", "an answer", f"{error.__name__}: no such kernel in two lines", False)
     assert second.passed
