@@ -33,10 +33,11 @@ from stability.analysis.frames import StudyFrames, load
 from stability.analysis.heldout import brier_scores
 from stability.analysis.ordering import in_design_order
 from stability.analysis.process import fit_process, probability_bounds, smooth_kernel
-from stability.analysis.rates import ADAPTIVE, COLUMNS, EVENTS, NO_RUNS, SUCCESS, rate
+from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
 from stability.analysis.setting import Setting, read_setting
 from stability.analysis.study import Study
 from stability.analysis.verdict import FAILURES
+from stability.vocabulary.metrics import EVENTS
 
 Floats = NDArray[np.float64]
 

@@ -18,34 +18,19 @@ from stability.analysis.cases import borrow_onsets, needs_good, sample, subjects
 from stability.analysis.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
 from stability.records import EventKind
 from stability.spec import StudySpec
+from stability.vocabulary.metrics import AUTOPSIED, QUANTITIES, RECORDED, VISITED
 
 RecordsOf = Callable[[Sequence[str], Sequence[str]], pd.DataFrame]
 """Gives the records of some runs: `run`, `step` and some columns (`StudyFrames.records_of`)."""
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """What an autopsy looks at."""
-
-    name: str
-    visited: bool
-    """Whether it is measured at visits; otherwise at every record."""
-    log: bool
-    least: float
-    """The band of healthy values reaches at least this far from their median, in decades where `log`."""
-
-
-QUANTITIES = (
-    Quantity("separation", False, False, 0.02),
-    Quantity("generator_update", False, True, 0.1),
-    Quantity("discriminator_update", False, True, 0.1),
-    Quantity("grad_norm_g", False, True, 0.1),
-    Quantity("grad_norm_d", False, True, 0.1),
-    Quantity("modes_share", True, False, 0.1),
-    Quantity("fid_ratio", True, True, 0.1),
-)
 CASE, CONTROL = "case", "control"
+
+LEAST = {"separation": 0.02}
+"""The band of healthy values reaches at least this far from their median, in decades of a logarithm; ..."""
+LEAST_ELSE = 0.1
+"""... and so far for everything else."""
 
 AROUND = 6
 """Visits before and after the onset that are shown."""
@@ -76,7 +61,7 @@ class Autopsies:
     chosen: pd.DataFrame
     """Up to three runs to be shown in full."""
     records: pd.DataFrame
-    """What the chosen runs recorded of `QUANTITIES`."""
+    """What the chosen runs recorded of `AUTOPSIED`."""
     evaluations: pd.DataFrame
     n_cases: int
     """Runs with the event that were used; at most `MOST_RUNS`, drawn at random."""
@@ -110,7 +95,7 @@ def autopsies(
     controls = borrow_onsets(unharmed(everyone, events, kind), cases, rng)
     chosen = chosen_runs(usable, visits)
     names = list(dict.fromkeys([*cases["run"], *controls["run"], *chosen["run"]]))
-    records = records_of(names, [quantity.name for quantity in QUANTITIES if not quantity.visited])
+    records = records_of(names, [name for name in AUTOPSIED if name in RECORDED])
     groups = {CASE: cases, CONTROL: controls}
     every = spec.recording.evaluate_every
     return Autopsies(
@@ -187,13 +172,13 @@ def _aligned(group: pd.DataFrame, records: pd.DataFrame, visits: pd.DataFrame, e
     """Median and quartiles over runs, by visit from the onset on; nearest ranks: values may be infinite."""
     onsets = group[["run", "point", "onset"]]
     rows = []
-    for quantity in QUANTITIES:
-        values = (visits if quantity.visited else records)[["run", "step", quantity.name]]
-        near = values.merge(onsets, on="run").rename(columns={quantity.name: "value"})
+    for quantity in AUTOPSIED:
+        values = (visits if quantity in VISITED else records)[["run", "step", quantity]]
+        near = values.merge(onsets, on="run").rename(columns={quantity: "value"})
         near["visit"] = np.ceil((near["step"] - near["onset"]).astype(float) / every)
         near = near.astype({"value": float})[near["visit"].abs() <= AROUND].dropna(subset="value")
         per_run = near.groupby(["visit", "run", "point"])["value"].median().reset_index()
-        rows.append(_quartiles(per_run).assign(quantity=quantity.name))
+        rows.append(_quartiles(per_run).assign(quantity=quantity))
     return pd.concat(rows).assign(offset=lambda frame: frame["visit"] * every)
 
 
@@ -217,8 +202,8 @@ def _moved(group: pd.DataFrame, records: pd.DataFrame, visits: pd.DataFrame, eve
         for visited, frame in ((True, visits), (False, records))
     }
     rows = []
-    for quantity in QUANTITIES:
-        courses = by_run[quantity.visited]
+    for quantity in AUTOPSIED:
+        courses = by_run[quantity in VISITED]
         leads = [
             _lead_of(case, courses[case["run"]], quantity, every) if case["run"] in courses else np.nan
             for case in group.to_dict("records")
@@ -232,20 +217,20 @@ def _moved(group: pd.DataFrame, records: pd.DataFrame, visits: pd.DataFrame, eve
         if known.empty:
             why = "too few healthy values before the onset" if len(group) else "there is no such run"
             row = row.assign(reason=f"not estimable: {why}")
-        rows.append(row.assign(quantity=quantity.name, **spread))
+        rows.append(row.assign(quantity=quantity, **spread))
     return pd.concat(rows)
 
 
-def _lead_of(case: Mapping[Hashable, Any], course: pd.DataFrame, quantity: Quantity, every: int) -> float:
+def _lead_of(case: Mapping[Hashable, Any], course: pd.DataFrame, quantity: str, every: int) -> float:
     steps = course["step"].to_numpy(dtype=np.float64)
-    values = course[quantity.name].to_numpy(dtype=np.float64, na_value=np.nan)
-    if quantity.log:
+    values = course[quantity].to_numpy(dtype=np.float64, na_value=np.nan)
+    if QUANTITIES[quantity].log:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.log10(values)
-    if not quantity.visited:
+    if quantity in RECORDED:
         values = pd.Series(values).rolling(SMOOTHED, min_periods=1).median().to_numpy()
     since = steps > case["start"]
-    return lead(steps[since], values[since], int(case["onset"]), every, quantity.least)
+    return lead(steps[since], values[since], int(case["onset"]), every, LEAST.get(quantity, LEAST_ELSE))
 
 
 def _modes_lost(cases: pd.DataFrame, visits: pd.DataFrame) -> pd.Series:

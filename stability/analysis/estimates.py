@@ -23,7 +23,6 @@ from stability.analysis.factors import baseline, crossed_factors
 from stability.analysis.frames import StudyFrames
 from stability.analysis.importance import Importance, importance, most_important
 from stability.analysis.incidence import Incidence, incidence
-from stability.analysis.landmarks import FROM_RECORDS
 from stability.analysis.rates import RATED, SUCCESS, counts_by, rates_by
 from stability.analysis.recorded import StoredRecords
 from stability.analysis.regions import StabilityMap, stability_map
@@ -37,6 +36,7 @@ from stability.analysis.verdict import Verdict, verdict
 from stability.analysis.warning import EarlyWarning, early_warning
 from stability.records import EventKind
 from stability.spec.study import CONFIGURATION
+from stability.vocabulary.metrics import RECORDED
 
 SEED = 20
 """Of everything that draws: the same study gives the same numbers."""
@@ -163,7 +163,7 @@ def _findings(study: Study, factor: str, matters: Importance, tell: Tell) -> Fin
         importance=matters,
         autopsies=saying("how failures begin", _autopsies)(study),
         warning=saying("early warnings", early_warning)(
-            runs, frames.records_at_visits(list(FROM_RECORDS)), visits, events, spec=spec, rng=_rng(4)
+            runs, frames.records_at_visits(list(RECORDED)), visits, events, spec=spec, rng=_rng(4)
         ),
         early_stops=saying("early stops", stops_of)(frames, runs),
         variance=variance_shares(shared, factor),

@@ -23,41 +23,10 @@ from stability.spec.study import CONFIGURATION, VARIANT
 from stability.store import Plan, Store
 from stability.store.store import TableName
 from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RUNS
-
-EVENT_FLAGS: dict[str, EventKind] = {
-    "saturation_ever": EventKind.SATURATION,
-    "domination_ever": EventKind.DOMINATION,
-    "oscillation_ever": EventKind.OSCILLATION,
-    "explosion_ever": EventKind.EXPLOSION,
-    "discriminator_fooled": EventKind.DISCRIMINATOR_FOOLED,
-    "loss_spike": EventKind.LOSS_SPIKE,
-    "mode_dropping": EventKind.MODE_DROPPING,
-    "latent_ignored": EventKind.LATENT_IGNORED,
-}
-"""Columns of `runs`: whether such an event happened, provisional ones included."""
+from stability.vocabulary.metrics import EVENT_FLAGS, FINAL, PACGAN_PREFIXES
 
 MODES_BY = ["features", "modes", "n_modes", "precision", "class_shares"]
 """What tells which modes points cover."""
-
-FINAL_METRICS = (
-    "fid_excess",
-    "fid_ratio",
-    "modes",
-    "precision",
-    "recall",
-    "diversity",
-    "separation",
-    "effective_modes",
-    "kl",
-    "confident_share",
-    "memorisation",
-    "class_agreement",
-    "diversity_within",
-)
-"""Columns of `runs`: their values at a run's last visit, missing where it had none."""
-
-PACGAN_PREFIXES = ("modes_pacgan_", "kl_pacgan_")
-"""Columns of `runs` of a study of stacked digits or points, at a run's last visit, too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,10 +143,10 @@ def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
     was: it never had more. `collapse_at_horizon` is either without recovery in a run that did not diverge:
     one that did is past any state of its samples by then. A run that was stopped early counts as it was.
     """
-    collapses = events[events["kind"] == EventKind.COLLAPSE.value]
+    collapses = events[events["kind"] == EventKind.COLLAPSE]
     never_good = collapses["never_good"].astype(bool)
     flags = {
-        column: runs["run"].isin(events.loc[events["kind"] == kind.value, "run"])
+        column: runs["run"].isin(events.loc[events["kind"] == kind, "run"])
         for column, kind in EVENT_FLAGS.items()
     }
     lasting = collapses.loc[collapses["recovery"].isna(), "run"]
@@ -195,7 +164,7 @@ def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:
     """Add each run's metrics at its last visit, and `best_fid_ratio`, the lowest of its visits."""
     ordered = evaluations.sort_values("step", kind="stable")
-    names = [*FINAL_METRICS, *(name for name in evaluations if str(name).startswith(PACGAN_PREFIXES))]
+    names = [*FINAL, *(name for name in evaluations if str(name).startswith(PACGAN_PREFIXES))]
     last = ordered.drop_duplicates("run", keep="last").set_index("run")[names].astype("float64")
     best = evaluations.groupby("run")["fid_ratio"].min().rename("best_fid_ratio")
     return runs.join(last, on="run").join(best, on="run")

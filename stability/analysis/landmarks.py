@@ -17,29 +17,9 @@ from stability.analysis.factors import categorical, numeric
 from stability.analysis.verdict import FAILURES
 from stability.records import EventKind, Outcome
 from stability.spec import StudySpec
+from stability.vocabulary.metrics import QUANTITIES, RECORDED, VISITED
 
-FROM_RECORDS: dict[str, bool] = {
-    "separation": False,
-    "grad_norm_g": True,
-    "grad_norm_d": True,
-    "generator_update": True,
-    "discriminator_update": True,
-    "signal": True,
-    "fake_grad_norm": True,
-    "loss_g": False,
-    "loss_d": False,
-}
-"""Diagnostics of the last record up to the landmark, and whether their logarithm is taken."""
-FROM_VISITS: dict[str, bool] = {
-    "fid_ratio": True,
-    "modes_share": False,
-    "effective_modes": False,
-    "precision": False,
-    "diversity": False,
-    "held_out_separation": False,
-}
-"""Metrics of the last visit up to the landmark, and whether their logarithm is taken."""
-DIAGNOSTICS = (*FROM_RECORDS, *FROM_VISITS)
+DIAGNOSTICS = tuple(QUANTITIES)
 ALL_DIAGNOSTICS, HYPERPARAMETERS, BOTH = "all diagnostics", "hyperparameters", "both together"
 """Predictors of several features; each of `DIAGNOSTICS` is one alone."""
 
@@ -170,8 +150,8 @@ def _features(
         held_out_separation=lambda frame: frame["separation"],
     )
     found = _last_by(records, runs["run"], step)
-    features = {name: _column(found[name], log) for name, log in FROM_RECORDS.items()}
-    return features | {name: _column(visits[name], log) for name, log in FROM_VISITS.items()}
+    features = {name: _column(found[name], quantity.log) for name, quantity in RECORDED.items()}
+    return features | {name: _column(visits[name], quantity.log) for name, quantity in VISITED.items()}
 
 
 def _last_by(rows: pd.DataFrame, runs: pd.Series, step: int) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, stdtrit
 
 from stability.records import SUCCESSES, Outcome
+from stability.vocabulary.metrics import EVENTS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,21 +33,6 @@ OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
 
 SUCCESS = "success"
 """The event of ending stable or nearly stable: what the levels of a factor are ranked by."""
-
-EVENTS: tuple[str, ...] = (
-    "collapse_ever",
-    "collapse_never_good",
-    "collapse_at_horizon",
-    "saturation_ever",
-    "domination_ever",
-    "oscillation_ever",
-    "explosion_ever",
-    "discriminator_fooled",
-    "loss_spike",
-    "mode_dropping",
-    "latent_ignored",
-)
-"""The boolean columns of a frame of runs; unlike outcomes they do not exclude each other."""
 
 RATED = (SUCCESS, *OUTCOMES, *EVENTS)
 """Everything that has a rate."""

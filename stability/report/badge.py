@@ -8,8 +8,9 @@ from statistics import NormalDist
 
 from stability.analysis.estimates import Estimates
 from stability.analysis.study import Study
+from stability.report.estimate import Estimate, rows_of
 from stability.report.facts import cautions
-from stability.report.words import is_thin, percent, plural
+from stability.report.words import percent, plural
 
 COARSE = 0.25
 """Rates that may be off by more than this show what can happen, not how often."""
@@ -43,7 +44,7 @@ def _judged(estimates: Estimates) -> tuple[str, bool, tuple[str, ...]]:
         kind = "observed runs" if study.frames.spec.observed else "a search"
         return f"{kind}: counts, no rates", False, ()
     units = _units(study, estimates.factor)
-    if estimates.findings is None or is_thin(success.iloc[0]):
+    if estimates.findings is None or Estimate.of(rows_of(success)[0]).is_thin:
         few = f"{units} show what can happen, not how often: no rate can be told from so little."
         return f"demonstration: {units}", False, (few, _needed(study, len(success)))
     within = float((success["ci_high"] - success["ci_low"]).max()) / 2

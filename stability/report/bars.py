@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -12,8 +12,9 @@ from stability.analysis.estimates import Estimates
 from stability.analysis.rates import SUCCESS
 from stability.analysis.study import ALL
 from stability.records import SUCCESSES, Outcome
+from stability.report.estimate import Estimate, rows_of
 from stability.report.palette import LOOKS, text_on
-from stability.report.words import listed, percent, percent_between, plural
+from stability.report.words import listed, percent, plural
 
 WIDE = 0.07
 """A segment at least this wide has its share written into it."""
@@ -74,8 +75,8 @@ def outcome_bars(estimates: Estimates) -> Bars:
         shown[SUCCESS] = sum(shown.get(outcome, 0) for outcome in SUCCESSES)
         cells = tuple(f"{shown.get(name, 0)} of {total:,}" for name in named)
         if rates is not None:
-            of_level = {row["event"]: row for row in rates[rates[factor] == level].to_dict("records")}
-            shown = {name: _count(of_level[name]) for name in seen}
+            of_level = {row["event"]: Estimate.of(row) for row in rows_of(rates[rates[factor] == level])}
+            shown = {name: of_level[name].count for name in seen}
             cells = tuple(_rate(of_level[name]) for name in named)
         bars.append(_bar(level, {name: shown.get(name, 0) for name in seen}, cells))
     by = "" if factor == ALL else f" under each {factor}"
@@ -90,14 +91,8 @@ def _counts_of(counts: pd.DataFrame, factor: str, level: str) -> dict[str, int]:
     return dict(zip(here["outcome"].astype(str), here["runs"].astype(int), strict=True))
 
 
-def _count(row: Mapping[Any, Any]) -> int:
-    return round(float(row["estimate"]) * int(row["n_runs"]))
-
-
-def _rate(row: Mapping[Any, Any]) -> str:
-    if pd.isna(row["ci_low"]):
-        return f"{_count(row)} of {int(row['n_runs']):,}"
-    return f"{percent(row['estimate'])} {percent_between(row['ci_low'], row['ci_high'])}"
+def _rate(rate: Estimate) -> str:
+    return f"{rate.count} of {rate.n_runs:,}" if math.isnan(rate.ci_low) else rate.percent()
 
 
 def _bar(level: str, counts: Mapping[str, int], rates: tuple[str, ...]) -> Bar:

@@ -21,6 +21,7 @@ from stability.spec.config import RECIPES
 from stability.store import Store, read_filmstrip
 from stability.store.sheets import as_sheet
 from stability.vocabulary.losses import LOSSES
+from stability.vocabulary.metrics import CURVES, VISIT_CURVES
 
 MOST_RUNS, MOST_BYTES = 300, 6_000_000
 """At most so many runs have details, and at most so many bytes of the page are theirs."""
@@ -42,19 +43,6 @@ LONG, SHORT = FilmRoom(16, 64, 600_000), FilmRoom(8, 9, 60_000)
 """Of the typical run of each outcome, and of any other."""
 SHADES = 16
 """Levels of grey or of a colour's parts in a film: an eye misses little, and a third of the bytes do."""
-
-CURVES = (
-    "separation",
-    "loss_d",
-    "loss_g",
-    "grad_norm_d",
-    "grad_norm_g",
-    "discriminator_update",
-    "generator_update",
-    "real_probability",
-    "fake_probability",
-)
-VISITS = ("separation", "modes", "n_modes", "fid_excess")
 
 
 MOVED_BY = {
@@ -166,7 +154,7 @@ def thinned(columns: Sequence[NDArray[np.float64]], n_rows: int, even: int) -> N
 def _visits(visits: pd.DataFrame | None) -> dict[str, list[Any]]:
     if visits is None:
         return {}
-    values = {name: _short(visits[name].to_numpy(dtype=np.float64, na_value=np.nan)) for name in VISITS}
+    values = {name: _short(visits[name].to_numpy(dtype=np.float64, na_value=np.nan)) for name in VISIT_CURVES}
     return {"step": visits["step"].tolist(), **values}
 
 

@@ -30,11 +30,9 @@ def methods(study: Study) -> str:
 def citation() -> str:
     """The toolkit as an entry of BibTeX."""
     return (
-        "@software{stability,\n"
-        "  author = {{The stability authors}},\n"
-        "  title = {stability: which {GAN} hyperparameters train stably, how sure are we, "
-        "and what goes wrong elsewhere},\n"
-        f"  version = {{{__version__}}},\n"
+        "@software{stability,\n  author = {{The stability authors}},\n  title = {stability: which {GAN} "
+        "hyperparameters train stably, how sure are we, and what goes wrong elsewhere},\n  version = "
+        f"{{{__version__}}},\n"
         "}"
     )
 
@@ -59,9 +57,8 @@ def _trained(study: Study, environment: dict[str, Any]) -> str:
     n_points = len({run.point for run in plan.runs})
     return (
         f"We trained {plural(len(plan.runs), 'GAN')} on {spec.dataset} with {where}, for "
-        f"{plural(spec.training.steps, 'generator step')} each. "
-        f"The design has {plural(n_points, 'point')} with {plural(design.seeds, 'seed')} each; sampler: "
-        f"{SAMPLERS[design.sampler]}"
+        f"{plural(spec.training.steps, 'generator step')} each. The design has {plural(n_points, 'point')} "
+        f"with {plural(design.seeds, 'seed')} each; sampler: {SAMPLERS[design.sampler]}"
         + (f"; parameters: {space}." if space else ".")
         + (f" Fixed were {fixed}; everything else kept its default." if fixed else "")
     )

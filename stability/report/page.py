@@ -17,7 +17,6 @@ from stability.analysis.estimates import Estimates, estimate
 from stability.analysis.frames import StudyFrames
 from stability.analysis.study import Study
 from stability.analysis.versus import Versus
-from stability.report import words
 from stability.report.badge import honesty
 from stability.report.bars import outcome_bars
 from stability.report.blocks import Section
@@ -29,10 +28,12 @@ from stability.report.gallery import gallery
 from stability.report.methods import citation, methods
 from stability.report.palette import LOOKS, outline
 from stability.report.sections.contents import Contents, contents_of
+from stability.report.sections.headline import adaptive_headline, headline
 from stability.report.sections.verdict import tiles
 from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
 from stability.report.templates import HERE, environment
 from stability.report.terms import TERMS
+from stability.report.words import plural
 
 STYLES = ("page.css", "explorer.css")
 REPLAY = "stability replay {folder} {run}"
@@ -127,11 +128,11 @@ def _headline(estimates: Estimates) -> dict[str, Any]:
 def _sentences(estimates: Estimates) -> list[str]:
     study, planned = estimates.study, len(estimates.study.frames.plan.runs)
     if study.runs.empty:
-        return [f"Nothing has finished yet: 0 of {words.plural(planned, 'planned run')}."]
+        return [f"Nothing has finished yet: 0 of {plural(planned, 'planned run')}."]
     if not study.estimable:
-        return words.adaptive_headline(study.runs["outcome"], study.frames.spec.design.sampler)
-    sentences = words.headline(estimates.verdict)
+        return adaptive_headline(study.runs["outcome"], study.frames.spec.design.sampler)
+    sentences = headline(estimates.verdict)
     if len(study.runs) < planned:
-        so_far = f"{len(study.runs):,} of {words.plural(planned, 'planned run')}"
+        so_far = f"{len(study.runs):,} of {plural(planned, 'planned run')}"
         sentences.insert(1, f"This is how it stands after {so_far}.")
     return sentences

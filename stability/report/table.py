@@ -9,23 +9,9 @@ import numpy as np
 import pandas as pd
 
 from stability.analysis.factors import is_log, level_text, levels
-from stability.analysis.frames import PACGAN_PREFIXES
 from stability.analysis.study import Study
+from stability.vocabulary.metrics import IN_PANEL, PACGAN_PREFIXES, TABLED, TABLED_IF_KNOWN
 
-METRICS = ("fid_excess", "modes", "precision", "step", "seconds")
-SPECIAL = ("class_agreement", "diversity_within")
-"""Shown where any run has them, as are PacGAN's metrics."""
-PANEL_METRICS = (
-    "best_fid_ratio",
-    "recall",
-    "diversity",
-    "separation",
-    "kl",
-    "confident_share",
-    "memorisation",
-    "divergence_step",
-)
-"""Only in a run's own panel, where any run has them."""
 DIGITS = 6
 """Significant digits of the numbers in the page; the CSV beside it has more."""
 FEW_LEVELS = 50
@@ -74,7 +60,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
     """One value a run in each: its place in the design, everything that was set, how it ended."""
     runs, names = study.runs, [str(name) for name in study.runs]
     known = [name for name in names if runs[name].notna().any()]
-    extra = [name for name in known if name in SPECIAL or name.startswith(PACGAN_PREFIXES)]
+    extra = [name for name in known if name in TABLED_IF_KNOWN or name.startswith(PACGAN_PREFIXES)]
     kept = dict.fromkeys((*study.frames.spec.named, "lr_d", "lr_g", "seed"))
     fixed = [name for name in kept if name in known and name not in study.varied]
     columns = [
@@ -85,12 +71,12 @@ def run_columns(study: Study) -> tuple[Column, ...]:
         *(_setting(study, name) for name in study.varied),
         *(
             _column(study, name, "metric", axis=name == "fid_excess", log=name != "fid_excess")
-            for name in METRICS
+            for name in TABLED
         ),
         *(_column(study, name, "metric") for name in extra),
         _column(study, "reason", "reason"),
         *(_column(study, name, "setting", shown=False) for name in fixed),
-        *(_column(study, name, "metric", shown=False) for name in PANEL_METRICS if name in known),
+        *(_column(study, name, "metric", shown=False) for name in IN_PANEL if name in known),
     ]
     return tuple(columns)
 

@@ -15,11 +15,12 @@ from scipy.stats import norm
 import stability
 from stability.analysis.advice import NEAREST, Advice, Predictions, advise, predict
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import ADAPTIVE, EVENTS, NO_RUNS, rate
+from stability.analysis.rates import ADAPTIVE, NO_RUNS, rate
 from stability.analysis.setting import read_setting
 from stability.errors import StabilityError
 from stability.spec import Choice, Design, Range, StudySpec
 from stability.store import Plan
+from stability.vocabulary.metrics import EVENTS
 
 Floats = NDArray[np.float64]
 Surface = Callable[[pd.DataFrame], Floats]

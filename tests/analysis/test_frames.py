@@ -5,6 +5,8 @@ import math
 import sys
 from pathlib import Path
 
+from stability.vocabulary.metrics import FINAL
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 
 import pandas as pd
@@ -14,7 +16,6 @@ from made_study import STUDY, make_cohort, make_evaluation, make_store
 import stability
 from stability.analysis.frames import (
     EVENT_FLAGS,
-    FINAL_METRICS,
     StudyFrames,
     with_covered_modes,
     with_event_flags,
@@ -56,10 +57,10 @@ def test_records_evaluations_and_events_have_their_fields(frames: StudyFrames) -
 
 def test_a_run_knows_its_last_visit(frames: StudyFrames) -> None:
     diverged, other = frames.runs.iloc[0], frames.runs.iloc[2]
-    assert all(math.isnan(diverged[name]) for name in (*FINAL_METRICS, "best_fid_ratio"))
+    assert all(math.isnan(diverged[name]) for name in (*FINAL, "best_fid_ratio"))
     assert (diverged["divergence_step"], diverged["divergence_tensor"]) == (12, "loss_d")
     last = make_evaluation(other["run"], 30)
-    assert [other[name] for name in FINAL_METRICS] == [getattr(last, name) for name in FINAL_METRICS]
+    assert [other[name] for name in FINAL] == [getattr(last, name) for name in FINAL]
     assert other["best_fid_ratio"] == make_evaluation(other["run"], 15).fid_ratio
     assert frames.runs["divergence_step"].isna().sum() == 10
 
@@ -78,8 +79,8 @@ def test_a_metric_that_is_nan_at_the_last_visit_stays_missing() -> None:
     """The last visit counts, not the last visit that has a number; the rows need not be in order."""
     runs = pd.DataFrame({"run": ["a", "b"]})
     visits = [
-        {"run": "a", "step": 20, **dict.fromkeys(FINAL_METRICS, math.nan)},
-        {"run": "a", "step": 10, **dict.fromkeys(FINAL_METRICS, 3.0)},
+        {"run": "a", "step": 20, **dict.fromkeys(FINAL, math.nan)},
+        {"run": "a", "step": 10, **dict.fromkeys(FINAL, 3.0)},
     ]
     joined = with_last_visit(runs, pd.DataFrame(visits))
     assert joined["fid_ratio"].isna().all()

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from stability.analysis.landmarks import (
     BOTH,
     DIAGNOSTICS,
-    FROM_RECORDS,
     HYPERPARAMETERS,
     MOST_LANDMARKS,
     healthy_at,
@@ -25,6 +24,7 @@ from stability.analysis.landmarks import (
 from stability.outcomes import label
 from stability.records import Divergence, Evaluation, History, Outcome, Record
 from stability.spec import Choice, Range, StudySpec, Thresholds
+from stability.vocabulary.metrics import RECORDED
 
 SPEC = StudySpec(
     name="s",
@@ -115,7 +115,7 @@ def rows_of(names: tuple[str, ...], steps: tuple[int, ...], **columns: Any) -> p
         **{
             "n_modes": 10,
             "modes": 5,
-            **dict.fromkeys((*FROM_RECORDS, *DIAGNOSTICS[-6:]), 1.0),
+            **dict.fromkeys((*RECORDED, *DIAGNOSTICS[-6:]), 1.0),
             **columns,
         }
     )

@@ -10,7 +10,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import EVENTS, rate
+from stability.analysis.rates import rate
 from stability.analysis.study import Study
 from stability.analysis.versus import (
     ALL_RUNS,
@@ -24,6 +24,7 @@ from stability.analysis.versus import (
 from stability.records import SUCCESSES
 from stability.spec import Choice, Design, Range, StudySpec, Training
 from stability.store import Plan
+from stability.vocabulary.metrics import EVENTS
 
 LOSSES = ("hinge", "minimax")
 

@@ -12,7 +12,6 @@ from stability.analysis.landmarks import (
     ALL_DIAGNOSTICS,
     BOTH,
     DIAGNOSTICS,
-    FROM_RECORDS,
     HYPERPARAMETERS,
     Landmark,
 )
@@ -28,6 +27,7 @@ from stability.analysis.warning import (
     stops,
 )
 from stability.spec import Choice, Range, StudySpec, Training
+from stability.vocabulary.metrics import RECORDED
 
 VISITS = (100, 200, 300)
 SPEC = StudySpec(
@@ -59,7 +59,7 @@ def made(points: int = 60, seeds: int = 2, shift: float = 4.0, **columns: Any) -
         }
     ).assign(**columns)
     rows = pd.concat([pd.DataFrame({"run": runs["run"], "step": step, "failed": failed}) for step in VISITS])
-    noise = {name: generator.random(len(rows)) for name in (*FROM_RECORDS, *DIAGNOSTICS[-6:])}
+    noise = {name: generator.random(len(rows)) for name in (*RECORDED, *DIAGNOSTICS[-6:])}
     told = 10 ** (generator.normal(size=len(rows)) + shift * rows["failed"] * (rows["step"] >= 200))
     records = rows.assign(**noise).assign(grad_norm_g=told)
     visits = rows.assign(**noise, modes=5, n_modes=10)

@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from markupsafe import Markup
 
-from stability.report.blocks import Block, Cell, Head, Section, Table, rate_cell
+from stability.report.blocks import Block, Section
+from stability.report.estimate import Cell, cell_of
+from stability.report.tables import Head, Table
 from stability.report.templates import environment
 from stability.report.words import NOTHING
 
@@ -48,7 +50,7 @@ def row(**values: object) -> dict[str, object]:
     ],
 )
 def test_a_rate_is_a_share_over_its_interval_or_a_reason(values: dict[str, object], cell: Cell) -> None:
-    assert rate_cell(row(**values)) == cell
+    assert cell_of(row(**values)) == cell
 
 
 def test_an_open_block_shows_its_question_and_answer_in_order() -> None:

@@ -11,7 +11,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
+from stability.report.estimate import Cell
 from stability.report.paper import (
     ENCODINGS,
     as_csv,
@@ -22,6 +23,7 @@ from stability.report.paper import (
     write_tables,
 )
 from stability.report.svg import inline_svg, page_style
+from stability.report.tables import Head, Table
 
 TABLE = Table(
     "Share of runs, 95% interval",

@@ -6,10 +6,9 @@ import pandas as pd
 import pytest
 
 from stability.analysis.verdict import verdict
+from stability.report.sections.headline import adaptive_headline, headline
 from stability.report.words import (
-    adaptive_headline,
     at_least,
-    headline,
     interval,
     level_name,
     listed,
@@ -18,7 +17,6 @@ from stability.report.words import (
     percent_between,
     plural,
     share,
-    some_of,
 )
 
 NAN = float("nan")
@@ -207,7 +205,7 @@ def test_a_level_that_reads_as_a_number_or_a_word_is_named_with_its_parameter(le
 
 
 def test_all_and_none_are_said_in_words() -> None:
-    assert [some_of(estimate, 12) for estimate in (0.0, 0.25, 1.0)] == [
+    assert [Estimate(estimate, 0, 1, 6, 12).some_of() for estimate in (0.0, 0.25, 1.0)] == [
         "none of 12 runs",
         "25% of 12 runs",
         "all of 12 runs",

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, log_axis, margins, short
+from stability.report.figures.intervals import intervals, line_panels, share_scale
+from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, log_axis, margins
 from stability.report.palette import INK, MUTED, LevelLook
 from stability.report.svg import page_style
 
@@ -75,29 +76,14 @@ def first_moves(first: pd.DataFrame, names: Mapping[str, str], groups: Mapping[s
     """The share of runs in which each quantity moved before the onset, the control's beside it."""
     with page_style():
         figure = Figure(figsize=(7.6, 0.9 + 0.36 * len(names)))
-        panel = figure.subplots()
+        (panel,) = line_panels(figure, list(names.values()), (1, 1), above=0.35)
         for place, (group, words) in enumerate(groups.items()):
             rows = first[first["group"] == group].set_index("quantity").loc[list(names)]
-            look, at = LOOKS[group], np.arange(len(names)) + 0.24 * (place - 0.5)
-            panel.hlines(at, rows["ci_low"], rows["ci_high"], colors=look.colour, linewidth=1.4)
-            panel.scatter(
-                rows["estimate"],
-                at,
-                s=32,
-                marker="s" if group == "case" else "o",
-                facecolor=look.colour if group == "case" else "none",
-                edgecolor=look.colour,
-                zorder=3,
-                label=words,
-            )
-        panel.set_yticks(range(len(names)), [short(name) for name in names.values()], color=INK)
-        panel.set_ylim(len(names) - 0.4, -0.6)
-        panel.set_xlim(-0.03, 1.03)
-        panel.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-        panel.xaxis.set_major_formatter(SHARE_TICKS)
-        panel.grid(axis="y", visible=False)
+            rows, look = rows.assign(hollow=group != "case"), LOOKS[group]
+            at = np.arange(len(names)) + 0.24 * (place - 0.5)
+            intervals(panel, rows, at, look, line=look.colour, size=32, label=words)
+        share_scale(panel)
         panel.set_xlabel("share of runs in which it moved at least a visit before, 95% interval")
-        margins(figure, (1.9, 0.15, 0.35, 0.5), (0, 0), (1, 1))
         _legend(figure, panel)
     return figure
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from stability.report.figures.layout import TICKS, margins, short
-from stability.report.palette import INK, LEVEL_LOOKS, MUTED
+from stability.report.figures.intervals import intervals, name_across, name_lines, room_for
+from stability.report.figures.layout import TICKS, margins
+from stability.report.palette import INK, LEVEL_LOOKS, MUTED, LevelLook
 from stability.report.svg import page_style
 
 
@@ -24,14 +25,10 @@ def importance_panels(parameters: pd.DataFrame, targets: Sequence[str], titles: 
         for panel, target in zip(panels, targets, strict=True):
             _dots(panel, parameters[parameters["target"] == target])
             panel.set_title(titles[target], loc="left")
-        figure.supxlabel(
-            "increase of the error when a parameter's values are shuffled, 95% interval; 0: of no use",
-            fontsize=8,
-            color=MUTED,
-            y=0,
-            va="bottom",
+        name_across(
+            figure, "increase of the error when a parameter's values are shuffled, 95% interval; 0: of no use"
         )
-        left = 0.2 + 0.072 * max(len(short(str(name))) for name in parameters["parameter"])
+        left = room_for(map(str, parameters["parameter"]))
         margins(figure, (left, 0.15, 0.25, 0.5), (left + 0.1, 0), (1, len(targets)))
     return figure
 
@@ -39,26 +36,11 @@ def importance_panels(parameters: pd.DataFrame, targets: Sequence[str], titles: 
 def _dots(panel: Axes, rows: pd.DataFrame) -> None:
     """Parameters as round dots, the dummy as a cross with its interval as a band behind all others."""
     panel.axvline(0, color=INK, linewidth=0.7)
-    heights = range(len(rows))
-    each: list[Any] = list(rows.itertuples(index=False))
-    for height, row in zip(heights, each, strict=True):
-        if row.dummy:
-            panel.axvspan(row.ci_low, row.ci_high, color=MUTED, alpha=0.16, linewidth=0)
-        panel.hlines(height, row.ci_low, row.ci_high, colors=MUTED, linewidth=1.4)
-        panel.scatter(
-            row.estimate,
-            height,
-            s=34,
-            marker="X" if row.dummy else "o",
-            color=MUTED if row.dummy else LEVEL_LOOKS[0].colour,
-            edgecolor=INK,
-            linewidth=0.5,
-            zorder=3,
-        )
-    panel.set_yticks(heights, [short(str(name)) for name in rows["parameter"]])
-    panel.set_ylim(len(rows) - 0.4, -0.6)
-    panel.grid(axis="y", visible=False)
-    panel.spines["left"].set_visible(False)
-    panel.tick_params(length=0)
+    dummy, heights = rows["dummy"].to_numpy(dtype=bool), np.arange(len(rows))
+    for low, high in rows.loc[dummy, ["ci_low", "ci_high"]].to_numpy(dtype=float):
+        panel.axvspan(low, high, color=MUTED, alpha=0.16, linewidth=0)
+    intervals(panel, rows[~dummy], heights[~dummy], LEVEL_LOOKS[0], size=34)
+    intervals(panel, rows[dummy], heights[dummy], LevelLook(MUTED, "X", ""), size=34)
+    name_lines(panel, [str(name) for name in rows["parameter"]])
     panel.xaxis.set_major_locator(MaxNLocator(5))
     panel.xaxis.set_major_formatter(TICKS)

@@ -15,6 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 from numpy.typing import NDArray
 
 from stability.analysis.maps import MapAxes
+from stability.report.figures.intervals import name_across
 from stability.report.figures.layout import TICKS, WIDEST, axis_label, decades, margins, outcome_handle, short
 from stability.report.palette import INK, LOOKS, MUTED
 from stability.report.svg import page_style
@@ -51,7 +52,7 @@ def scatter_map(
                 panel.set_title(short(column))
         _map_scales(panels[0, 0], points, axes)
         _lay_out_map(figure, shape, outcomes, gap=_gap(rows, columns))
-        figure.supxlabel(axis_label(axes.x, log=axes.x_log), fontsize=8, color=MUTED, y=0, va="bottom")
+        name_across(figure, axis_label(axes.x, log=axes.x_log))
         figure.supylabel(axis_label(axes.y, log=axes.y_log), fontsize=8, color=MUTED, x=0, ha="left")
     return figure
 

@@ -18,6 +18,7 @@ from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
 
 from stability.analysis.regions import StabilityMap
+from stability.report.figures.intervals import curve, share_scale
 from stability.report.figures.layout import SHARE_TICKS, WIDEST, margins
 from stability.report.figures.maps import MOST_COLUMNS, scatter_map
 from stability.report.palette import INK, LEVEL_LOOKS, MUTED
@@ -65,23 +66,7 @@ def reliability_curve(calibration: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(4.2, 3.4))
         panel = figure.subplots()
         panel.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-        panel.vlines(
-            calibration["predicted"],
-            calibration["ci_low"],
-            calibration["ci_high"],
-            colors=MUTED,
-            linewidth=1.4,
-        )
-        panel.plot(
-            calibration["predicted"],
-            calibration["estimate"],
-            color=LEVEL_LOOKS[0].colour,
-            marker="o",
-            markersize=6,
-            markeredgecolor=INK,
-            markeredgewidth=0.5,
-            linewidth=1,
-        )
+        curve(panel, calibration["predicted"], calibration, LEVEL_LOOKS[0], line=MUTED)
         for row in calibration.itertuples():
             panel.annotate(
                 f"{row.n_runs}",
@@ -90,10 +75,10 @@ def reliability_curve(calibration: pd.DataFrame) -> Figure:
                 textcoords="offset points",
                 color=MUTED,
             )
-        panel.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-            axis.set_major_formatter(SHARE_TICKS)
+        share_scale(panel)
+        panel.set_ylim(panel.get_xlim())
+        panel.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+        panel.yaxis.set_major_formatter(SHARE_TICKS)
         panel.set(xlabel="predicted probability of success", ylabel="share that succeeded, 95% interval")
         margins(figure, (0.6, 0.1, 0.1, 0.5), (0, 0), (1, 1))
     return figure

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from stability.report.figures.layout import SHARE_TICKS, margins, short
+from stability.report.figures.intervals import bare, level_legend
+from stability.report.figures.layout import SHARE_TICKS, margins
 from stability.report.palette import INK, MUTED, level_looks
 from stability.report.svg import page_style
+from stability.report.words import spaced
 
 GAP = 0.7
 """Room between the rows of two thresholds, in rows."""
@@ -48,7 +49,7 @@ def sensitivity_dots(
             )
         for name in changed:
             panel.axhspan(heights[name] - 0.5, heights[name] + 0.5, color=MUTED, alpha=0.18, linewidth=0)
-        panel.set_yticks(list(heights.values()), [name.replace("_", " ") for name in labels])
+        panel.set_yticks(list(heights.values()), [spaced(name) for name in labels])
         for text, name in zip(panel.get_yticklabels(), labels, strict=True):
             text.set(color=INK, fontsize=7.5, fontweight="bold" if name in changed else "normal")
         panel.set_ylim(height - GAP - 0.3, -0.7)
@@ -56,13 +57,8 @@ def sensitivity_dots(
         panel.set_xlim(-0.02 * most, 1.04 * most)
         panel.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         panel.xaxis.set_major_formatter(SHARE_TICKS)
-        panel.grid(axis="y", visible=False)
-        panel.tick_params(axis="y", length=0)
+        bare(panel)
         panel.set_xlabel("share of runs that succeed")
-        handles = [
-            Line2D([], [], marker=look.marker, color=look.colour, linestyle="", label=short(level))
-            for level, look in looks.items()
-        ]
-        figure.legend(handles=handles, loc="upper left", ncols=min(5, len(handles)), borderpad=0)
+        level_legend(figure, looks)
         margins(figure, (1.75, 0.15, 0.4, 0.42), (0, 0), (1, 1))
     return figure

@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
-from numpy.typing import NDArray
 
 from stability.analysis.survival import Survival
+from stability.report.figures.intervals import difference_lines, name_across
 from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, margins, short
 from stability.report.palette import INK, LOOKS, MUTED, LevelLook, level_looks
 from stability.report.svg import page_style
@@ -60,26 +60,13 @@ def survival_curves(survival: Survival, prevalence: pd.DataFrame, levels: Sequen
 
 
 def difference_forest(survival: Survival) -> Figure:
-    """Differences of the mean steps without the event, one line a pair of levels."""
+    """Differences of the mean steps without the event, one line a pair; full where zero is left out."""
     pairs = survival.differences
     names = [f"{short(a)} − {short(b)}" for a, b in zip(pairs["level"], pairs["other"], strict=True)]
+    label = f"more steps without a {survival.kind} under the first (right) or the second (left)"
+    apart = (pairs["ci_low"] > 0) | (pairs["ci_high"] < 0)
     with page_style():
-        figure = Figure(figsize=(8.4, 0.75 + 0.23 * len(pairs)))
-        panel = figure.subplots()
-        heights = np.arange(len(pairs))
-        panel.axvline(0, color=MUTED, linewidth=0.9)
-        panel.hlines(heights, pairs["ci_low"], pairs["ci_high"], colors=MUTED, linewidth=1.4)
-        _diamonds(panel, pairs, heights)
-        panel.set_yticks(heights, names)
-        panel.set_ylim(len(pairs) - 0.4, -0.6)
-        panel.xaxis.set_major_locator(MaxNLocator(7, integer=True))
-        panel.xaxis.set_major_formatter(TICKS)
-        panel.tick_params(length=0)
-        panel.grid(axis="y", visible=False)
-        panel.spines["left"].set_visible(False)
-        panel.set_xlabel(f"more steps without a {survival.kind} under the first (right) or the second (left)")
-        margins(figure, (0.25 + 0.068 * max(map(len, names)), 0.15, 0.08, 0.5), (0.0, 0.0), (1, 1))
-    return figure
+        return difference_lines(pairs.assign(hollow=~apart), names, label, TICKS)
 
 
 def end_curves(ends: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure:
@@ -106,18 +93,10 @@ def end_curves(ends: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure
         panels[0, 0].xaxis.set_major_formatter(TICKS)
         handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper left", ncols=len(kinds), handlelength=3, borderpad=0)
-        figure.supxlabel("step", fontsize=8, color=MUTED, y=0, va="bottom")
+        name_across(figure, "step")
         figure.supylabel("share of runs that met it first", fontsize=8, color=MUTED, x=0, ha="left")
         margins(figure, (0.6, 0.15, 0.45, 0.45), (0.15, 0.4), (rows, columns))
     return figure
-
-
-def _diamonds(panel: Axes, pairs: pd.DataFrame, heights: NDArray[np.int64]) -> None:
-    """Filled diamonds where an interval leaves out zero, open circles elsewhere."""
-    apart = ((pairs["ci_low"] > 0) | (pairs["ci_high"] < 0)).to_numpy()
-    for chosen, marker, face in ((apart, "D", INK), (~apart, "o", "none")):
-        style: dict[str, Any] = {"marker": marker, "facecolor": face, "edgecolor": INK}
-        panel.scatter(pairs.loc[chosen, "estimate"], heights[chosen], s=24, zorder=3, **style)
 
 
 _OTHER = LevelLook("#7b79c9", "D", (0, (1, 1)))

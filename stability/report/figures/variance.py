@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator
+from matplotlib.ticker import LogLocator, NullLocator
 
-from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, log_axis, margins, short
+from stability.report.figures.intervals import intervals, line_panels, name_across, share_scale
+from stability.report.figures.layout import TICKS, WIDEST, log_axis, margins, short
 from stability.report.palette import INK, MUTED, LevelLook, level_looks
 from stability.report.svg import page_style
 
@@ -27,23 +28,16 @@ PART_LOOKS: dict[str, tuple[str, str]] = {
 
 def part_bars(parts: pd.DataFrame, names: dict[str, str]) -> Figure:
     """A panel for every response: the share of each part as a bar with its interval; `names` of the parts."""
-    responses = [
-        name for name, group in parts.groupby("response", sort=False) if group["estimate"].notna().any()
-    ]
+    known = parts[parts["response"].isin(parts.loc[parts["estimate"].notna(), "response"])]
+    responses = list(dict.fromkeys(known["response"]))
     with page_style():
         figure = Figure(figsize=(max(5.5, min(WIDEST, 3.2 * len(responses) + 1.4)), 1.75))
-        panels = figure.subplots(1, len(responses), sharey=True, squeeze=False).ravel()
+        panels = line_panels(figure, [names[part] for part in PART_LOOKS], (1, len(responses)))
         for panel, response in zip(panels, responses, strict=True):
             _bars(panel, parts[parts["response"] == response].reset_index(drop=True))
             panel.set_title(str(response))
-            _share_scale(panel)
-        labels = [names[part] for part in PART_LOOKS]
-        panels[0].set_yticks(range(len(labels)), labels)
-        panels[0].set_ylim(len(labels) - 0.4, -0.6)
-        figure.supxlabel("share of the variance, 95% interval", fontsize=8, color=MUTED, y=0, va="bottom")
-        margins(
-            figure, (0.2 + 0.072 * max(map(len, labels)), 0.15, 0.25, 0.45), (0.2, 0.0), (1, len(responses))
-        )
+            share_scale(panel)
+        name_across(figure, "share of the variance, 95% interval")
     return figure
 
 
@@ -53,20 +47,17 @@ def configuration_dots(by_level: pd.DataFrame, factor: str, levels: Sequence[str
     looks = level_looks(levels)
     with page_style():
         figure = Figure(figsize=(9.6, 0.75 + 0.25 * max(2, len(levels))))
-        panels = figure.subplots(1, len(responses), sharey=True, squeeze=False).ravel()
+        panels = line_panels(figure, levels, (1, len(responses)))
         for panel, response in zip(panels, responses, strict=True):
-            rows = by_level[by_level["response"] == response].set_index(factor).loc[list(levels)]
-            _dots(panel, rows, looks)
+            rows = by_level[by_level["response"] == response].set_index(factor)
+            for height, (level, look) in enumerate(looks.items()):
+                intervals(panel, rows.loc[[level]], [height], look)
+                if pd.isna(rows.loc[level, "estimate"]):
+                    words: dict[str, Any] = {"va": "center", "ha": "center", "fontsize": 7.5, "color": MUTED}
+                    panel.text(0.5, height, "not estimable", **words)
             panel.set_title(response)
-            _share_scale(panel)
-        names = [short(level) for level in levels]
-        panels[0].set_yticks(range(len(levels)), names)
-        panels[0].set_ylim(len(levels) - 0.4, -0.6)
-        label = "all seed  ←  share of the variance, 95% interval  →  all configuration"
-        figure.supxlabel(label, fontsize=8, color=MUTED, y=0, va="bottom")
-        margins(
-            figure, (0.2 + 0.072 * max(map(len, names)), 0.15, 0.25, 0.45), (0.2, 0.0), (1, len(responses))
-        )
+            share_scale(panel)
+        name_across(figure, "all seed  ←  share of the variance, 95% interval  →  all configuration")
     return figure
 
 
@@ -94,22 +85,10 @@ def budget_curves(budget: pd.DataFrame, factor: str, levels: Sequence[str]) -> F
         first.xaxis.set_minor_locator(NullLocator())
         first.xaxis.set_major_formatter(TICKS)
         log_axis(first, *((float(drawn.min()), float(drawn.max())) if len(drawn) else (1.0, 10.0)))
-        figure.supxlabel("points tried, k (log)", fontsize=8, color=MUTED, y=0, va="bottom")
+        name_across(figure, "points tried, k (log)")
         figure.supylabel("lowest FID / floor (log)", fontsize=8, color=MUTED, x=0, ha="left")
         margins(figure, (0.65, 0.15, 0.25, 0.45), (0.15, 0.4), (rows, columns))
     return figure
-
-
-def _dots(panel: Axes, rows: pd.DataFrame, looks: Mapping[str, LevelLook]) -> None:
-    """A line a level, with a word where there is no number."""
-    panel.hlines(range(len(rows)), rows["ci_low"], rows["ci_high"], colors=MUTED, linewidth=1.4)
-    for height, (level, estimate) in enumerate(rows["estimate"].items()):
-        look = looks[str(level)]
-        style: dict[str, Any] = {"marker": look.marker, "color": look.colour, "edgecolor": INK}
-        panel.scatter([estimate], [height], s=30, linewidth=0.5, zorder=3, **style)
-        if math.isnan(estimate):
-            words: dict[str, Any] = {"va": "center", "ha": "center", "fontsize": 7.5, "color": MUTED}
-            panel.text(0.5, height, "not estimable", **words)
 
 
 def _best(panel: Axes, curve: pd.DataFrame, look: LevelLook) -> None:
@@ -133,7 +112,6 @@ def _bars(panel: Axes, rows: pd.DataFrame) -> None:
             linewidth=0,
         )
     panel.hlines(range(len(rows)), rows["ci_low"], rows["ci_high"], colors=INK, linewidth=1.1, zorder=3)
-    panel.grid(axis="y", visible=False)
 
 
 def _others(panel: Axes, budget: pd.DataFrame, factor: str, levels: Sequence[str]) -> None:
@@ -141,12 +119,3 @@ def _others(panel: Axes, budget: pd.DataFrame, factor: str, levels: Sequence[str
     for level in levels:
         here = budget[budget[factor] == level]
         panel.plot(here["k"], here["median"], color=MUTED, linewidth=0.7, alpha=0.6)
-
-
-def _share_scale(panel: Axes) -> None:
-    panel.set_xlim(-0.03, 1.03)
-    panel.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
-    panel.xaxis.set_major_formatter(SHARE_TICKS)
-    panel.tick_params(length=0)
-    panel.grid(axis="y", visible=False)
-    panel.spines["left"].set_visible(False)

@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from stability.report.figures.intervals import curve
 from stability.report.figures.layout import SHARE_TICKS, TICKS, WIDEST, bar, margins
 from stability.report.palette import INK, MUTED, level_looks
 from stability.report.svg import page_style
+from stability.report.words import spaced
 
 APART = 0.012
 """Curves stand side by side by this share of the axis, so that their intervals do not cover each other."""
@@ -67,16 +69,7 @@ def _curves(panel: Axes, estimates: pd.DataFrame, lines: Sequence[str]) -> None:
     for place, (line, look) in enumerate(level_looks(lines).items()):
         rows = estimates[(estimates["line"] == line) & estimates["estimate"].notna()].sort_values("step")
         at = rows["step"] + (place - (len(lines) - 1) / 2) * APART * width
-        panel.vlines(at, rows["ci_low"], rows["ci_high"], colors=look.colour, linewidth=1)
-        panel.plot(
-            at,
-            rows["estimate"],
-            color=look.colour,
-            marker=look.marker,
-            linestyle=look.dashes,
-            markersize=5,
-            label=line,
-        )
+        curve(panel, at, rows, look, line=look.colour, label=line)
     panel.xaxis.set_major_locator(FixedLocator(steps))
     panel.xaxis.set_major_formatter(TICKS)
     panel.yaxis.set_major_formatter(SHARE_TICKS)
@@ -110,7 +103,7 @@ def _grid(panel: Axes, auc: pd.DataFrame, singles: Sequence[str]) -> None:
     panel.set_xlim(-0.6, len(steps) - 0.4)
     panel.set_ylim(len(singles) - 0.4, -0.6)
     panel.set_xticks(range(len(steps)), [TICKS(step) for step in steps])
-    panel.set_yticks(range(len(singles)), [name.replace("_", " ") for name in singles], color=INK)
+    panel.set_yticks(range(len(singles)), [spaced(name) for name in singles], color=INK)
     panel.tick_params(length=0)
     panel.spines[["left", "bottom"]].set_visible(False)
     panel.set_xlabel("step", color=MUTED)

@@ -10,36 +10,22 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from stability.analysis.autopsy import CASE, CONTROL, QUANTITIES, Autopsies
+from stability.analysis.autopsy import CASE, CONTROL, Autopsies
 from stability.analysis.study import Study
 from stability.records import EventKind
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
 from stability.report.embed import data_uri
+from stability.report.estimate import Cell, missing, rows_of, text_of
 from stability.report.figures.autopsies import aligned_panels, first_moves, run_panels
 from stability.report.pictures import encode_picture
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, listed, number, plural, share
+from stability.report.tables import Column, Table, across, by_two, table
+from stability.report.words import capital, interval, listed, number, plural, slug, steps
 from stability.store import FilmStrip, Store, read_filmstrip
+from stability.vocabulary.metrics import AUTOPSIED, QUANTITIES, VISITED, titled
 
-NAMES = {
-    "separation": "separation, batch",
-    "generator_update": "G's update / lr (log)",
-    "discriminator_update": "D's update / lr (log)",
-    "grad_norm_g": "G's gradient norm (log)",
-    "grad_norm_d": "D's gradient norm (log)",
-    "modes_share": "modes covered, share",
-    "fid_ratio": "FID / floor (log)",
-}
-SPOKEN = {
-    "separation": "separation",
-    "generator_update": "the generator's update",
-    "discriminator_update": "the discriminator's update",
-    "grad_norm_g": "the generator's gradient norm",
-    "grad_norm_d": "the discriminator's gradient norm",
-    "modes_share": "the modes",
-    "fid_ratio": "the FID ratio",
-}
-LOGS = tuple(quantity.name for quantity in QUANTITIES if quantity.log)
+NAMES = {name: titled(name) for name in AUTOPSIED}
+LOGS = [name for name in AUTOPSIED if QUANTITIES[name].log]
 HAPPENED = {EventKind.COLLAPSE: ("collapse", "collapsed"), EventKind.SATURATION: ("saturation", "saturated")}
 UNHARMED = "runs that come to no harm, at like steps"
 
@@ -51,10 +37,11 @@ def autopsy_blocks(study: Study, autopsies: Autopsies) -> list[Block]:
     """What is typical, what came first, and up to three runs with their pictures."""
     what, had = _words(autopsies.kind)
     if autopsies.chosen.empty:
-        reason = autopsies.reason
-        finding = f"{reason[0].upper()}{reason[1:]}."
-        question = f"What do runs look like before and after a {what}?"
-        return [Block(f"{what}-typical", question, finding, None, "", (), autopsies.typical)]
+        question, finding = (
+            f"What do runs look like before and after a {what}?",
+            f"{capital(autopsies.reason)}.",
+        )
+        return [Block(f"{what}-typical", question, finding, data=autopsies.typical)]
     runs = [
         _run_block(study, autopsies, case, place)
         for place, case in enumerate(autopsies.chosen.to_dict("records"))
@@ -69,30 +56,32 @@ def _typical_block(autopsies: Autopsies, what: str, had: str) -> Block:
     groups = {CASE: f"runs that {had}: median and middle half", CONTROL: UNHARMED}
     figure = aligned_panels(autopsies.typical, NAMES, LOGS, groups)
     alt = f"Medians over runs of seven quantities by steps from the onset of the {what}. {finding}"
-    left_out = ""
-    if autopsies.n_never_good and autopsies.kind is EventKind.COLLAPSE:
-        left_out = (
-            f" {plural(autopsies.n_never_good, 'collapse')} of runs that never were good "
-            "had no healthy time to compare with and are left out."
-        )
-    used = f"{autopsies.n_cases:,} of the {autopsies.n_available:,}, drawn at random"
-    which = plural(autopsies.n_cases, "run") if autopsies.n_cases == autopsies.n_available else f"{used}"
     return Block(
         key=f"{what}-typical",
         question=f"What do runs look like before and after a {what}?",
         finding=finding,
         figure=inline_svg(figure, f"{what}-typical", alt),
-        note=(
-            f"{which[0].upper()}{which[1:]}, aligned at the visit at which the {what} was first seen "
-            f"(dashed line: it began at most {autopsies.every:,} steps earlier). Grey: "
-            f"{plural(autopsies.n_controls, 'run')} that come to no harm (no collapse, no saturation, and an "
-            "outcome that is no failure), each at the onset of another. What was recorded between two "
-            "visits is taken together. Fewer runs reach the edges: the data say how many. This describes "
-            "runs; it is no rate."
-            f"{left_out}"
-        ),
-        tables=(),
+        note=_typical_note(autopsies, what),
         data=autopsies.typical,
+    )
+
+
+def _typical_note(autopsies: Autopsies, what: str) -> str:
+    used, n_left_out = plural(autopsies.n_cases, "run"), autopsies.n_never_good
+    if autopsies.n_cases < autopsies.n_available:
+        used = f"{autopsies.n_cases:,} of the {autopsies.n_available:,}, drawn at random"
+    note = (
+        f"{capital(used)}, aligned at the visit at which the {what} was first seen (dashed line: it began "
+        f"at most {autopsies.every:,} steps earlier). Grey: {plural(autopsies.n_controls, 'run')} that come "
+        "to no harm (no collapse, no saturation, and an outcome that is no failure), each at the onset of "
+        "another. What was recorded between two visits is taken together. Fewer runs reach the edges: the "
+        "data say how many. This describes runs; it is no rate."
+    )
+    if not n_left_out or autopsies.kind is not EventKind.COLLAPSE:
+        return note
+    return (
+        f"{note} {plural(n_left_out, 'collapse')} of runs that never were good had no healthy time to "
+        "compare with and are left out."
     )
 
 
@@ -102,13 +91,21 @@ def _typical_finding(autopsies: Autopsies, what: str) -> str:
     for quantity in ("modes_share", "fid_ratio", "separation"):
         if {(quantity, -1), (quantity, 0)} <= set(cases.index):
             before, at = (number(float(cases[quantity, visit])) for visit in (-1, 0))
-            told.append(
-                f"{SPOKEN[quantity].replace('the modes', 'the share of modes')} goes from {before} to {at}"
-            )
+            told.append(f"{QUANTITIES[quantity].spoken} goes from {before} to {at}")
     runs = plural(autopsies.n_cases, "run")
     return f"From the visit before the {what} to the one at which it is seen, in the median of {runs}: " + (
         f"{listed(told)}." if told else "nothing was measured."
     )
+
+
+FIRST_NOTE = (
+    "Moved: it left the band of its own healthy values (median ± 4 median absolute deviations) at least one "
+    "visit, {every:,} steps, before the {what} was seen, and stayed outside until then. What moves later "
+    "may be the {what} itself. Controls: runs that come to no harm (no collapse, no saturation, and an "
+    "outcome that is no failure), judged by the same rule at the onset of another run; they show how often "
+    "it raises the alarm for nothing. Runs with fewer than four healthy values are not judged. 95% "
+    "intervals over points, each for itself."
+)
 
 
 def _first_block(autopsies: Autopsies, what: str, had: str) -> Block:
@@ -124,17 +121,7 @@ def _first_block(autopsies: Autopsies, what: str, had: str) -> Block:
         question=f"What moves first, before a {what}?",
         finding=finding,
         figure=figure,
-        note=(
-            "Moved: it left the band of its own healthy values (median ± 4 median absolute deviations) at "
-            "least one "
-            f"visit, {autopsies.every:,} steps, before the {what} was seen, and stayed outside until then. "
-            "What "
-            f"moves later may be the {what} itself. Controls: runs that come to no harm (no collapse, no "
-            "saturation, and an outcome that is no failure), judged by the same rule at the onset of another "
-            "run; they show how often it raises the alarm for nothing. Runs with fewer "
-            "than four "
-            "healthy values are not judged. 95% intervals over points, each for itself."
-        ),
+        note=FIRST_NOTE.format(every=autopsies.every, what=what),
         tables=(_first_table(autopsies.first, had),),
         data=autopsies.first,
     )
@@ -143,8 +130,7 @@ def _first_block(autopsies: Autopsies, what: str, had: str) -> Block:
 def _first_finding(first: pd.DataFrame, what: str) -> str:
     known = first[first["ci_low"].notna()]
     cases, controls = (
-        {row["quantity"]: row for row in known[known["group"] == group].to_dict("records")}
-        for group in (CASE, CONTROL)
+        {row["quantity"]: row for row in rows_of(known[known["group"] == group])} for group in (CASE, CONTROL)
     )
     if not cases:
         return "Not estimable: too few runs have enough healthy values before the onset."
@@ -161,34 +147,34 @@ def _first_finding(first: pd.DataFrame, what: str) -> str:
             "no interval stands apart from its control's."
         )
     told = [
-        f"{SPOKEN[name]} in {_told(cases[name])} of the runs, "
-        f"{number(round(float(cases[name]['lead_median'])))} steps ahead in the median "
-        f"(in those without harm: {_told(controls[name])})"
+        f"{QUANTITIES[name].spoken} in {text_of(cases[name])} of the runs, "
+        f"{steps(cases[name]['lead_median'])} steps ahead in the median "
+        f"(in those without harm: {text_of(controls[name])})"
         for name in sorted(ahead, key=lambda name: -cases[name]["estimate"])
     ]
     return f"Moved before a {what} more often than in runs that come to no harm: {listed(told)}."
 
 
 def _first_table(first: pd.DataFrame, had: str) -> Table:
-    found = {(row["quantity"], row["group"]): row for row in first.to_dict("records")}
-    rows = tuple(
-        (
-            Cell(NAMES[name].removesuffix(" (log)")),
-            _cell(found[name, CASE]),
-            Cell(number(float(found[name, CASE]["lead_median"])), _quartiles(found[name, CASE])),
-            _cell(found[name, CONTROL]),
-            Cell(f"{found[name, CASE]['n_runs']:,} / {found[name, CONTROL]['n_runs']:,}"),
-        )
-        for name in NAMES
+    found = by_two(first, "quantity", "group")
+
+    def ahead(name: str) -> Cell:
+        row = found[name, CASE]
+        if pd.isna(row["lead_q25"]):
+            return missing()
+        return Cell(number(row["lead_median"]), interval(row["lead_q25"], row["lead_q75"], number))
+
+    def judged(name: str) -> str:
+        return " / ".join(f"{found[name, group]['n_runs']:,}" for group in (CASE, CONTROL))
+
+    columns = (
+        Column("quantity", lambda name: QUANTITIES[name].label, is_number=False),
+        *across(found, {CASE: f"moved, of runs that {had}"}),
+        Column("steps ahead, median [middle half]", ahead),
+        *across(found, {CONTROL: "moved, of runs without harm"}),
+        Column("runs judged", judged),
     )
-    heads = (
-        Head("quantity", is_number=False),
-        Head(f"moved, of runs that {had}"),
-        Head("steps ahead, median [middle half]"),
-        Head("moved, of runs without harm"),
-        Head("runs judged"),
-    )
-    return Table("Share of runs in which each quantity moved first [95% interval]", heads, rows)
+    return table("Share of runs in which each quantity moved first [95% interval]", NAMES, columns)
 
 
 def _run_block(study: Study, autopsies: Autopsies, case: dict[Any, Any], place: int) -> Block:
@@ -214,7 +200,6 @@ def _run_block(study: Study, autopsies: Autopsies, case: dict[Any, Any], place: 
             f"{'; dotted: the recovery' if recovery is not None else ''}. "
             + ("Pictures: the same noise around the onset." if strip else "No pictures were kept.")
         ),
-        tables=(),
         data=pd.concat([course.assign(quantity=name) for name, course in courses.items()]),
     )
 
@@ -225,11 +210,11 @@ def _courses(autopsies: Autopsies, run: str, onset: int) -> dict[str, pd.DataFra
         modes_share=autopsies.evaluations["modes"] / autopsies.evaluations["n_modes"]
     )
     courses = {}
-    for quantity in QUANTITIES:
-        rows = visits if quantity.visited else autopsies.records
+    for quantity in AUTOPSIED:
+        rows = visits if quantity in VISITED else autopsies.records
         rows = rows[rows["run"] == run].sort_values("step")
-        courses[quantity.name] = pd.DataFrame(
-            {"offset": rows["step"] - onset, "value": rows[quantity.name].astype(float)}
+        courses[quantity] = pd.DataFrame(
+            {"offset": rows["step"] - onset, "value": rows[quantity].astype(float)}
         )
     return courses
 
@@ -271,24 +256,8 @@ def _strip_row(film: FilmStrip, place: int, words: str) -> Markup:
 
 
 def _words(kind: EventKind) -> tuple[str, str]:
-    plain = str(kind.value).replace("_", "-")
+    plain = slug(kind.value)
     return HAPPENED.get(kind, (plain, f"had a {plain}"))
-
-
-def _cell(row: Any) -> Cell:
-    if pd.isna(row["estimate"]):
-        return Cell(NOTHING, "", str(row["reason"]))
-    return Cell(share(row["estimate"]), interval(row["ci_low"], row["ci_high"]), str(row["reason"]))
-
-
-def _quartiles(row: Any) -> str:
-    if pd.isna(row["lead_median"]):
-        return ""
-    return f"[{number(float(row['lead_q25']))}, {number(float(row['lead_q75']))}]"
-
-
-def _told(row: Any) -> str:
-    return f"{share(float(row['estimate']))} {interval(float(row['ci_low']), float(row['ci_high']))}"
 
 
 def _plain(value: Any) -> Any:

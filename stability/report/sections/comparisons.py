@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -13,10 +11,23 @@ from stability.analysis.differences import FEW_POINTS
 from stability.analysis.factors import Unit
 from stability.analysis.rates import SUCCESS
 from stability.analysis.study import Study
-from stability.report.blocks import Block, Cell, Head, Table
-from stability.report.figures.forest import forest, signed
+from stability.report.blocks import Block
+from stability.report.estimate import Cell, Row, rows_of, text_of
+from stability.report.figures.forest import forest
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, listed, number, plural, share
+from stability.report.tables import SIZES, Column, Table, columns, estimated, table, texts
+from stability.report.words import (
+    capital,
+    joined,
+    listed,
+    number,
+    p_text,
+    plural,
+    share,
+    signed,
+    slug,
+    spaced,
+)
 
 EVENT_WORDS = {
     SUCCESS: "succeed",
@@ -52,12 +63,12 @@ def _block(study: Study, comparison: Comparison, same: str) -> Block:
     pairs, words = comparison.ranked, _words(comparison.event)
     unit = study.unit
     parts = (_finding(comparison, pairs, words, unit), _overall(comparison, unit), same)
-    finding = " ".join(part for part in parts if part)
+    finding = joined(*parts)
     against = comparison.baseline
     name = f"difference in the share of runs that {words}: first − {against or 'second'}"
     figure = None if _all_alike(comparison) or pairs["estimate"].isna().all() else forest(pairs, name)
     alt = f"Forest plot of the {name}, with intervals. {finding}"
-    key = f"differences-{comparison.event.replace('_', '-')}"
+    key = f"differences-{slug(comparison.event)}"
     return Block(
         key=key,
         question=f"Do runs {words} more often under one {comparison.factor} than under another?"
@@ -83,8 +94,8 @@ def _finding(comparison: Comparison, pairs: pd.DataFrame, words: str, unit: Unit
         both = "the two" if len(pairs) == 1 else "any two"
         return f"No difference is large enough for these {unit}s: {both} cannot be told apart."
     named = [
-        f"{row.first} more often than under {row.second} ({signed(row.estimate)} {_signed_interval(row)})"
-        for row in _rows(apart.head(MOST_NAMED))
+        f"{row['first']} more often than under {row['second']} ({text_of(row, signed)})"
+        for row in rows_of(apart.head(MOST_NAMED))
     ]
     told = f"{len(apart)} of {plural(len(pairs), 'pair')} can be told apart: runs {words} under "
     more = f", and {len(apart) - MOST_NAMED} more below" if len(apart) > MOST_NAMED else ""
@@ -97,7 +108,7 @@ def _finding_against(baseline: str, pairs: pd.DataFrame, words: str, unit: Unit)
     sides = {"more": apart[apart["estimate"] > 0], "less": apart[apart["estimate"] < 0][::-1]}
     told = [
         f"runs {words} {how} often than under {baseline} with "
-        + listed([f"{row.first} ({signed(row.estimate)} {_signed_interval(row)})" for row in _rows(those)])
+        + listed([f"{row['first']} ({text_of(row, signed)})" for row in rows_of(those)])
         for how, those in sides.items()
         if len(those)
     ]
@@ -105,17 +116,15 @@ def _finding_against(baseline: str, pairs: pd.DataFrame, words: str, unit: Unit)
     if not told:
         return f"None of {n_rest} can be told apart from {baseline} with these {unit}s."
     rest = f"; {n_rest} of {len(pairs)} cannot be told apart from it" if n_rest else ""
-    text = "; ".join(told) + rest + "."
-    return text[0].upper() + text[1:]
+    return capital("; ".join(told) + rest + ".")
 
 
 def _overall(comparison: Comparison, unit: Unit) -> str:
     found, n_levels = comparison.overall, len(comparison.levels)
-    if n_levels < 3 or not comparison.crossed or comparison.baseline is not None:
+    paired = comparison.crossed and comparison.baseline is None
+    if n_levels < 3 or not paired or _all_alike(comparison):
         return ""
-    if _all_alike(comparison):
-        return ""
-    if math.isnan(found.p):
+    if found.reason:
         return f"All {n_levels} at once: {found.reason}."
     verdict = "are not all equal" if found.p <= ALPHA else "may all be equal"
     return (
@@ -127,10 +136,11 @@ def _overall(comparison: Comparison, unit: Unit) -> str:
 
 def _same_runs(counted: pd.DataFrame) -> str:
     """Which levels were the same run, in one sentence; empty where none were."""
+    known = counted[counted["n_half"] > 0].sort_values("n_half", ascending=False, kind="stable")
     named = [
-        f"{row.first} and {row.second} in {row.n_same:,} of {plural(row.n_pairs, 'pair')}"
-        + (f" (in {row.n_half - row.n_same:,} more until half-way)" if row.n_half > row.n_same else "")
-        for row in _rows(counted[counted["n_half"] > 0].sort_values("n_half", ascending=False, kind="stable"))
+        f"{row['first']} and {row['second']} in {row['n_same']:,} of {plural(row['n_pairs'], 'pair')}"
+        + (f" (in {n:,} more until half-way)" if (n := row["n_half"] - row["n_same"]) else "")
+        for row in rows_of(known)
     ]
     if not named:
         return ""
@@ -177,29 +187,21 @@ def _note(comparison: Comparison, unit: Unit) -> str:
 
 
 def _pair_table(pairs: pd.DataFrame, comparison: Comparison, words: str) -> Table:
-    heads = [
-        Head("pair", is_number=False),
-        Head("difference"),
-        Head("p (Holm)"),
-        Head("p (sign flip)" if comparison.crossed else "p (shuffle)"),
-        *([Head("points that disagree", is_number=False)] if comparison.crossed else []),
-        Head("n_points"),
-        Head("n_runs"),
-    ]
-    rows = []
-    for row in _rows(pairs):
-        cells = [
-            Cell(f"{row.first} − {row.second}"),
-            _difference_cell(row),
-            Cell(p_text(row.p_holm), title="" if row.p_holm == row.p_holm else row.reason),
-            Cell(p_text(row.p_permutation)),
-            *([Cell(_disagreement(row))] if comparison.crossed else []),
-            Cell(f"{row.n_points:,}"),
-            Cell(f"{row.n_runs:,}"),
-        ]
-        rows.append(tuple(cells))
+    crossed = comparison.crossed
+    columns = (
+        Column("pair", lambda row: f"{row['first']} − {row['second']}", is_number=False),
+        estimated("difference", signed),
+        Column("p (Holm)", lambda row: Cell(p_text(row["p_holm"]), "", _if_missing(row["p_holm"], row))),
+        Column("p (sign flip)" if crossed else "p (shuffle)", lambda row: p_text(row["p_permutation"])),
+        *([Column("points that disagree", _disagreement, is_number=False)] if crossed else []),
+        *SIZES,
+    )
     caption = f"Differences in the share of runs that {words}, by pairs of {comparison.factor}"
-    return Table(caption, tuple(heads), tuple(rows))
+    return table(caption, rows_of(pairs), columns)
+
+
+def _if_missing(value: float, row: Row) -> str:
+    return str(row["reason"]) if pd.isna(value) else ""
 
 
 def _point_tables(study: Study, comparison: Comparison) -> tuple[Table, ...]:
@@ -207,25 +209,21 @@ def _point_tables(study: Study, comparison: Comparison) -> tuple[Table, ...]:
     points = comparison.disagreements
     if points.empty:
         return ()
-    sizes = (points["share_first"] - points["share_second"]).abs()
-    shown = points.loc[sizes.sort_values(ascending=False, kind="stable").index[:MOST_ROWS]]
-    varied = [name for name in points.columns[5:] if name in study.varied]
-    rows = [
-        (
-            Cell(f"{row['point']}"),
-            Cell(f"{row['first']} {share(row['share_first'])}"),
-            Cell(f"{row['second']} {share(row['share_second'])}"),
-            *(Cell(number(row[name])) for name in varied),
-        )
-        for row in shown.to_dict("records")
-    ]
-    heads = [Head("point", is_number=False), *(Head(text, is_number=False) for text in ("share", "against"))]
+    apart = points["share_first"].sub(points["share_second"]).abs()
+    shown = points.loc[apart.sort_values(ascending=False, kind="stable").index[:MOST_ROWS]]
+    varied = {name: name for name in points.columns[5:] if name in study.varied}
+    shown_columns = (
+        *texts(point="point"),
+        Column("share", lambda row: f"{row['first']} {share(row['share_first'])}", is_number=False),
+        Column("against", lambda row: f"{row['second']} {share(row['share_second'])}", is_number=False),
+        *columns(varied, lambda name, row: number(row[name])),
+    )
     folded = f"Where pairs disagree: {plural(points['point'].nunique(), 'point')}"
     cut = f"the {MOST_ROWS} largest of {len(points):,} differences; the CSV has all"
     caption = (
         f"Points where pairs disagree, {cut if len(points) > MOST_ROWS else 'the largest differences first'}"
     )
-    return (Table(caption, (*heads, *(Head(name) for name in varied)), tuple(rows), folded),)
+    return (table(caption, rows_of(shown), shown_columns, folded),)
 
 
 def _data(comparison: Comparison) -> pd.DataFrame:
@@ -242,33 +240,10 @@ def _all_alike(comparison: Comparison) -> bool:
     return comparison.crossed and bool(((pairs["n_disagree"] == 0) & (pairs["n_points"] > 1)).all())
 
 
-def _rows(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples())
-
-
-def _difference_cell(row: Any) -> Cell:
-    if math.isnan(row.estimate):
-        return Cell(NOTHING, title=row.reason)
-    detail = _signed_interval(row) if not math.isnan(row.ci_low) else ""
-    return Cell(signed(row.estimate), detail, row.reason)
-
-
-def _disagreement(row: Any) -> str:
-    if not row.n_disagree:
-        return f"0 of {row.n_points:,}"
-    return f"{row.n_disagree:,} of {row.n_points:,}: {row.n_first:,} to {row.n_second:,}"
-
-
-def _signed_interval(row: Any) -> str:
-    return f"[{signed(row.ci_low)}, {signed(row.ci_high)}]"
+def _disagreement(row: Row) -> str:
+    among = f"{row['n_disagree']:,} of {row['n_points']:,}"
+    return f"{among}: {row['n_first']:,} to {row['n_second']:,}" if row["n_disagree"] else among
 
 
 def _words(event: str) -> str:
-    return EVENT_WORDS.get(event, f"have {event.replace('_', ' ')}")
-
-
-def p_text(p: float) -> str:
-    """A p-value with three digits, as in `.032`."""
-    if math.isnan(p):
-        return NOTHING
-    return "<.001" if p < 0.001 else "1" if p > 0.9995 else f"{p:.3f}".lstrip("0")
+    return EVENT_WORDS.get(event, f"have {spaced(event)}")

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import pandas as pd
-
 from stability.analysis.estimates import Estimates, Findings
 from stability.analysis.study import ALL, Study
 from stability.report.blocks import Block, Section
@@ -46,10 +44,6 @@ SINGLE = Block(
     key="single",
     question="How often, where and why do runs fail?",
     finding="That takes at least two settings, or two seeds of one: here is one run of each kind.",
-    figure=None,
-    note="",
-    tables=(),
-    data=pd.DataFrame(),
 )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -11,10 +10,23 @@ from stability.analysis.costs import MEASURES
 from stability.analysis.rates import SUCCESS
 from stability.analysis.study import ALL, Study
 from stability.analysis.subboxes import WHOLE
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
+from stability.report.estimate import Row, rows_of, text_of
 from stability.report.figures.forest import box_panels, cost_panels
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, listed, number, plural, share
+from stability.report.tables import Column, Found, Table, across, by_two, levels_of, sizes, table
+from stability.report.words import (
+    by_levels,
+    capital,
+    interval,
+    joined,
+    listed,
+    number,
+    plural,
+    share,
+    spaced,
+    verb,
+)
 
 TITLES = {
     "updates_per_run": "discriminator updates per run",
@@ -41,36 +53,40 @@ def costs_blocks(study: Study, costs: pd.DataFrame, factor: str) -> list[Block]:
     """Rates for what was spent; `costs` as `costs_by` gives them for this factor. None without a rate."""
     if not study.estimable or costs["estimate"].isna().all():
         return []
-    levels = study.order(factor)
-    finding = " ".join([*_best(costs, factor, "successes_per_hour"), *_same_updates(costs)])
+    levels, found = study.order(factor), by_two(costs, factor, "measure")
+    heads = {measure: TITLES[measure] for measure in MEASURES}
+    columns = (levels_of(factor), *across(found, heads, number), *sizes(found, "updates_per_run"))
     figure = cost_panels(costs, factor, levels, {name: TITLES[name] for name in DRAWN})
-    by = "" if factor == ALL else f", by {factor}"
-    alt = f"Dots with 95% intervals{by}. {_spoken(costs, factor, levels)}"
+    alt = f"Dots with 95% intervals{by_levels(factor)}. {_spoken(found, levels)}"
     return [
         Block(
             key="costs",
             question="How much stability does the training buy?",
-            finding=finding,
+            finding=joined(*_best(costs, factor, "successes_per_hour"), _same_updates(costs)),
             figure=inline_svg(figure, "costs", alt),
             note=_note(study),
-            tables=(_cost_table(costs, factor, levels),),
+            tables=(table("Costs, collapses and successes for them [95% interval]", levels, columns),),
             data=costs,
         )
     ]
 
 
+PARTS_NOTE = (
+    "Every rate is an average over the sampled space. Here one parameter at a time is narrowed: to its usual "
+    "range where that lies inside and holds enough points, to its lower and upper part elsewhere. Intervals "
+    "are 95% Wilson intervals, each for itself, so a part that stands out among many may do so by luck."
+)
+
+
 def subbox_blocks(study: Study, rates: pd.DataFrame, factor: str) -> list[Block]:
     """Rates on parts of the space; `rates` as `subbox_rates` gives them for this factor."""
-    named = rates.assign(box=[_box_name(row) for row in rates.to_dict("records")])
+    named = rates.assign(box=[_box_name(row) for row in rows_of(rates)])
     names = list(dict.fromkeys(named["box"]))
     if not study.estimable or len(names) < 2:
         return []
     levels = study.order(factor)
-    titles = {
-        event: EVENT_TITLES.get(event, event.replace("_", " ")) for event in dict.fromkeys(rates["event"])
-    }
-    finding = _moves(named, levels)
-    by = "" if factor == ALL else f", by {factor}"
+    titles = {event: EVENT_TITLES.get(event, spaced(event)) for event in dict.fromkeys(rates["event"])}
+    finding, by = _moves(named, levels), by_levels(factor)
     figure = box_panels(named, names, levels, titles)
     alt = f"Shares of runs{by}, as dots with 95% intervals, a group for each part of the space. {finding}"
     return [
@@ -79,13 +95,11 @@ def subbox_blocks(study: Study, rates: pd.DataFrame, factor: str) -> list[Block]
             question="Do the rates hold on narrower parts of the space?",
             finding=finding,
             figure=inline_svg(figure, "parts-of-the-space", alt),
-            note=(
-                "Every rate is an average over the sampled space. Here one parameter at a time is narrowed: "
-                "to its usual range where that lies inside and holds enough points, to its lower and upper "
-                "part elsewhere. Intervals are 95% Wilson intervals, each for itself, so a part that stands "
-                "out among many may do so by luck."
+            note=PARTS_NOTE,
+            tables=tuple(
+                _box_table(named[named["event"] == event], names, levels, title, by)
+                for event, title in titles.items()
             ),
-            tables=tuple(_box_table(named, factor, names, levels, event, titles[event]) for event in titles),
             data=rates,
         )
     ]
@@ -93,43 +107,38 @@ def subbox_blocks(study: Study, rates: pd.DataFrame, factor: str) -> list[Block]
 
 def _best(costs: pd.DataFrame, factor: str, measure: str) -> list[str]:
     here = costs[(costs["measure"] == measure) & costs["estimate"].notna()]
-    here = here.sort_values("estimate", ascending=False, kind="stable")
-    if here.empty:
+    rows = rows_of(here.sort_values("estimate", ascending=False, kind="stable"))
+    if not rows:
         return []
-    if here["estimate"].iloc[0] == 0:
+    best, *rest = rows
+    if best["estimate"] == 0:
         return ["No run succeeded, so no training bought any."]
-    best, rest = here.iloc[0], here.iloc[1:]
-    amount = number(float(best["estimate"]))
     if factor == ALL:
-        return [f"The study gave {amount} {_bounds(best)} {TITLES[measure]}."]
-    return [f"{best[factor]} gave the most: {amount} {TITLES[measure]}.", *_overlap(best, rest, factor)]
+        return [f"The study gave {text_of(best, number)} {TITLES[measure]}."]
+    most = f"{best[factor]} gave the most: {number(best['estimate'])} {TITLES[measure]}."
+    return [most, *_overlap(best, rest, factor)]
 
 
-def _overlap(best: Any, rest: pd.DataFrame, factor: str) -> list[str]:
+def _overlap(best: Row, rest: Sequence[Row], factor: str) -> list[str]:
     """Which intervals overlap with the largest estimate's, all holding at once; it says no more than that."""
-    known = rest[rest["joint_low"].notna()]
-    if known.empty or math.isnan(best["joint_low"]):
+    known = [row for row in rest if pd.notna(row["joint_low"])]
+    if not known or pd.isna(best["joint_low"]):
         return []
     n_levels = len(rest) + 1
-    bounds = f"[{number(float(best['joint_low']))}, {number(float(best['joint_high']))}]"
+    bounds = interval(best["joint_low"], best["joint_high"], number)
     each = f"all {n_levels} at once (Bonferroni, {100 * (1 - 0.05 / n_levels):.3g}% each)"
-    overlapping = known[known["joint_high"] >= best["joint_low"]]
-    if overlapping.empty and len(known) < len(rest):
+    overlapping = [str(row[factor]) for row in known if row["joint_high"] >= best["joint_low"]]
+    if not overlapping and len(known) < len(rest):
         return []
-    others = f"with that of {listed([str(name) for name in overlapping[factor]])}"
-    return [
-        f"With intervals that hold for {each}, its own, {bounds}, overlaps "
-        f"{others if len(overlapping) else 'with no other'}."
-    ]
+    others = f"with that of {listed(overlapping)}" if overlapping else "with no other"
+    return [f"With intervals that hold for {each}, its own, {bounds}, overlaps {others}."]
 
 
-def _same_updates(costs: pd.DataFrame) -> list[str]:
+def _same_updates(costs: pd.DataFrame) -> str:
     updates = costs.loc[costs["measure"] == "updates_per_run", "estimate"].dropna()
     if len(updates) < 2 or updates.max() > 1.001 * updates.min():
-        return []
-    return [
-        "All took the same number of discriminator updates a run, so these rank them as rates per run do."
-    ]
+        return ""
+    return "All took the same number of discriminator updates a run, so these rank them as rates per run do."
 
 
 def _note(study: Study) -> str:
@@ -144,41 +153,11 @@ def _note(study: Study) -> str:
     return " ".join(parts)
 
 
-def _cost_table(costs: pd.DataFrame, factor: str, levels: tuple[str, ...]) -> Table:
-    found = {(row[factor], row["measure"]): row for row in costs.to_dict("records")}
-    rows = []
-    for level in levels:
-        first = found[level, "updates_per_run"]
-        cells = [_cost_cell(found[level, measure]) for measure in MEASURES]
-        rows.append((Cell(level), *cells, Cell(f"{first['n_points']:,}"), Cell(f"{first['n_runs']:,}")))
-    heads = (
-        Head("" if factor == ALL else factor, is_number=False),
-        *(Head(TITLES[measure]) for measure in MEASURES),
-        Head("n_points"),
-        Head("n_runs"),
-    )
-    return Table("Costs, collapses and successes for them [95% interval]", heads, tuple(rows))
-
-
-def _cost_cell(row: dict[Any, Any]) -> Cell:
-    if math.isnan(row["estimate"]):
-        return Cell(NOTHING, title=row["reason"])
-    detail = _bounds(row) if not math.isnan(row["ci_low"]) else ""
-    return Cell(number(float(row["estimate"])), detail, row["reason"])
-
-
-def _bounds(row: Any) -> str:
-    if math.isnan(row["ci_low"]):
-        return "[no interval]"
-    return f"[{number(float(row['ci_low']))}, {number(float(row['ci_high']))}]"
-
-
-def _spoken(costs: pd.DataFrame, factor: str, levels: tuple[str, ...]) -> str:
-    found = {(row[factor], row["measure"]): row for row in costs.to_dict("records")}
+def _spoken(found: Found, levels: tuple[str, ...]) -> str:
     texts = []
     for measure in DRAWN:
-        each = [f"{level} {number(float(found[level, measure]['estimate']))}" for level in levels]
-        texts.append(f"{TITLES[measure][0].upper()}{TITLES[measure][1:]}: {', '.join(each)}.")
+        each = [f"{level} {number(found[level, measure]['estimate'])}" for level in levels]
+        texts.append(f"{capital(TITLES[measure])}: {', '.join(each)}.")
     return " ".join(texts)
 
 
@@ -193,20 +172,17 @@ def _moves(named: pd.DataFrame, levels: tuple[str, ...]) -> str:
     if top == 0:
         return "No run succeeded anywhere."
     sentences = [_lead(parts, leaders)] if len(levels) > 1 else []
-    own = parts[parts["level"] == leaders[0]].sort_values("estimate", kind="stable")
-    if len(own):
+    own = rows_of(parts[parts["level"] == leaders[0]].sort_values("estimate", kind="stable"))
+    if own:
         of = f" under {leaders[0]}" if len(levels) > 1 else ""
         sentences.append(f"The success rate{of} is {share(top)} over the whole space, {_span(own)}.")
     return " ".join(sentences)
 
 
-def _span(own: pd.DataFrame) -> str:
+def _span(own: Sequence[Row]) -> str:
     """The lowest and the highest of these rates, or the only one; in the order of their estimates."""
-    ends = [
-        f"{share(row['estimate'])} {interval(row['ci_low'], row['ci_high'])} on {row['box']}"
-        for row in own.iloc[[0, -1]].to_dict("records")
-    ]
-    return f"from {ends[0]} to {ends[1]}" if len(own) > 1 else ends[0]
+    low, high = (f"{text_of(row)} on {row['box']}" for row in (own[0], own[-1]))
+    return f"from {low} to {high}" if len(own) > 1 else low
 
 
 def _lead(parts: pd.DataFrame, leaders: list[str]) -> str:
@@ -216,7 +192,7 @@ def _lead(parts: pd.DataFrame, leaders: list[str]) -> str:
     boxes = list(dict.fromkeys(parts["box"]))
     others = [box for box in boxes if box not in leading]
     names = listed(leaders)
-    are = "is" if len(leaders) == 1 else "are"
+    are = verb(len(leaders), "is", "are")
     if not others:
         return f"{names}, ahead over the whole space, {are} so on every part."
     where = f": not on {listed(others)}" if len(others) <= 3 else ""
@@ -227,33 +203,21 @@ def _lead(parts: pd.DataFrame, leaders: list[str]) -> str:
 
 
 def _box_table(
-    named: pd.DataFrame, factor: str, names: list[str], levels: tuple[str, ...], event: str, title: str
+    rates: pd.DataFrame, names: Sequence[str], levels: Sequence[str], title: str, by: str
 ) -> Table:
-    found = {(row["box"], row["level"]): row for row in named[named["event"] == event].to_dict("records")}
-    rows = []
-    for name in names:
-        cells = [_share_cell(found.get((name, level))) for level in levels]
-        n_runs = sum(int(found[name, level]["n_runs"]) for level in levels if (name, level) in found)
-        rows.append((Cell(name), *cells, Cell(f"{n_runs:,}")))
-    heads = (Head("part", is_number=False), *(Head(level) for level in levels), Head("n_runs"))
-    by = "" if factor == ALL else f", by {factor}"
-    return Table(
-        f"Share of runs that {title} [95% interval], by part of the space{by}",
-        heads,
-        tuple(rows),
-        "" if event == SUCCESS else f"The same for runs that {title}",
+    """The rates of one event: parts down, levels across."""
+    runs, found = rates.groupby("box")["n_runs"].sum(), by_two(rates, "box", "level")
+    columns = (
+        Column("part", str, is_number=False),
+        *across(found, {level: level for level in levels}, none="no finished runs in this part"),
+        Column("n_runs", lambda name: f"{runs[name]:,}"),
     )
+    caption = f"Share of runs that {title} [95% interval], by part of the space{by}"
+    folded = "" if title == EVENT_TITLES[SUCCESS] else f"The same for runs that {title}"
+    return table(caption, names, columns, folded)
 
 
-def _share_cell(row: dict[Any, Any] | None) -> Cell:
-    if row is None:
-        return Cell(NOTHING, title="no finished runs in this part")
-    if math.isnan(row["estimate"]):
-        return Cell(NOTHING, title=row["reason"])
-    return Cell(share(row["estimate"]), f"{interval(row['ci_low'], row['ci_high'])}", row["reason"])
-
-
-def _box_name(row: dict[Any, Any]) -> str:
+def _box_name(row: Row) -> str:
     if row["parameter"] == WHOLE:
         return WHOLE_NAME
-    return f"{row['parameter']} {number(float(row['low']))} to {number(float(row['high']))}"
+    return f"{row['parameter']} {number(row['low'])} to {number(row['high'])}"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
+from collections.abc import Callable
 
 from stability.analysis.early_stops import EarlyStops
 from stability.analysis.study import Study
 from stability.outcomes.stop_rule import STOP_RULES
-from stability.report.blocks import Block, Cell, Head, Table, rate_cell
-from stability.report.words import interval, plural, share
+from stability.report.blocks import Block
+from stability.report.estimate import Estimate, text_of
+from stability.report.tables import Column, Found, Table, across, by_two, sizes, table
+from stability.report.words import capital, plural
 
 BOTH = "saturated or collapsed"
 
@@ -29,13 +28,12 @@ NOTE = (
 
 def early_stop_blocks(study: Study, stops: EarlyStops) -> list[Block]:
     """One block: every rule in one line of a table."""
-    found = {(row["rule"], row["quantity"]): row for row in stops.rates.to_dict("records")}
+    found = by_two(stops.rates, "rule", "quantity")
     return [
         Block(
             key="stop-rule",
             question="What would stop_on have stopped, and how much of it wrongly?",
             finding=_finding(found),
-            figure=None,
             note=_note(study, stops),
             tables=(_table(found),),
             data=stops.rates,
@@ -43,27 +41,25 @@ def early_stop_blocks(study: Study, stops: EarlyStops) -> list[Block]:
     ]
 
 
-def _finding(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> str:
-    stopped, wrong, success, saved = (
-        found[BOTH, quantity] for quantity in ("stopped", "false_stops", "success_stops", "compute_saved")
-    )
-    if pd.isna(stopped["estimate"]):
-        reason = str(stopped["reason"])
-        return f"{reason[0].upper()}{reason[1:]}."
-    if not stopped["runs"]:
-        return f"Stopping runs that are saturated or collapsed would have stopped none of {_runs(stopped)}."
+def _finding(found: Found) -> str:
+    stopped, n_stops = Estimate.of(found[BOTH, "stopped"]), found[BOTH, "stopped"]["runs"]
+    if not stopped.is_known:
+        return f"{capital(stopped.reason)}."
+    if not n_stops:
+        return f"Stopping runs that are saturated or collapsed would have stopped none of {stopped.runs}."
     return (
-        f"Stopping runs that are saturated or collapsed would have stopped {stopped['runs']:,} of "
-        f"{_runs(stopped)} and saved {_told(saved)} of all updates. {_false(wrong, success, stopped['runs'])}"
+        f"Stopping runs that are saturated or collapsed would have stopped {n_stops:,} of {stopped.runs} and "
+        f"saved {text_of(found[BOTH, 'compute_saved'])} of all updates. {_false(found, n_stops)}"
     )
 
 
-def _false(wrong: Mapping[Any, Any], success: Mapping[Any, Any], stops: int) -> str:
+def _false(found: Found, n_stops: int) -> str:
+    wrong, stops = found[BOTH, "false_stops"], plural(n_stops, "stop")
     if not wrong["runs"]:
-        return f"None of the {plural(stops, 'stop')} would have been false ({_told(wrong)})."
+        return f"None of the {stops} would have been false ({text_of(wrong)})."
     return (
-        f"{wrong['runs']:,} of the {plural(stops, 'stop')} would have been false ({_told(wrong)}): the run "
-        f"ended otherwise when trained on, {success['runs']:,} of them stable or nearly so."
+        f"{wrong['runs']:,} of the {stops} would have been false ({text_of(wrong)}): the run ended otherwise "
+        f"when trained on, {found[BOTH, 'success_stops']['runs']:,} of them stable or nearly so."
     )
 
 
@@ -72,46 +68,29 @@ def _note(study: Study, stops: EarlyStops) -> str:
     if stops.n_runs < stops.n_available:
         part = f" {stops.n_runs:,} of {stops.n_available:,} runs, at points drawn at random."
     if stops.n_cut:
-        cut = f" Left out, since how they would have ended is not known: {_cut(stops.n_cut)}."
+        runs = f"{plural(stops.n_cut, 'run')} that the study itself stopped"
+        cut = f" Left out, since how they would have ended is not known: {runs}."
     return NOTE.format(persist=plural(study.frames.spec.outcomes.persist, "visit"), part=part, cut=cut)
 
 
-def _cut(n: int) -> str:
-    return f"{plural(n, 'run')} that the study itself stopped"
+def _table(found: Found) -> Table:
+    def runs(quantity: str) -> Callable[[str], str]:
+        return lambda rule: f"{found[rule, quantity]['runs']:,}"
 
-
-def _table(found: Mapping[tuple[str, str], Mapping[Any, Any]]) -> Table:
-    heads = (
-        Head("stop_on", is_number=False),
-        Head("runs stopped"),
-        Head("of all runs"),
-        Head("false stops"),
-        Head("of the stopped"),
-        Head("successes, of the stopped"),
-        Head("stopped, of runs that end otherwise"),
-        Head("updates saved"),
-        Head("n_points"),
-        Head("n_runs"),
+    columns = (
+        Column("stop_on", str, is_number=False),
+        Column("runs stopped", runs("stopped")),
+        *across(found, {"stopped": "of all runs"}),
+        Column("false stops", runs("false_stops")),
+        *across(
+            found,
+            {
+                "false_stops": "of the stopped",
+                "success_stops": "successes, of the stopped",
+                "wrongly_stopped": "stopped, of runs that end otherwise",
+                "compute_saved": "updates saved",
+            },
+        ),
+        *sizes(found, "stopped"),
     )
-    rows = []
-    for rule in STOP_RULES:
-        stopped, wrong, success, wrongly, saved = (
-            found[rule, name]
-            for name in ("stopped", "false_stops", "success_stops", "wrongly_stopped", "compute_saved")
-        )
-        sizes = (Cell(f"{stopped['n_points']:,}"), Cell(f"{stopped['n_runs']:,}"))
-        counted = (
-            (Cell(f"{stopped['runs']:,}"), rate_cell(stopped)),
-            (Cell(f"{wrong['runs']:,}"), rate_cell(wrong)),
-            (rate_cell(success), rate_cell(wrongly), rate_cell(saved)),
-        )
-        rows.append((Cell(rule), *(cell for cells in counted for cell in cells), *sizes))
-    return Table("Stops that the rule would have made, and false ones [95% interval]", heads, tuple(rows))
-
-
-def _runs(row: Mapping[Any, Any]) -> str:
-    return plural(int(row["n_runs"]), "run")
-
-
-def _told(row: Mapping[Any, Any]) -> str:
-    return f"{share(float(row['estimate']))} {interval(float(row['ci_low']), float(row['ci_high']))}"
+    return table("Stops that the rule would have made, and false ones [95% interval]", STOP_RULES, columns)

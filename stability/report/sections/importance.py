@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from stability.analysis.importance import DUMMY, LOG_FID, TARGETS, Importance
 from stability.analysis.rates import SUCCESS
 from stability.analysis.study import Study
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
+from stability.report.estimate import Row, rows_of
 from stability.report.figures.importance import importance_panels
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, listed, number, plural
+from stability.report.tables import Column, Table, across, by_two, counts, estimated, table, texts
+from stability.report.words import bare_reason, listed, number, plural, verb
 
 TITLES = {SUCCESS: "success (log-loss)", LOG_FID: "final FID ratio (squared error of its logarithm)"}
 MATTERS = {SUCCESS: "whether a run succeeds", LOG_FID: "the FID at the end"}
@@ -24,7 +24,8 @@ def importance_blocks(study: Study, found: Importance) -> list[Block]:
         return []
     known = [target for target in TARGETS if _rows(found, target)["estimate"].notna().any()]
     finding = " ".join(_finding(found, target) for target in TARGETS)
-    figure = importance_panels(_known_rows(found, known), known, TITLES) if known else None
+    rows = found.parameters[found.parameters["target"].isin(known)]
+    figure = importance_panels(rows, known, TITLES) if known else None
     alt = f"Dots with 95% intervals, the importance of each parameter. {finding}"
     return [
         Block(
@@ -43,23 +44,18 @@ def _rows(found: Importance, target: str) -> pd.DataFrame:
     return found.parameters[found.parameters["target"] == target]
 
 
-def _known_rows(found: Importance, targets: list[str]) -> pd.DataFrame:
-    return found.parameters[found.parameters["target"].isin(targets)]
-
-
 def _finding(found: Importance, target: str) -> str:
     rows = _rows(found, target)
     what = MATTERS[target]
     if rows["estimate"].isna().all():
-        reason = str(rows["reason"].iloc[0]).removeprefix("not estimable: ")
-        return f"What matters for {what} is not estimable: {reason}."
+        return f"What matters for {what} is not estimable: {bare_reason(rows['reason'].iloc[0])}."
     named = rows[~rows["dummy"]]
     clear = list(named.loc[named["ci_low"] > 0, "parameter"])
     rest = list(named.loc[named["ci_low"] <= 0, "parameter"])
     if not clear:
         return f"For {what}, no parameter can be told apart from one of no use."
-    verb = "matters" if len(clear) == 1 else "matter"
-    first = f"For {what}, {listed(clear)} {verb}{', the most important first' if len(clear) > 1 else ''}"
+    order = ", the most important first" if len(clear) > 1 else ""
+    first = f"For {what}, {listed(clear)} {verb(len(clear), 'matters', 'matter')}{order}"
     tail = f"; {listed(rest)} cannot be told apart from a parameter of no use" if rest else ""
     return f"{first}{tail}.{_doubt(found, target)}"
 
@@ -67,7 +63,7 @@ def _finding(found: Importance, target: str) -> str:
 def _doubt(found: Importance, target: str) -> str:
     """A word of caution where the useless parameter seems useful, or the model hardly beats a constant."""
     dummy = _rows(found, target).query("dummy").iloc[0]
-    gain = _score(found, target, "gain")
+    gain = _scores(found)["gain", target]
     if dummy["ci_low"] > 0:
         return f" Take this with care: the {DUMMY} seems to matter, too."
     if gain["ci_low"] <= 0:
@@ -75,9 +71,8 @@ def _doubt(found: Importance, target: str) -> str:
     return ""
 
 
-def _score(found: Importance, target: str, score: str) -> Any:
-    scores = found.scores
-    return scores[(scores["target"] == target) & (scores["score"] == score)].iloc[0]
+def _scores(found: Importance) -> dict[tuple[str, str], Row]:
+    return by_two(found.scores, "score", "target")
 
 
 def _note(found: Importance) -> str:
@@ -88,16 +83,19 @@ def _note(found: Importance) -> str:
         f"between points. The {DUMMY} is drawn once a point and does nothing: the band is its interval. "
         "Intervals come from a bootstrap over points, widened by √2, since the points that test also train.",
     ]
-    early, missing = (int(_score(found, LOG_FID, "model")[name]) for name in ("n_early", "n_missing"))
+    model = _scores(found)["model", LOG_FID]
+    early, missing = int(model["n_early"]), int(model["n_missing"])
     left_out = [
-        f"{plural(early, 'run')} that diverged or {_was(early)} stopped early" if early else "",
+        f"{plural(early, 'run')} that diverged or {verb(early, 'was', 'were')} stopped early"
+        if early
+        else "",
         f"{plural(missing, 'run')} trained to the end without a finite FID" if missing else "",
     ]
     if early or missing:
         names = listed([text for text in left_out if text])
         parts.append(
             f"The FID’s part speaks only of runs that were trained to the end and have one: {names} "
-            f"{_is(early + missing)} not in it."
+            f"{verb(early + missing, 'is', 'are')} not in it."
         )
     unused = int(found.scores["n_unused"].max())
     if unused:
@@ -105,39 +103,14 @@ def _note(found: Importance) -> str:
     return " ".join(parts)
 
 
-def _was(count: int) -> str:
-    return "was" if count == 1 else "were"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
 def _table(found: Importance, target: str) -> Table:
-    heads = (Head("parameter", is_number=False), Head("importance [95%]"), Head("points"), Head("runs"))
-    rows = tuple(
-        (Cell(str(row.parameter)), _cell(row), Cell(f"{row.n_points:,}"), Cell(f"{row.n_runs:,}"))
-        for row in _each(_rows(found, target))
-    )
-    return Table(f"Importance for {TITLES[target]}", heads, rows)
+    sizes = counts(n_points="points", n_runs="runs")
+    columns = (*texts(parameter="parameter"), estimated("importance [95%]", number), *sizes)
+    return table(f"Importance for {TITLES[target]}", rows_of(_rows(found, target)), columns)
 
 
 def _score_table(found: Importance) -> Table:
-    heads = (Head("held-out error of", is_number=False), *(Head(TITLES[target]) for target in TARGETS))
     names = {"model": "the model", "constant": "a constant", "gain": "the constant − the model"}
-    rows = tuple(
-        (Cell(text), *(_cell(_score(found, target, name)) for target in TARGETS))
-        for name, text in names.items()
-    )
-    return Table("How well the model predicts points that it has not seen [95%]", heads, rows)
-
-
-def _cell(row: Any) -> Cell:
-    if pd.isna(row.estimate):
-        return Cell(NOTHING, "", str(row.reason))
-    ends = [number(float(end)) for end in (row.ci_low, row.ci_high)]
-    return Cell(number(float(row.estimate)), f"[{ends[0]}, {ends[1]}]", str(row.reason))
-
-
-def _each(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples(index=False))
+    first = Column("held-out error of", lambda score: names[score], is_number=False)
+    columns = (first, *across(_scores(found), {target: TITLES[target] for target in TARGETS}, number))
+    return table("How well the model predicts points that it has not seen [95%]", names, columns)

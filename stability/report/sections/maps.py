@@ -7,7 +7,7 @@ from stability.analysis.study import Study
 from stability.report.blocks import Block
 from stability.report.figures.maps import scatter_map
 from stability.report.svg import inline_svg
-from stability.report.words import listed, plural
+from stability.report.words import listed, plural, verb
 
 
 def map_block(study: Study) -> Block | None:
@@ -27,10 +27,8 @@ def map_block(study: Study) -> Block | None:
     return Block(
         key="map-of-runs",
         question=f"Where, over {over}, do runs succeed?",
-        finding="",
         figure=inline_svg(figure, "map", alt),
         note=_note(study, axes),
-        tables=(),
         data=study.runs[["run", axes.x, axes.y, *_factors_of(axes), "outcome"]],
     )
 
@@ -45,7 +43,7 @@ def _note(study: Study, axes: MapAxes) -> str:
         parts.append("Seeds of one point stand side by side.")
     hidden = [name for name in study.varied if name not in {axes.x, axes.y, *_factors_of(axes)}]
     if hidden:
-        parts.append(f"{listed(hidden)} also {'varies' if len(hidden) == 1 else 'vary'}, unseen.")
+        parts.append(f"{listed(hidden)} also {verb(len(hidden), 'varies', 'vary')}, unseen.")
     n_missing = int(study.runs[[axes.x, axes.y]].isna().any(axis=1).sum())
     if n_missing:
         parts.append(f"{plural(n_missing, 'run')} without a value cannot be shown.")

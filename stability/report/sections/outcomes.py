@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pandas as pd
 
-from stability.analysis.rates import EVENTS, NORMAL_FROM, OUTCOMES, SUCCESS
+from stability.analysis.rates import NORMAL_FROM, OUTCOMES, SUCCESS
 from stability.analysis.study import ALL, Study
-from stability.report.blocks import Block, Cell, Head, Table, rate_cell
+from stability.report.blocks import Block
+from stability.report.estimate import text_of
 from stability.report.figures.shares import share_panels
 from stability.report.palette import LOOKS
 from stability.report.svg import inline_svg
-from stability.report.words import interval, share
+from stability.report.tables import Column, across, by_two, columns, levels_of, sizes, table
+from stability.report.words import by_levels, slug, spaced
+from stability.vocabulary.metrics import EVENTS
 
 METHOD = (
     "Intervals are 95% Wilson intervals. Runs that share a point are not independent: with several runs a "
@@ -27,25 +28,29 @@ OVER_SEEDS = " All of it is over seeds and says nothing of other settings."
 
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
     """The rates of success, outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
-    levels = study.order(factor)
-    ordered = [*study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
-    figure = share_panels(rates, factor, levels, [SUCCESS, *study.outcomes])
-    by = "" if factor == ALL else f", by {factor}"
-    alt = f"Share of runs with each outcome{by}, as dots with 95% intervals. {_spoken(rates, factor, levels)}"
-    captions = (
-        f"Share of runs with each outcome [95% interval]{by}",
-        f"Share of runs in which something happened [95% interval]{by}",
+    levels, by = study.order(factor), by_levels(factor)
+    found = by_two(rates, factor, "event")
+    ended = [SUCCESS, *study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
+    outcomes, events = (
+        (levels_of(factor), *across(found, {name: spaced(name) for name in names}, glyphs=LOOKS))
+        for names in (ended, EVENTS)
     )
+    behind = sizes(found, SUCCESS)
+    told = "; ".join(f"{level} {text_of(found[level, SUCCESS])}" for level in levels)
+    alt = f"Share of runs with each outcome{by}, as dots with 95% intervals. Success: {told}."
+    figure = share_panels(rates, factor, levels, [SUCCESS, *study.outcomes])
     return Block(
-        key=f"shares-by-{_key(factor)}",
+        key=f"shares-by-{slug(factor)}",
         question="How do runs end?" if factor == ALL else f"How do runs end under each {factor}?",
-        finding="",
-        figure=inline_svg(figure, f"shares-{_key(factor)}", alt),
+        figure=inline_svg(figure, f"shares-{slug(factor)}", alt),
         note=METHOD if study.unit == "point" else METHOD + OVER_SEEDS,
         tables=(
-            _rate_table(rates, factor, levels, [SUCCESS, *ordered], captions[0]),
-            _rate_table(
-                rates, factor, levels, EVENTS, captions[1], folded="Events on the way, whatever the outcome"
+            table(f"Share of runs with each outcome [95% interval]{by}", levels, (*outcomes, *behind)),
+            table(
+                f"Share of runs in which something happened [95% interval]{by}",
+                levels,
+                (*events, *behind),
+                "Events on the way, whatever the outcome",
             ),
         ),
         data=rates,
@@ -54,69 +59,26 @@ def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
 
 def count_block(study: Study, factor: str, counts: pd.DataFrame) -> Block:
     """What happened, where it makes no rates; `counts` as `counts_by` gives them."""
-    found = {(row[factor], row["outcome"]): int(row["runs"]) for row in counts.to_dict("records")}
-    rows = []
-    for level in study.order(factor):
-        here = [found.get((level, outcome), 0) for outcome in study.outcomes]
-        n_points = study.runs.loc[study.runs[factor] == level, "point"].nunique()
-        rows.append(tuple(Cell(str(text)) for text in (level, *here, n_points, sum(here))))
-    by = "" if factor == ALL else f", by {factor}"
-    under = "" if factor == ALL else f" under each {factor}"
+    found = counts.set_index([factor, "outcome"])["runs"]
+    points = study.runs.groupby(factor)["point"].nunique()
+    ended = {name: name for name in study.outcomes}
+    shown = (
+        levels_of(factor),
+        *columns(ended, lambda name, level: str(found.get((level, name), 0)), glyphs=ended),
+        Column("n_points", lambda level: str(points[level])),
+        Column("n_runs", lambda level: str(found[level].sum())),
+    )
+    observed = study.frames.spec.observed and not study.estimable
     searched = not (study.estimable or study.frames.spec.observed)
-    why = "of a search" if searched else "at settings that the levels do not share"
-    why = "of observed runs" if study.frames.spec.observed and not study.estimable else why
-    caption = f"Number of runs with each outcome{by}: counts {why}, not rates"
+    why = "of observed runs" if observed else "at settings that the levels do not share"
+    caption = (
+        f"Number of runs with each outcome{by_levels(factor)}: counts "
+        f"{'of a search' if searched else why}, not rates"
+    )
+    under = "" if factor == ALL else f" under each {factor}"
     return Block(
-        key=f"counts-by-{_key(factor)}",
+        key=f"counts-by-{slug(factor)}",
         question=f"{'What did the search find' if searched else 'How have runs ended'}{under}?",
-        finding="",
-        figure=None,
-        note="",
-        tables=(Table(caption, _heads(factor, study.outcomes), tuple(rows)),),
+        tables=(table(caption, study.order(factor), shown),),
         data=counts,
     )
-
-
-def _rate_table(
-    rates: pd.DataFrame,
-    factor: str,
-    levels: Sequence[str],
-    events: Sequence[str],
-    caption: str,
-    *,
-    folded: str = "",
-) -> Table:
-    """Levels down, events across; then how many points and runs stand behind them."""
-    rows = []
-    for level in levels:
-        here = {row["event"]: row for row in rates[rates[factor] == level].to_dict("records")}
-        first = here[events[0]]
-        sizes = (Cell(f"{first['n_points']:,}"), Cell(f"{first['n_runs']:,}"))
-        rows.append((Cell(level), *(rate_cell(here[event]) for event in events), *sizes))
-    return Table(caption, _heads(factor, events), tuple(rows), folded)
-
-
-def _heads(factor: str, events: Sequence[str]) -> tuple[Head, ...]:
-    return (
-        Head("" if factor == ALL else factor, is_number=False),
-        *(
-            Head(event.replace("_", " "), glyph=event if event in LOOKS else "", is_number=False)
-            for event in events
-        ),
-        Head("n_points"),
-        Head("n_runs"),
-    )
-
-
-def _spoken(rates: pd.DataFrame, factor: str, levels: Sequence[str]) -> str:
-    success = {row[factor]: row for row in rates[rates["event"] == SUCCESS].to_dict("records")}
-    texts = [
-        f"{level} {share(row['estimate'])} {interval(row['ci_low'], row['ci_high'])}"
-        for level, row in ((level, success[level]) for level in levels)
-    ]
-    return f"Success: {'; '.join(texts)}."
-
-
-def _key(factor: str) -> str:
-    """Within an id: a parameter's name has letters, digits and underscores only."""
-    return factor.replace("_", "-")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -10,20 +10,24 @@ from stability.analysis.boxes import SafeBoxes
 from stability.analysis.maps import map_points
 from stability.analysis.regions import StabilityMap
 from stability.analysis.study import Study
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
+from stability.report.estimate import Estimate, Row, rows_of
 from stability.report.figures.regions import probability_map, reliability_curve
 from stability.report.svg import inline_svg
+from stability.report.tables import Column, Table, counts, estimated, plain, table, texts
 from stability.report.words import (
     NOTHING,
     at_least,
-    interval,
+    bare_reason,
     level_name,
     listed,
     number,
     plural,
     share,
-    some_of,
+    verb,
 )
+
+SIZES = counts(n_points="points", n_runs="runs")
 
 
 def regions_blocks(study: Study, found: StabilityMap, boxes: SafeBoxes) -> list[Block]:
@@ -62,23 +66,23 @@ def _map_finding(found: StabilityMap) -> str:
         return f"A map is {found.reason}."
     mapped = panels[panels["map_reason"] == ""]
     if mapped.empty:
-        reasons = "; ".join(dict.fromkeys(panels["map_reason"].str.removeprefix("not estimable: ")))
+        reasons = "; ".join(dict.fromkeys(map(bare_reason, panels["map_reason"])))
         return f"No map is estimable: {reasons}."
     safe = mapped[mapped["safe_share"] > 0].sort_values("safe_share", ascending=False, kind="stable")
     meaning = f"a probability of at least {share(rules.probability)} with {rules.confidence:.0%} confidence"
     if safe.empty:
         return f"No setting on the map is safe, that is, has {meaning}. More points could change that."
-    named = [f"{_panel_name(row)} ({share(row.safe_share)})" for row in _each(safe.head(4))]
+    named = [f"{_panel_name(row)} ({share(row['safe_share'])})" for row in rows_of(safe.head(4))]
     more = f", and {len(safe) - 4} more" if len(safe) > 4 else ""
     first = f"Safe settings, with {meaning}, were found under {listed(named)}{more}"
     rest = len(mapped) - len(safe)
-    none = f" {plural(rest, 'panel')} {'has' if rest == 1 else 'have'} none." if rest else ""
+    none = f" {plural(rest, 'panel')} {verb(rest, 'has', 'have')} none." if rest else ""
     return f"{first}: the share of the map that is safe.{none}"
 
 
-def _panel_name(row: Any) -> str:
-    texts = [str(row.column), *str(row.row).split("\n")]
-    return ", ".join(text for text in texts if text) or "all runs"
+def _panel_name(row: Row) -> str:
+    names = [str(row["column"]), *str(row["row"]).split("\n")]
+    return ", ".join(filter(None, names)) or "all runs"
 
 
 def _map_note(found: StabilityMap) -> str:
@@ -93,8 +97,8 @@ def _map_note(found: StabilityMap) -> str:
         "markers, where shown, are all runs.",
     ]
     if found.averaged:
-        verb = "vary" if len(found.averaged) > 1 else "varies"
-        parts.append(f"{listed(found.averaged)} {verb}, too: the map is an average over what was sampled.")
+        vary = verb(len(found.averaged), "varies", "vary")
+        parts.append(f"{listed(found.averaged)} {vary}, too: the map is an average over what was sampled.")
     if (found.panels["fit_points"] >= rules.most_points).any():
         parts.append(f"At most {rules.most_points} points, drawn at random, enter a fit.")
     if found.n_left_out:
@@ -103,30 +107,18 @@ def _map_note(found: StabilityMap) -> str:
 
 
 def _panel_table(found: StabilityMap) -> Table:
-    heads = (
-        Head("panel", is_number=False),
-        Head("success, all of it [95%]"),
-        Head("safe share of the map"),
-        Head("share with enough points"),
-        Head("points"),
-        Head("runs"),
+    columns = (
+        Column("panel", _panel_name, is_number=False),
+        estimated("success, all of it [95%]"),
+        plain("safe share of the map", "safe_share", "map_reason"),
+        plain("share with enough points", "supported_share", "map_reason"),
+        *SIZES,
     )
-    rows = tuple(
-        (
-            Cell(_panel_name(row)),
-            _share_cell(row),
-            _plain(row.safe_share, row.map_reason),
-            _plain(row.supported_share, row.map_reason),
-            Cell(f"{row.n_points:,}"),
-            Cell(f"{row.n_runs:,}"),
-        )
-        for row in _each(found.panels)
-    )
-    return Table("The panels of the map", heads, rows)
+    return table("The panels of the map", rows_of(found.panels), columns)
 
 
 def _calibration_block(found: StabilityMap) -> Block:
-    finding = _calibration_finding(found.brier.set_index("score"))
+    finding = _calibration_finding({row["score"]: Estimate.of(row) for row in rows_of(found.brier)})
     alt = f"Share of runs that succeeded against the predicted probability. {finding}"
     return Block(
         key="map-calibration",
@@ -143,80 +135,59 @@ def _calibration_block(found: StabilityMap) -> Block:
     )
 
 
-def _calibration_finding(scores: pd.DataFrame) -> str:
-    difference = scores.loc["difference"]
-    if difference["ci_high"] < 0:
+def _calibration_finding(scores: Mapping[str, Estimate]) -> str:
+    difference = scores["difference"]
+    if difference.ci_high < 0:
         verdict = "The map predicts unseen points better than the overall rate of its panels does"
-    elif difference["ci_low"] > 0:
+    elif difference.ci_low > 0:
         verdict = "The map predicts unseen points worse than the overall rate does: do not rely on it"
     else:
         verdict = "Whether the map predicts unseen points better than the overall rate cannot be told"
-    errors = [number(float(scores["estimate"][name])) for name in ("map", "overall rate")]
-    numbers = f"Brier score {errors[0]} against {errors[1]}, difference {_plain_interval(difference)}"
-    return f"{verdict}: {numbers}. Lower is better."
-
-
-def _plain_interval(row: Any) -> str:
-    low, high = (number(float(row[name])) for name in ("ci_low", "ci_high"))
-    return f"{number(float(row['estimate']))} [{low}, {high}]"
+    model, rate = (number(scores[name].value) for name in ("map", "overall rate"))
+    apart = difference.text(number)
+    return f"{verdict}: Brier score {model} against {rate}, difference {apart}. Lower is better."
 
 
 def _brier_table(brier: pd.DataFrame) -> Table:
-    heads = (Head("score", is_number=False), Head("Brier score [95%]"), Head("points"), Head("runs"))
-    rows = tuple(
-        (
-            Cell(str(row["score"])),
-            Cell(_plain_interval(row)),
-            Cell(f"{row['n_points']:,}"),
-            Cell(f"{row['n_runs']:,}"),
-        )
-        for row in brier.to_dict("records")
-    )
-    return Table("Error on unseen points", heads, rows)
+    columns = (*texts(score="score"), estimated("Brier score [95%]", number), *SIZES)
+    return table("Error on unseen points", rows_of(brier), columns)
 
 
 def _box_block(boxes: SafeBoxes) -> Block:
-    chosen = boxes.boxes[boxes.boxes["chosen"].astype(bool)]
+    chosen = next(iter(rows_of(boxes.boxes[boxes.boxes["chosen"].astype(bool)])), None)
+    known = chosen is not None and pd.notna(chosen["estimate"])
     return Block(
         key="safe-box",
         question="Which ranges are safe to use?",
         finding=_box_finding(boxes, chosen),
-        figure=None,
-        note=_box_note(boxes) if len(chosen) else "",
-        tables=_box_tables(boxes) if len(chosen) else (),
+        note=_box_note(boxes) if chosen is not None else "",
+        tables=(_box_table(boxes),) if chosen is not None else (),
         data=boxes.boxes.drop(columns="as_yaml"),
-        snippet="space:\n" + str(chosen["as_yaml"].iloc[0]) if _is_known(chosen) else "",
+        snippet=f"space:\n{chosen['as_yaml']}" if chosen is not None and known else "",
     )
 
 
-def _is_known(chosen: pd.DataFrame) -> bool:
-    return bool(len(chosen)) and bool(chosen["estimate"].notna().iloc[0])
-
-
-def _box_finding(boxes: SafeBoxes, chosen: pd.DataFrame) -> str:
-    if not _is_known(chosen):
-        return f"A safe box is {boxes.reason or chosen['reason'].iloc[0]}."
-    row = chosen.iloc[0]
+def _box_finding(boxes: SafeBoxes, row: Row | None) -> str:
+    if row is None or pd.isna(row["estimate"]):
+        return f"A safe box is {boxes.reason or (row and row['reason'])}."
     if not row["choosing_share"] > 0:
         return "No run of the half of the points that chooses succeeded: there is no box to recommend."
     under = f" under {level_name(boxes.factor, str(row['level']))}" if boxes.factor is not None else ""
-    where = _ends(boxes, str(row["level"])) or ["the whole space"]
-    did = f"{some_of(row['estimate'], int(row['n_runs']))} did"
-    bounded = (
-        f"at least {at_least(row['ci_low'])} of runs succeed with {boxes.rules.confidence:.0%} confidence"
-    )
-    told = f"There {bounded}; {did}." if pd.notna(row["ci_low"]) else f"There {did}: {row['reason']}."
+    where = narrowed(boxes, str(row["level"])) or ["the whole space"]
+    did, sure = f"{Estimate.of(row).some_of()} did", f"{boxes.rules.confidence:.0%}"
+    told = f"There {did}: {row['reason']}."
+    if pd.notna(row["ci_low"]):
+        told = f"There at least {at_least(row['ci_low'])} of runs succeed with {sure} confidence; {did}."
     short = f" No box reached {share(boxes.rules.target)}, so this is the one with the highest share."
     which = "widest" if row["reaches_target"] else "best"
     first = f"The {which} box found{under}: {listed(where)}."
     return f"{first} {told}{'' if row['reaches_target'] else short}"
 
 
-def _ends(boxes: SafeBoxes, level: str) -> list[str]:
+def narrowed(boxes: SafeBoxes, level: str) -> list[str]:
     """The narrowed sides of a level's box in words."""
     edges = boxes.edges[(boxes.edges["level"] == level) & ~boxes.edges["whole"].astype(bool)]
-    rows = edges.to_dict("records")
-    return [f"{row['parameter']} {number(row['low'])} to {number(row['high'])}" for row in rows]
+    return [f"{row['parameter']} {number(row['low'])} to {number(row['high'])}" for row in rows_of(edges)]
 
 
 def _box_note(boxes: SafeBoxes) -> str:
@@ -235,44 +206,22 @@ def _box_note(boxes: SafeBoxes) -> str:
     return " ".join(parts)
 
 
-def _box_tables(boxes: SafeBoxes) -> tuple[Table, ...]:
-    sure = f"{boxes.rules.confidence:.0%}"
-    heads = (
-        Head(boxes.factor or "runs", is_number=False),
-        Head("box", is_number=False),
-        Head("volume"),
-        Head("success, choosing half"),
-        Head("success, other half"),
-        Head(f"lower bound ({sure})"),
-        Head("points"),
-        Head("runs"),
+def _box_table(boxes: SafeBoxes) -> Table:
+    def name(row: Row) -> str:
+        return f"{row['level']}{' ✓' if row['chosen'] and pd.notna(row['volume']) else ''}"
+
+    def ends(row: Row) -> str:
+        sides = narrowed(boxes, row["level"]) or ["the whole space" if pd.notna(row["volume"]) else NOTHING]
+        return "; ".join(sides)
+
+    columns = (
+        Column(boxes.factor or "runs", name, is_number=False),
+        Column("box", ends, is_number=False),
+        plain("volume", "volume"),
+        plain("success, choosing half", "choosing_share"),
+        plain("success, other half", "estimate"),
+        plain(f"lower bound ({boxes.rules.confidence:.0%})", "ci_low"),
+        *SIZES,
     )
-    rows = tuple(_box_row(boxes, row) for row in boxes.boxes.to_dict("records"))
     marked = "; the chosen one is marked with ✓" if boxes.boxes["volume"].notna().any() else ""
-    return (Table(f"The box of every level{marked}", heads, rows),)
-
-
-def _box_row(boxes: SafeBoxes, row: dict[Any, Any]) -> tuple[Cell, ...]:
-    known = pd.notna(row["volume"])
-    ends = "; ".join(_ends(boxes, row["level"])) or ("the whole space" if known else NOTHING)
-    return (
-        Cell(f"{row['level']}{' ✓' if row['chosen'] and known else ''}"),
-        Cell(ends),
-        *(_plain(row[name], row["reason"]) for name in ("volume", "choosing_share", "estimate", "ci_low")),
-        Cell(f"{row['n_points']:,}"),
-        Cell(f"{row['n_runs']:,}"),
-    )
-
-
-def _share_cell(row: Any) -> Cell:
-    if pd.isna(row.estimate):
-        return Cell(NOTHING, "", str(row.reason))
-    return Cell(share(row.estimate), interval(row.ci_low, row.ci_high), str(row.reason))
-
-
-def _plain(value: float, reason: str) -> Cell:
-    return Cell(share(float(value)), "", "" if pd.notna(value) else str(reason))
-
-
-def _each(frame: pd.DataFrame) -> list[Any]:
-    return list(frame.itertuples(index=False))
+    return table(f"The box of every level{marked}", rows_of(boxes.boxes), columns)

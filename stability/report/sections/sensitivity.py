@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
-
-import pandas as pd
-
 from stability.analysis.sensitivity import DEFAULT, HORIZON, Sensitivity
 from stability.analysis.study import Study
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
+from stability.report.estimate import Cell, Row, cell_of, rows_of
 from stability.report.figures.sensitivity import sensitivity_dots
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, listed, number, plural, share
+from stability.report.tables import Column, Table, by_two, columns, counts, table
+from stability.report.words import capital, listed, number, plural, share, spaced, verb
 
 MOST_NAMED = 6
 
@@ -61,7 +58,7 @@ def _shown(result: Sensitivity) -> dict[str, list[str]]:
 def _finding(result: Sensitivity) -> str:
     variants = result.variants[result.variants["variant"] != DEFAULT]
     if variants.empty:
-        return f"{result.reason[0].upper()}{result.reason[1:]}." if result.reason else "Nothing was varied."
+        return f"{capital(result.reason or 'nothing was varied')}."
     default = result.rates[result.rates["variant"] == DEFAULT]
     if default["level"].nunique() < 2:
         return "There is but one level: nothing to rank."
@@ -70,57 +67,47 @@ def _finding(result: Sensitivity) -> str:
     if default["estimate"].nunique() < 2:
         moved = variants[variants["best"] != " / ".join(best)]
         return (
-            f"As labelled, all levels are equally successful ({share(default['estimate'].iloc[0])}): "
-            "there is no "
-            f"ranking that could move. {_count(len(moved))} of {ways} would put one above another."
+            f"As labelled, all levels are equally successful ({share(default['estimate'].iloc[0])}): there "
+            f"is no ranking that could move. {f'{len(moved):,}' if len(moved) else 'None'} of {ways} would "
+            "put one above another."
         )
     changed = variants[variants["best_changed"]]
     first = (
-        f"{listed([f'“{name}”' for name in best])} {'is' if len(best) == 1 else 'are'} most successful as "
-        f"labelled, and {'leads or ties' if len(best) == 1 else 'one of them leads or ties'} under "
+        f"{listed([f'“{name}”' for name in best])} {verb(len(best), 'is', 'are')} most successful as "
+        f"labelled, and {verb(len(best), 'leads or ties', 'one of them leads or ties')} under "
     )
     if changed.empty:
         sentences = [f"{first}all {ways}."]
     else:
-        names = [str(name).replace("_", " ") for name in changed["variant"]]
+        names = [spaced(name) for name in changed["variant"]]
         more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
         sentences = [
             f"{first}{len(variants) - len(changed)} of {ways}; not under "
             f"{listed([*names[:MOST_NAMED], *more])}."
         ]
-    return " ".join([*sentences, _against_chance(result)])
-
-
-def _against_chance(result: Sensitivity) -> str:
-    """What the choice of points alone does to the leader, for comparison."""
-    return (
-        f"For comparison: with the labels as they are, drawing the points anew changes who leads in "
+    by_chance = (  # what the choice of points alone does to the leader
+        "For comparison: with the labels as they are, drawing the points anew changes who leads in "
         f"{share(result.resampled)} of the draws."
     )
-
-
-def _count(n: int) -> str:
-    return "None" if n == 0 else f"{n:,}"
+    return " ".join([*sentences, by_chance])
 
 
 def _note(result: Sensitivity) -> str:
     parts = [
         "One change at a time, stored runs labelled anew, nothing trained. The first row is the study as "
         "labelled; a shaded row with a bold name has another leader, each share with its interval is in the "
-        "table. Each threshold is set to .5, .8, 1.25 "
-        "and 2 "
-        "times its value, within its limits (saturated separation: its distance from 1)."
+        "table. Each threshold is set to .5, .8, 1.25 and 2 times its value, within its limits (saturated "
+        "separation: its distance from 1)."
     ]
     idle = [name for name in dict.fromkeys(result.variants["threshold"]) if name not in _shown(result)]
     if idle:
-        parts.append(f"Not drawn, since no share moves: {listed([name.replace('_', ' ') for name in idle])}.")
+        parts.append(f"Not drawn, since no share moves: {listed([spaced(name) for name in idle])}.")
     if result.n_runs < result.n_available:
         parts.append(f"{result.n_runs:,} of {result.n_available:,} runs, at points drawn at random.")
     if result.n_stopped:
         parts.append(
             f"{plural(result.n_stopped, 'run')} stopped early: what other thresholds would have said of the "
-            "rest "
-            "of their training is unknown."
+            "rest of their training is unknown."
         )
     parts.append(
         "Kendall’s tau compares the order of the levels with that of the first row: 1 is the same, −1 "
@@ -130,32 +117,17 @@ def _note(result: Sensitivity) -> str:
 
 
 def _table(result: Sensitivity) -> Table:
-    levels = result.rates["level"].drop_duplicates().tolist()
-    found = {(row["variant"], row["level"]): row for row in result.rates.to_dict("records")}
-    rows = []
-    for row in result.variants.to_dict("records"):
-        name = str(row["variant"]).replace("_", " ")
-        unit = " steps" if row["threshold"] == HORIZON else ""
-        cells = [_cell(found.get((row["variant"], level))) for level in levels]
-        rows.append(
-            (
-                Cell(f"{name}{unit}"),
-                Cell(f"{row['n_changed']:,}"),
-                Cell(number(float(row["tau"])), "", str(row["reason"])),
-                *cells,
-            )
-        )
-    heads = (
-        Head("variant", is_number=False),
-        Head("labels changed"),
-        Head("tau"),
-        *(Head(str(level)) for level in levels),
+    found = by_two(result.rates, "variant", "level")
+
+    def name(row: Row) -> str:
+        return spaced(row["variant"]) + (" steps" if row["threshold"] == HORIZON else "")
+
+    levels = {level: str(level) for level in result.rates["level"]}
+    shown = (
+        Column("variant", name, is_number=False),
+        *counts(n_changed="labels changed"),
+        Column("tau", lambda row: Cell(number(float(row["tau"])), "", str(row["reason"]))),
+        *columns(levels, lambda level, row: cell_of(found.get((row["variant"], level)))),
     )
     caption = f"Success rate [95% interval] by {result.factor} under each labelling"
-    return Table(caption, heads, tuple(rows), folded="Every labelling in numbers")
-
-
-def _cell(row: Mapping[Hashable, Any] | None) -> Cell:
-    if row is None or pd.isna(row["estimate"]):
-        return Cell(NOTHING, "", "" if row is None else str(row["reason"]))
-    return Cell(share(row["estimate"]), interval(row["ci_low"], row["ci_high"]), str(row["reason"]))
+    return table(caption, rows_of(result.variants), shown, "Every labelling in numbers")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -12,10 +11,24 @@ from stability.analysis.incidence import Incidence
 from stability.analysis.study import ALL, Study
 from stability.analysis.survival import MOST_LEFT, Survival
 from stability.records import EventKind
-from stability.report.blocks import Block, Cell, Head, Table, rate_cell
+from stability.report.blocks import Block
+from stability.report.estimate import Cell, Row, missing, rows_of, text_of
 from stability.report.figures.survival import difference_forest, end_curves, survival_curves
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, listed, number, plural, share
+from stability.report.tables import (
+    SIZES,
+    Column,
+    Table,
+    across,
+    by_two,
+    counts,
+    estimated,
+    levels_of,
+    sizes,
+    table,
+    texts,
+)
+from stability.report.words import by_levels, joined, listed, number, plural, slug, steps, verb
 
 CENSORING = (
     "Kaplan-Meier takes runs that leave to be as prone to a {kind} as those that stay, which a run that "
@@ -72,11 +85,10 @@ def survival_blocks(study: Study, survival: Survival, incidence: Incidence) -> l
     """The questions about time that the study can answer; none where it has no runs or no visits."""
     if survival.curves.empty:
         return []
-    levels = [
-        level for level in study.order(survival.factor) if level in set(survival.means[survival.factor])
-    ]
+    seen = set(survival.means[survival.factor])
+    levels = [level for level in study.order(survival.factor) if level in seen]
     blocks = [_curves(survival, incidence, levels)]
-    if len(survival.differences) and survival.differences["estimate"].notna().any():
+    if survival.differences["estimate"].notna().any():
         blocks.append(_differences(survival))
     if len(incidence.ends):
         blocks.append(_ends(incidence, levels))
@@ -84,20 +96,20 @@ def survival_blocks(study: Study, survival: Survival, incidence: Incidence) -> l
 
 
 def _curves(survival: Survival, incidence: Incidence, levels: Sequence[str]) -> Block:
-    kind, by = survival.kind, _by(survival.factor)
-    figure = survival_curves(survival, incidence.prevalence, levels)
-    last = survival.curves.groupby(survival.factor, sort=False).tail(1).set_index(survival.factor)
-    told = [f"{level} {_estimate(last.loc[level])}" for level in levels]
+    kind, by, factor = survival.kind, by_levels(survival.factor), survival.factor
+    last = {row[factor]: row for row in rows_of(survival.curves.groupby(factor, sort=False).tail(1))}
+    told = "; ".join(f"{level} {text_of(last[level])}" for level in levels)
     alt = (
         f"Step curves of the share of runs without a {kind} so far{by}, the runs at risk below them, and the "
-        f"share of runs that are in {kind}. Without a {kind} at step {number(int(last['step'].iloc[0]))}: "
-        f"{'; '.join(told)}."
+        f"share of runs that are in {kind}. Without a {kind} at step {number(survival.visits[-1])}: {told}."
     )
+    figure = survival_curves(survival, incidence.prevalence, levels)
+    key = f"time-to-{slug(kind)}"
     return Block(
-        key=f"time-to-{_slug(kind)}",
+        key=key,
         question=f"How long do runs go without a {kind}{by}?",
         finding=_curve_finding(survival, incidence),
-        figure=inline_svg(figure, f"time-to-{_slug(kind)}", alt),
+        figure=inline_svg(figure, key, alt),
         note=_curves_note(survival, incidence),
         tables=(
             _mean_table(survival, levels),
@@ -109,24 +121,15 @@ def _curves(survival: Survival, incidence: Incidence, levels: Sequence[str]) -> 
 
 
 def _curve_finding(survival: Survival, incidence: Incidence) -> str:
-    kind, recoveries = survival.kind, incidence.recoveries
-    n_events, n_runs = int(survival.means["n_events"].sum()), int(survival.means["n_runs"].sum())
+    kind, means = survival.kind, survival.means
+    event = f"a {kind}{' after being good' if kind == EventKind.COLLAPSE else ''}"  # else nothing is lost
+    n_events, runs = int(means["n_events"].sum()), plural(int(means["n_runs"].sum()), "run")
     if n_events == 0:
-        return f"No run had a {kind}{_after_good(kind)} at any visit, of {plural(n_runs, 'run')}."
-    sentences = [
-        f"{n_events:,} of {plural(n_runs, 'run')} had a {kind}{_after_good(kind)} at some visit.",
-        *_recovery_sentences(recoveries),
-    ]
-    missing = survival.means[survival.means["estimate"].isna()]
-    if len(missing):
-        names = listed([str(level) for level in missing[survival.factor]])
-        sentences.append(f"The mean time is not estimable for {names}: no run is left to be seen at the end.")
-    return " ".join(sentence for sentence in sentences if sentence)
-
-
-def _after_good(kind: str) -> str:
-    """Of collapses only those count that took something away."""
-    return " after being good" if kind == EventKind.COLLAPSE else ""
+        return f"No run had {event} at any visit, of {runs}."
+    lacking = [str(level) for level in means.loc[means["estimate"].isna(), survival.factor]]
+    unknown = f"The mean time is not estimable for {listed(lacking)}: no run is left to be seen at the end."
+    first = f"{n_events:,} of {runs} had {event} at some visit."
+    return joined(first, *_recovery_sentences(incidence.recoveries), unknown if lacking else "")
 
 
 def _recovery_sentences(recoveries: pd.DataFrame) -> list[str]:
@@ -134,21 +137,19 @@ def _recovery_sentences(recoveries: pd.DataFrame) -> list[str]:
     never, lost, stopped, recovered = (
         int(recoveries[name].sum()) for name in ("never_good", "lost", "stopped", "recovered")
     )
-    told = []
-    if never:
-        ends = "ends" if never == 1 else "end"
-        told.append(f"{never:,} more never were good and {ends} collapsed: there was nothing to lose.")
-    if lost:
-        told.append(f"The first one was over again in {recovered:,} of {lost:,}.")
-    if stopped:
-        told.append(f"{stopped:,} of the {lost:,} had been stopped for it and could not recover.")
-    return told
+    end = verb(never, "ends", "end")
+    told = {
+        f"{never:,} more never were good and {end} collapsed: there was nothing to lose.": never,
+        f"The first one was over again in {recovered:,} of {lost:,}.": lost,
+        f"{stopped:,} of the {lost:,} had been stopped for it and could not recover.": stopped,
+    }
+    return [sentence for sentence, count in told.items() if count]
 
 
 def _curves_note(survival: Survival, incidence: Incidence) -> str:
     recovery = f" {RECOVERY_NOTE}" if incidence.recoveries["had"].any() else ""
     n_stopped = int(survival.curves["stopped"].sum())
-    stopped = f"{plural(n_stopped, 'run')} {'was' if n_stopped == 1 else 'were'}"
+    stopped = f"{plural(n_stopped, 'run')} {verb(n_stopped, 'was', 'were')}"
     stops = STOPS_COMPETE.format(stopped=stopped, kind=survival.kind) if n_stopped else ""
     never_good = NEVER_GOOD_NOTE if survival.kind == EventKind.COLLAPSE else ""
     return f"{CURVES_NOTE}{never_good}{recovery}".format(kind=survival.kind, stops=stops)
@@ -156,64 +157,55 @@ def _curves_note(survival: Survival, incidence: Incidence) -> str:
 
 def _differences(survival: Survival) -> Block:
     kind, pairs = survival.kind, survival.differences
-    told = [
-        f"{row['level']} minus {row['other']} {_steps(row)}"
-        for row in _rows(pairs)
-        if pd.notna(row["estimate"])
-    ]
-    alt = f"Differences of the mean steps without a {kind}, with intervals. {'; '.join(told)}."
-    rows = tuple(
-        (
-            Cell(f"{row['level']} − {row['other']}", "", "" if row["comparable"] else _TOO_MANY_LEFT),
-            _steps_cell(row),
-            Cell(f"{row['n_points']:,}"),
-            Cell(f"{row['n_runs']:,}"),
-        )
-        for row in _rows(pairs)
-    )
-    heads = (Head("pair", is_number=False), Head("difference, steps"), Head("n_points"), Head("n_runs"))
+    known = rows_of(pairs[pairs["estimate"].notna()])
+    told = "; ".join(f"{row['level']} minus {row['other']} {text_of(row, steps)}" for row in known)
+    alt = f"Differences of the mean steps without a {kind}, with intervals. {told}."
+    columns = (Column("pair", _pair, is_number=False), estimated("difference, steps", steps), *SIZES)
     caption = (
         f"Difference of the mean steps without a {kind} [95% intervals for all {survival.family} at once]"
     )
+    key = f"time-to-{slug(kind)}-differences"
     return Block(
-        key=f"time-to-{_slug(kind)}-differences",
+        key=key,
         question=f"Does the {survival.factor} change how long runs go without a {kind}?",
         finding=_difference_finding(survival),
-        figure=inline_svg(difference_forest(survival), f"time-to-{_slug(kind)}-differences", alt),
+        figure=inline_svg(difference_forest(survival), key, alt),
         note=MEANS_NOTE.format(kind=kind),
-        tables=(Table(caption, heads, rows, folded="All pairs as numbers"),),
+        tables=(table(caption, rows_of(pairs), columns, "All pairs as numbers"),),
         data=pairs,
     )
 
 
-_TOO_MANY_LEFT = "too many runs of one of them left before the last visit"
+def _pair(row: Row) -> Cell:
+    left = "" if row["comparable"] else "too many runs of one of them left before the last visit"
+    return Cell(f"{row['level']} − {row['other']}", "", left)
 
 
 def _difference_finding(survival: Survival) -> str:
     compared = survival.differences[survival.differences["comparable"].astype(bool)]
     pairs = compared[compared["ci_low"].notna()]
     apart = pairs[(pairs["ci_low"] > 0) | (pairs["ci_high"] < 0)]
-    known, unknown = plural(len(pairs), "pair"), len(compared) - len(pairs)
-    rest = [f"{plural(unknown, 'pair')} cannot be compared." if unknown else "", _not_compared(survival)]
-    if len(compared) == 0:
+    known, n_unknown = plural(len(pairs), "pair"), len(compared) - len(pairs)
+    unknown = f"{plural(n_unknown, 'pair')} cannot be compared." if n_unknown else ""
+    if compared.empty:
         first = ""
     elif pairs.empty:
-        first, rest[0] = f"No pair of levels can be compared: {compared['reason'].iloc[0]}.", ""
+        first, unknown = f"No pair of levels can be compared: {compared['reason'].iloc[0]}.", ""
     elif apart.empty:
         first = f"No difference can be told from zero, in {known}: all intervals contain it."
     else:
         first = f"{len(apart):,} of {known} can be told apart. {_largest(apart, survival.kind)}"
-    return " ".join(sentence for sentence in (first, *rest) if sentence)
+    return joined(first, unknown, _not_compared(survival))
 
 
 def _largest(apart: pd.DataFrame, kind: str) -> str:
-    top = apart.sort_values("estimate", key=abs).iloc[-1]
+    top = rows_of(apart.sort_values("estimate", key=abs))[-1]
     first, second = (top["level"], top["other"]) if top["estimate"] > 0 else (top["other"], top["level"])
-    ends = sorted(abs(float(top[name])) for name in ("ci_low", "ci_high"))
-    steps = f"{number(round(abs(float(top['estimate']))))} [{', '.join(number(round(end)) for end in ends)}]"
+    low, high = sorted(abs(top[name]) for name in ("ci_low", "ci_high"))
+    longer = text_of({"estimate": abs(top["estimate"]), "ci_low": low, "ci_high": high}, steps)
     return (
-        f"The largest: the estimated mean time without a {kind} is {steps} steps longer under {first} "
-        f"than under {second}."
+        f"The largest: the estimated mean time without a {kind} is {longer} steps longer under {first} than "
+        f"under {second}."
     )
 
 
@@ -225,97 +217,74 @@ def _not_compared(survival: Survival) -> str:
     means = survival.means[survival.means["n_left"] > MOST_LEFT * survival.means["n_runs"]]
     levels = [
         f"{row[survival.factor]} ({row['n_left']:,} of {plural(row['n_runs'], 'run')})"
-        for row in _rows(means)
+        for row in rows_of(means)
     ]
     return (
-        f"{plural(left_out, 'pair')} {'is' if left_out == 1 else 'are'} not compared here: more than "
+        f"{plural(left_out, 'pair')} {verb(left_out, 'is', 'are')} not compared here: more than "
         f"{MOST_LEFT:.0%} of the runs left without a {survival.kind} before the last visit under "
         f"{listed(levels)}, and whether they would have had one is not known."
     )
 
 
 def _ends(incidence: Incidence, levels: Sequence[str]) -> Block:
-    last = incidence.ends.groupby([incidence.factor, "end"], sort=False).tail(1)
-    told = [f"{row[incidence.factor]} {row['end']} {_estimate(row)}" for row in _rows(last)]
-    kinds = list(dict.fromkeys(incidence.ends["end"]))
+    factor = incidence.factor
+    last = incidence.ends.groupby([factor, "end"], sort=False).tail(1)
+    told = "; ".join(f"{row[factor]} {row['end']} {text_of(row)}" for row in rows_of(last))
+    alt = f"Share of runs that met each end first, by step. At the last visit: {told}."
     runs = last.groupby("end", sort=False)["runs"].sum()
-    counts = listed([f"{kind} in {plural(int(runs[kind]), 'run')}" for kind in kinds])
-    heads = (
-        Head("" if incidence.factor == ALL else incidence.factor, is_number=False),
-        *(Head(kind, is_number=False) for kind in kinds),
-        Head("n_points"),
-        Head("n_runs"),
-    )
-    rows = []
-    for level in levels:
-        here = {row["end"]: row for row in _rows(last[last[incidence.factor] == level])}
-        sizes = next(iter(here.values()))
-        ends = [here[kind] for kind in kinds]
-        cells = [Cell(share(row["estimate"]), _interval(row), row["reason"]) for row in ends]
-        rows.append((Cell(level), *cells, Cell(f"{sizes['n_points']:,}"), Cell(f"{sizes['n_runs']:,}")))
-    alt = f"Share of runs that met each end first, by step. At the last visit: {'; '.join(told)}."
-    caption = "Share of runs that met this first, by the last visit [95% interval]"
+    counted = listed([f"{kind} in {plural(int(n), 'run')}" for kind, n in runs.items()])
+    found, kinds = by_two(last, factor, "end"), {kind: str(kind) for kind in runs.index}
+    columns = (levels_of(factor), *across(found, kinds), *sizes(found, next(iter(kinds))))
     return Block(
-        key=f"first-of-{_slug(incidence.kind)}-and-others",
+        key=f"first-of-{slug(incidence.kind)}-and-others",
         question="What do runs meet first?",
-        finding=f"Over all levels, what came first was {counts}.",
-        figure=inline_svg(end_curves(incidence.ends, incidence.factor, levels), "first-ends", alt),
+        finding=f"Over all levels, what came first was {counted}.",
+        figure=inline_svg(end_curves(incidence.ends, factor, levels), "first-ends", alt),
         note=ENDS_NOTE.format(kind=incidence.kind),
-        tables=(Table(caption, heads, tuple(rows)),),
+        tables=(
+            table("Share of runs that met this first, by the last visit [95% interval]", levels, columns),
+        ),
         data=incidence.ends,
     )
 
 
 def _mean_table(survival: Survival, levels: Sequence[str]) -> Table:
-    rows = {row[survival.factor]: row for row in _rows(survival.means)}
-    horizon = number(max(survival.visits, default=0))
-    cells = tuple(
-        (
-            Cell(level),
-            _steps_cell(rows[level]),
-            Cell(f"{rows[level]['n_events']:,}"),
-            Cell(f"{rows[level]['n_left']:,}"),
-            Cell(f"{rows[level]['n_points']:,}"),
-            Cell(f"{rows[level]['n_runs']:,}"),
-        )
-        for level in levels
+    kind, rows = survival.kind, survival.means.set_index(survival.factor, drop=False).loc[list(levels)]
+    columns = (
+        _levels_in(survival.factor),
+        estimated("mean steps", steps),
+        *counts(n_events=f"runs with a {kind}", n_left="left before the end"),
+        *SIZES,
     )
-    heads = ("mean steps", f"runs with a {survival.kind}", "left before the end", "n_points", "n_runs")
-    first = Head("" if survival.factor == ALL else survival.factor, is_number=False)
-    caption = f"Mean steps without a {survival.kind} up to step {horizon} [95% interval]"
-    return Table(caption, (first, *(Head(head) for head in heads)), cells)
+    horizon = number(max(survival.visits, default=0))
+    return table(f"Mean steps without a {kind} up to step {horizon} [95% interval]", rows_of(rows), columns)
 
 
 def _recovery_table(incidence: Incidence, levels: Sequence[str]) -> Table:
-    rows = {row[incidence.factor]: row for row in _rows(incidence.recoveries)}
-    cells = []
-    for level in levels:
-        row = rows[level]
-        known = pd.notna(row["estimate"])
-        recovered = (
-            Cell(share(row["estimate"]), _interval(row), row["reason"]) if known else _missing(row["reason"])
-        )
-        median = row["median_steps"]
-        wait = Cell(number(median)) if pd.notna(median) else _missing(row["median_reason"])
-        counts = (Cell(f"{row[name]:,}") for name in ("had", "never_good", "stopped", "recovered"))
-        cells.append((Cell(level), *counts, recovered, wait, Cell(f"{row['n_points']:,}")))
-    heads = (
-        "runs that had one",
-        "never good before",
-        "stopped for it",
-        "recovered",
-        "share recovered, of those good before",
-        "median steps to recovery",
-        "n_points",
+    rows = incidence.recoveries.set_index(incidence.factor, drop=False).loc[list(levels)]
+    columns = (
+        _levels_in(incidence.factor),
+        *counts(
+            had="runs that had one",
+            never_good="never good before",
+            stopped="stopped for it",
+            recovered="recovered",
+        ),
+        estimated("share recovered, of those good before"),
+        Column("median steps to recovery", _median_wait),
+        *counts(n_points="n_points"),
     )
-    first = Head("" if incidence.factor == ALL else incidence.factor, is_number=False)
     caption = f"Recovery from the first {incidence.kind} [95% interval]"
-    return Table(
-        caption,
-        (first, *(Head(head) for head in heads)),
-        tuple(cells),
-        folded=f"Who recovers from a {incidence.kind}",
-    )
+    return table(caption, rows_of(rows), columns, f"Who recovers from a {incidence.kind}")
+
+
+def _levels_in(factor: str) -> Column:
+    return texts(**{factor: "" if factor == ALL else factor})[0]
+
+
+def _median_wait(row: Row) -> Cell:
+    known = pd.notna(row["median_steps"])
+    return Cell(number(row["median_steps"])) if known else missing(row["median_reason"])
 
 
 def _after_tables(incidence: Incidence, levels: Sequence[str]) -> list[Table]:
@@ -323,57 +292,18 @@ def _after_tables(incidence: Incidence, levels: Sequence[str]) -> list[Table]:
     after = incidence.after
     if after.empty:
         return []
-    steps = sorted(set(after["since"]))
-    since = next(step for step in reversed(steps) if step <= steps[-1] / 2)
-    here = {(row[incidence.factor], row["end"]): row for row in _rows(after[after["since"] == since])}
-    rows = []
-    for level in (level for level in levels if (level, AFTER[0]) in here):
-        ends = [here[level, end] for end in AFTER]
-        sizes = (Cell(f"{ends[0][name]:,}") for name in ("at_risk", "n_points", "n_runs"))
-        rows.append((Cell(level), *(rate_cell(row) for row in ends), *sizes))
-    heads = (*AFTER, "runs still waited for", "n_points", "n_runs")
-    first = Head("" if incidence.factor == ALL else incidence.factor, is_number=False)
+    waits = sorted(set(after["since"]))
+    since = next(wait for wait in reversed(waits) if wait <= waits[-1] / 2)
+    found = by_two(after[after["since"] == since], incidence.factor, "end")
+    behind = {"at_risk": "runs still waited for", "n_points": "n_points", "n_runs": "n_runs"}
+    columns = (
+        levels_of(incidence.factor),
+        *across(found, {end: end for end in AFTER}),
+        *sizes(found, AFTER[0], **behind),
+    )
+    rows = [level for level in levels if (level, AFTER[0]) in found]
     caption = (
         f"What came first within {number(since)} steps of the first {incidence.kind}, of runs that had been "
         "good before: ends that compete [95% interval]"
     )
-    folded = f"What follows a {incidence.kind}"
-    return [Table(caption, (first, *(Head(head) for head in heads)), tuple(rows), folded=folded)]
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:
-    return frame.to_dict("records")
-
-
-def _estimate(row: Any) -> str:
-    return f"{share(float(row['estimate']))} {_interval(row)}"
-
-
-def _interval(row: Any) -> str:
-    return interval(float(row["ci_low"]), float(row["ci_high"]))
-
-
-def _steps(row: Any) -> str:
-    if pd.isna(row["ci_low"]):
-        return number(round(float(row["estimate"])))
-    bounds = ", ".join(number(round(float(row[name]))) for name in ("ci_low", "ci_high"))
-    return f"{number(round(float(row['estimate'])))} [{bounds}]"
-
-
-def _steps_cell(row: Any) -> Cell:
-    if pd.isna(row["estimate"]):
-        return _missing(row["reason"])
-    text, _, bounds = _steps(row).partition(" ")
-    return Cell(text, bounds or "[no interval]", row["reason"])
-
-
-def _missing(reason: Any) -> Cell:
-    return Cell(NOTHING, "", str(reason))
-
-
-def _by(factor: str) -> str:
-    return "" if factor == ALL else f", by {factor}"
-
-
-def _slug(text: str) -> str:
-    return text.replace("_", "-")
+    return [table(caption, rows, columns, f"What follows a {incidence.kind}")]

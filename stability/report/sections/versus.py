@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
 from stability.analysis.differences import FEW_POINTS
 from stability.analysis.rates import SUCCESS
 from stability.analysis.versus import COMPARED, Versus
-from stability.report.blocks import Block, Cell, Head, Section, Table, rate_cell
-from stability.report.figures.forest import signed
+from stability.report.blocks import Block, Section
+from stability.report.estimate import Estimate, Row, rows_of
 from stability.report.figures.versus import difference_panels, rate_panels
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, listed, plural, share
+from stability.report.tables import (
+    SIZES,
+    Column,
+    Table,
+    across,
+    columns,
+    estimated,
+    sizes,
+    table,
+    texts,
+)
+from stability.report.words import listed, p_text, plural, signed, spaced
 from stability.spec import Choice
 
 
@@ -29,19 +37,19 @@ def versus_sections(result: Versus) -> list[Section]:
 
 def versus_headline(result: Versus) -> list[str]:
     """What the two say about successes, and whether that may be called a difference."""
-    shown = result.rates[(result.rates["event"] == SUCCESS) & (result.rates["level"] == result.levels[0])]
-    told = [f"“{row['study']}” {_of_runs(row)}" for row in shown.to_dict("records")]
-    runs = result.levels[0].removeprefix("all ").capitalize()
-    sentences = [f"{runs} that succeeded: {'; '.join(told)}."]
-    rows = result.differences
-    chosen = rows[(rows["event"] == SUCCESS) & (rows["level"] == result.levels[0])]
-    if chosen.empty or pd.isna(chosen["ci_low"].iloc[0]):
-        return [*sentences, "Whether that is a difference cannot be estimated from these points."]
-    row = chosen.iloc[0]
-    bounds = f"{signed(row['estimate'])} [{signed(row['ci_low'])}, {signed(row['ci_high'])}]"
-    apart = row["ci_low"] > 0 or row["ci_high"] < 0
+    level = result.levels[0]
+    rates, differences = (
+        rows_of(frame[(frame["event"] == SUCCESS) & (frame["level"] == level)])
+        for frame in (result.rates, result.differences)
+    )
+    runs, told = level.removeprefix("all ").capitalize(), "; ".join(map(_of_runs, rates))
+    first = f"{runs} that succeeded: {told}."
+    difference = Estimate.of(differences[0]) if differences else None
+    if difference is None or difference.ci_low != difference.ci_low:
+        return [first, "Whether that is a difference cannot be estimated from these points."]
+    apart = difference.ci_low > 0 or difference.ci_high < 0
     words = "a difference" if apart else "no difference that these points can tell apart"
-    return [*sentences, f"That is {words}: {bounds}."]
+    return [first, f"That is {words}: {difference.text(signed)}."]
 
 
 CLOUDING = (
@@ -95,47 +103,43 @@ def _of_levels(result: Versus, name: str) -> str:
     )
 
 
-def _of_runs(row: Mapping[Any, Any]) -> str:
-    if pd.isna(row["estimate"]):
-        return str(row["reason"])
-    bounds = interval(row["ci_low"], row["ci_high"])
-    return f"{share(row['estimate'])} {bounds} of {plural(int(row['n_runs']), 'run')}"
+def _of_runs(row: Row) -> str:
+    rate = Estimate.of(row)
+    return f"“{row['study']}” " + (f"{rate.text()} of {rate.runs}" if rate.is_known else rate.reason)
 
 
 def _settings(result: Versus) -> Block:
-    rows = tuple(
-        tuple(Cell(str(text)) for text in row) for row in result.settings.itertuples(index=False, name=None)
-    )
-    heads = (Head("setting", is_number=False), *(Head(name, is_number=False) for name in result.names))
-    same = "Both study files say the same." if not rows else ""
+    rows = list(result.settings.itertuples(index=False, name=None))
+    heads = dict(enumerate(("setting", *result.names)))
+    shown = columns(heads, lambda place, row: str(row[place]), is_number=False)
     return Block(
         key="settings-that-differ",
         question="What do the two study files say differently?",
-        finding=same,
-        figure=None,
+        finding="" if rows else "Both study files say the same.",
         note="Settings that are not listed are the same in both.",
-        tables=(Table("Settings that differ", heads, rows),) if rows else (),
+        tables=(table("Settings that differ", rows, shown),) if rows else (),
         data=result.settings,
     )
 
 
+RATES_NOTE = (
+    "95% Wilson intervals with the points as units, each by itself. A collapse counts where a run had been "
+    "good before. Where the two have some levels of a parameter in common, only runs at these count."
+)
+
+
 def _rates(result: Versus) -> Block:
     events = [name for name in COMPARED if name in set(result.rates["event"])]
-    known = result.rates["estimate"].notna().any()
-    figure = rate_panels(result.rates, result.names, result.levels, events) if known else None
-    told = versus_headline(result)[0]
+    figure = None
+    if result.rates["estimate"].notna().any():
+        drawn = rate_panels(result.rates, result.names, result.levels, events)
+        alt = f"Rates of both studies with intervals. {versus_headline(result)[0]}"
+        figure = inline_svg(drawn, "rates-of-both", alt)
     return Block(
         key="rates-of-both",
         question="How often do runs succeed, diverge, collapse and saturate in each?",
-        finding="",
-        figure=inline_svg(figure, "rates-of-both", f"Rates of both studies with intervals. {told}")
-        if figure is not None
-        else None,
-        note=(
-            "95% Wilson intervals with the points as units, each by itself. A collapse counts where a run "
-            "had been good before. Where the two have some levels "
-            "of a parameter in common, only runs at these count."
-        ),
+        figure=figure,
+        note=RATES_NOTE,
         tables=(_rate_table(result),),
         data=result.rates,
     )
@@ -143,50 +147,49 @@ def _rates(result: Versus) -> Block:
 
 def _rate_table(result: Versus) -> Table:
     """Levels and studies down, all outcomes and events across."""
-    events = list(dict.fromkeys(result.rates["event"]))
-    cells = {(row["level"], row["study"], row["event"]): row for row in result.rates.to_dict("records")}
-    rows = []
-    for level in result.levels:
-        for name in result.names:
-            shown = [cells[level, name, event] for event in events]
-            sizes = (Cell(str(shown[0]["n_points"])), Cell(str(shown[0]["n_runs"])))
-            rows.append((Cell(level), Cell(name), *(rate_cell(row) for row in shown), *sizes))
-    heads = (
-        Head(result.factor or "", is_number=False),
-        Head("study", is_number=False),
-        *(Head(event.replace("_", " "), is_number=False) for event in events),
-        Head("n_points"),
-        Head("n_runs"),
+    found = {((row["level"], row["study"]), row["event"]): row for row in rows_of(result.rates)}
+    events = dict.fromkeys(result.rates["event"])
+    shown = (
+        Column(result.factor or "", lambda row: str(row[0]), is_number=False),
+        Column("study", lambda row: str(row[1]), is_number=False),
+        *across(found, {event: spaced(event) for event in events}),
+        *sizes(found, next(iter(events))),
     )
-    return Table(
-        "All outcomes and events [95% interval]", heads, tuple(rows), folded="All outcomes and events"
-    )
+    rows = [(level, name) for level in result.levels for name in result.names]
+    words = "All outcomes and events"
+    return table(f"{words} [95% interval]", rows, shown, words)
 
 
 def _differences(result: Versus) -> Block | None:
     rows = result.differences
     if rows.empty:
         return None
-    known = rows["estimate"].notna().any()
-    figure = difference_panels(rows, result.names, result.levels, COMPARED) if known else None
     how = (
         "Both trained the same points, so differences are taken point by point (Student’s t)"
         if result.paired
         else "The two have points of their own, so their points’ shares are compared (Welch’s t)"
     )
-    finding = _finding(rows)
+    finding, figure = _finding(rows), None
+    if rows["estimate"].notna().any():
+        drawn = difference_panels(rows, result.names, result.levels, COMPARED)
+        figure = inline_svg(drawn, "differences-of-both", f"Differences with intervals. {finding}")
+    shown = (
+        Column("event", lambda row: spaced(row["event"]), is_number=False),
+        *texts(level="level"),
+        estimated("difference", signed),
+        Column("p (Holm)", lambda row: p_text(row["p_holm"])),
+        *SIZES,
+    )
     return Block(
         key="differences-of-both",
         question=f"Where does “{result.names[0]}” differ from “{result.names[1]}”?",
         finding=finding,
-        figure=inline_svg(figure, "differences-of-both", f"Differences with intervals. {finding}")
-        if figure is not None
-        else None,
+        figure=figure,
         note=(
             f"{how}, widened by Wilson’s intervals where fewer than {FEW_POINTS} points stand out. Intervals "
             f"hold for all {len(rows)} rows at once (Bonferroni), p-values are Holm’s over all of them."
         ),
-        tables=(_difference_table(rows),),
+        tables=(table("Differences with simultaneous 95% intervals", rows_of(rows), shown),),
         data=rows,
     )
 
@@ -195,28 +198,5 @@ def _finding(rows: pd.DataFrame) -> str:
     apart = rows[(rows["ci_low"] > 0) | (rows["ci_high"] < 0)]
     if apart.empty:
         return "Nowhere by more than these points can tell apart."
-    names = [
-        f"{str(row['event']).replace('_', ' ')} ({row['level']}): {signed(row['estimate'])}"
-        for row in apart.to_dict("records")
-    ]
+    names = [f"{spaced(row['event'])} ({row['level']}): {signed(row['estimate'])}" for row in rows_of(apart)]
     return f"{listed(names)}."
-
-
-def _difference_table(rows: pd.DataFrame) -> Table:
-    heads = [Head("event", is_number=False), Head("level", is_number=False)]
-    heads += [Head("difference", is_number=False), Head("p (Holm)"), Head("n_points"), Head("n_runs")]
-    cells = []
-    for row in rows.to_dict("records"):
-        bounds = f"[{signed(row['ci_low'])}, {signed(row['ci_high'])}]"
-        known = pd.notna(row["ci_low"])
-        cells.append(
-            (
-                Cell(str(row["event"]).replace("_", " ")),
-                Cell(str(row["level"])),
-                Cell(signed(row["estimate"]), bounds if known else "[no interval]", str(row["reason"])),
-                Cell(NOTHING if pd.isna(row["p_holm"]) else f"{row['p_holm']:.3f}".lstrip("0")),
-                Cell(f"{row['n_points']:,}"),
-                Cell(f"{row['n_runs']:,}"),
-            )
-        )
-    return Table("Differences with simultaneous 95% intervals", tuple(heads), tuple(cells))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from stability.analysis.landmarks import ALL_DIAGNOSTICS, BOTH, DIAGNOSTICS, FEWEST_POINTS, HYPERPARAMETERS
 from stability.analysis.study import Study
 from stability.analysis.warning import EarlyWarning
-from stability.report.blocks import Block, Cell, Head, Table
+from stability.report.blocks import Block
+from stability.report.estimate import Estimate, Row, rows_of, text_of
 from stability.report.figures.warning import auc_panels, rule_panels
 from stability.report.svg import inline_svg
-from stability.report.words import NOTHING, interval, plural, share
+from stability.report.tables import Column, Table, across, by_two, counts, table
+from stability.report.words import capital, plural, share, signed, spaced
 
 SETS = (BOTH, ALL_DIAGNOSTICS, HYPERPARAMETERS)
 STOPPED = {
@@ -23,6 +23,25 @@ STOPPED = {
     "learning_stops": "runs still learning",
 }
 """Whose share is stopped, by quantity of the rule."""
+
+
+RULE_NOTE = (
+    "A run is stopped if its risk, from everything known at that step, passes a bar. The bar is chosen on "
+    "other points so that at most {limit} of the runs that end well are stopped (dotted line), and each run "
+    "is judged by a model that never saw its point. Saved: updates of both networks after that step in the "
+    "stopped runs, of all updates of all runs. Runs still learning at the horizon count as neither good nor "
+    "bad, yet they would be stopped, too: their share stands beside. The sentence above is about a step "
+    "fixed beforehand, not about the one that saves most. 95% intervals over points."
+)
+AUC_NOTE = (
+    "Healthy at a step: trained past it, and nothing bad could be seen by then: no collapse after having "
+    "been good, no saturation that had lasted {lasts}, no divergence. A run that is not good yet counts as "
+    "healthy: whether it is slow or has collapsed only its end tells. Each risk comes from a logistic "
+    "regression that never saw the run's point (five folds); only runs at different points are compared. "
+    "Right: a disc's size is the AUC above .5, full where the whole interval is above it. Runs still "
+    "learning at the horizon are left out. 95% intervals over points, each for itself; at least "
+    f"{FEWEST_POINTS} points of either end are needed."
+)
 
 
 def warning_blocks(study: Study, warning: EarlyWarning) -> list[Block]:
@@ -59,19 +78,7 @@ def _rule_block(study: Study, warning: EarlyWarning) -> Block:
         question="What would stopping the runs at risk save, and how many good ones would it stop?",
         finding=finding,
         figure=figure,
-        note=(
-            "A run is stopped if its risk, from everything known at that step, passes a bar. The bar is "
-            "chosen on "
-            f"other points so that at most {share(warning.limit)} of the runs that end well are stopped "
-            "(dotted "
-            "line), and each run is judged by a model that never saw its point. Saved: updates of both "
-            "networks "
-            "after that step in the stopped runs, of all updates of all runs. Runs still learning at the "
-            "horizon "
-            "count as neither good nor bad, yet they would be stopped, too: their share stands beside. The "
-            "sentence above is about a step fixed beforehand, not about the one that saves most. "
-            "95% intervals over points."
-        ),
+        note=RULE_NOTE.format(limit=share(warning.limit)),
         tables=(_rule_table(warning),) if len(warning.rule) else (),
         data=warning.rule,
     )
@@ -85,22 +92,23 @@ def _auc_finding(warning: EarlyWarning) -> str:
     both = known[known["predictor"] == BOTH].sort_values("step")
     clear = both[both["ci_low"] > 0.5]
     if clear.empty:
-        row = both.sort_values("estimate", kind="stable").iloc[-1]
+        row = rows_of(both.sort_values("estimate", kind="stable"))[-1]
         return (
             "Nothing that was recorded foretells failure better than chance, as far as these points can "
-            "tell: "
-            f"everything together reaches an AUC of {_told(row)} at step {int(row['step']):,}; .5 is chance."
+            f"tell: everything together reaches an AUC of {text_of(row)} at step {row['step']:,}; .5 is "
+            "chance."
         )
-    row = clear.iloc[0]
+    row = rows_of(clear)[0]
     step = int(row["step"])
-    here = known[known["step"] == step].set_index("predictor")
-    sentences = [
-        f"At step {step:,} failure can be foretold: of a healthy run that will fail and one that will "
-        "end "
-        f"well, the one that will fail has the higher risk with probability {_told(row)} (AUC; .5 is chance)."
-    ]
+    here = {one["predictor"]: one for one in rows_of(known[known["step"] == step])}
+    first = (
+        f"At step {step:,} failure can be foretold: of a healthy run that will fail and one that will end "
+        f"well, the one that will fail has the higher risk with probability {text_of(row)} (AUC; .5 is "
+        "chance)."
+    )
+    alone = here.get(HYPERPARAMETERS)
     return " ".join(
-        [*sentences, *_later(both, clear, step), *_baseline(warning, step, here), *_best_single(here)]
+        [first, *_later(both, clear, step), *_baseline(warning, step, alone), *_best_single(here)]
     )
 
 
@@ -116,31 +124,26 @@ def _later(both: pd.DataFrame, clear: pd.DataFrame, step: int) -> list[str]:
     return [f"It is above chance, interval and all, at {how} of the {later} later steps that can be judged."]
 
 
-def _baseline(warning: EarlyWarning, step: int, here: pd.DataFrame) -> list[str]:
-    gain = warning.gain[warning.gain["step"] == step].iloc[0]
-    if pd.isna(gain["estimate"]) or HYPERPARAMETERS not in here.index:
+def _baseline(warning: EarlyWarning, step: int, alone: Row | None) -> list[str]:
+    gain = Estimate.of(rows_of(warning.gain[warning.gain["step"] == step])[0])
+    if not gain.is_known or alone is None:
         return []
-    alone = (
-        f"The hyperparameters alone, known before the first step, reach {_told(here.loc[HYPERPARAMETERS])}"
-    )
-    bounds = f"[{_signed(gain['ci_low'])}, {_signed(gain['ci_high'])}]"
-    if gain["ci_low"] > 0:
-        return [f"{alone}; the diagnostics add {_signed(gain['estimate'])} {bounds}."]
-    return [
-        f"{alone}; whether the diagnostics add to that cannot be told ({_signed(gain['estimate'])} {bounds})."
-    ]
+    first = f"The hyperparameters alone, known before the first step, reach {text_of(alone)}"
+    if gain.ci_low > 0:
+        return [f"{first}; the diagnostics add {gain.text(signed)}."]
+    return [f"{first}; whether the diagnostics add to that cannot be told ({gain.text(signed)})."]
 
 
-def _best_single(here: pd.DataFrame) -> list[str]:
-    single = here[here["kind"] == "one"].sort_values("estimate", ascending=False, kind="stable")
-    if single.empty:
+def _best_single(here: Mapping[str, Row]) -> list[str]:
+    single = [row for row in here.values() if row["kind"] == "one"]
+    if not single:
         return []
-    name, row = str(single.index[0]).replace("_", " "), single.iloc[0]
-    if not (single["ci_low"] > 0.5).any():
+    if not any(row["ci_low"] > 0.5 for row in single):
         return ["No single diagnostic is above chance there, interval and all."]
+    best = max(single, key=lambda row: row["estimate"])
     return [
-        f"The best of {len(single)} single diagnostics there: {name}, {_told(row)}; the best of many looks "
-        "better than it is."
+        f"The best of {len(single)} single diagnostics there: {spaced(best['predictor'])}, {text_of(best)}; "
+        "the best of many looks better than it is."
     ]
 
 
@@ -150,7 +153,7 @@ def _rule_finding(warning: EarlyWarning, horizon: int) -> str:
     saved = rule[(rule["quantity"] == "compute_saved") & rule["estimate"].notna()]
     if saved.empty:
         return _why_not(warning, rule)
-    row = saved.iloc[int(np.argmin(np.abs(saved["step"].to_numpy(dtype=float) - horizon / 3)))]
+    row = min(rows_of(saved), key=lambda row: abs(row["step"] - horizon / 3))
     step = int(row["step"])
     fixed = "the one nearest a third of the horizon of those that can be judged"
     if not row["estimate"] > 0:
@@ -159,98 +162,56 @@ def _rule_finding(warning: EarlyWarning, horizon: int) -> str:
             "false stops."
         )
     wrong, caught = (
-        rule[(rule["step"] == step) & (rule["quantity"] == quantity)].iloc[0]
-        for quantity in ("false_stops", "caught")
+        Estimate.of(by_two(rule, "step", "quantity")[step, name]) for name in ("false_stops", "caught")
     )
     return (
-        f"Stopping at step {step:,}, {fixed}, would save {_told(row)} of all updates. It would stop "
-        f"{_told(caught)} of the healthy runs that fail later, and {_told(wrong)} of those that end well "
-        f"({plural(int(wrong['n_runs']), 'healthy run')})."
+        f"Stopping at step {step:,}, {fixed}, would save {text_of(row)} of all updates. It would stop "
+        f"{caught.text()} of the healthy runs that fail later, and {wrong.text()} of those that end well "
+        f"({plural(wrong.n_runs, 'healthy run')})."
     )
 
 
 def _why_not(warning: EarlyWarning, estimates: pd.DataFrame) -> str:
     reason = warning.reason or next(iter(estimates["reason"]), "not estimable")
-    return f"{reason[0].upper()}{reason[1:]}."
+    return f"{capital(reason)}."
 
 
 def _auc_note(study: Study, warning: EarlyWarning) -> str:
-    part, lasts = "", plural(study.frames.spec.outcomes.persist + 1, "visit")
-    if warning.n_runs < warning.n_available:
-        part = f" Estimated on {warning.n_runs:,} of {warning.n_available:,} runs, at random points."
-    return (
-        "Healthy at a step: trained past it, and nothing bad could be seen by then: no collapse after "
-        f"having been good, no saturation that had lasted {lasts}, no divergence. A run that is not good yet "
-        "counts as healthy: whether it is slow or has collapsed only its end tells. Each risk comes from "
-        "a logistic regression that never saw the run's point (five folds); only runs at different "
-        "points are compared. Right: a disc's size is the AUC above .5, full where the whole interval is "
-        "above "
-        "it. Runs still learning at the horizon are left out. 95% intervals over points, each for itself; "
-        "at "
-        f"least {FEWEST_POINTS} points of either end are needed.{part}"
-    )
+    note = AUC_NOTE.format(lasts=plural(study.frames.spec.outcomes.persist + 1, "visit"))
+    if warning.n_runs == warning.n_available:
+        return note
+    return f"{note} Estimated on {warning.n_runs:,} of {warning.n_available:,} runs, at random points."
 
 
 def _auc_table(warning: EarlyWarning) -> Table:
-    steps = warning.landmarks["step"].tolist()
-    names = [*SETS, *_singles(warning.auc)]
-    found = {(row["predictor"], row["step"]): row for row in warning.auc.to_dict("records")}
-    rows = tuple(
-        (Cell(name.replace("_", " ")), *(_cell(found[name, step]) for step in steps)) for name in names
-    )
-    return Table(
-        "AUC of each predictor by step [95% interval]",
-        (Head("predictor", is_number=False), *(Head(f"step {step:,}") for step in steps)),
-        rows,
-        folded="AUC of every predictor",
-    )
+    found = by_two(warning.auc, "predictor", "step")
+    steps = across(found, {step: f"step {step:,}" for step in warning.landmarks["step"]})
+    names = Column("predictor", spaced, is_number=False)
+    caption = "AUC of each predictor by step [95% interval]"
+    return table(caption, [*SETS, *_singles(warning.auc)], (names, *steps), "AUC of every predictor")
 
 
 def _landmark_table(warning: EarlyWarning) -> Table:
-    columns = {
-        "n_runs": "healthy",
-        "n_points": "points",
-        "n_failed": "fail later",
-        "n_well": "end well",
-        "n_learning": "still learning",
-    }
-    rows = tuple(
-        (Cell(f"{row['step']:,}"), *(Cell(f"{row[name]:,}") for name in columns))
-        for row in warning.landmarks.to_dict("records")
+    columns = counts(
+        step="step",
+        n_runs="healthy",
+        n_points="points",
+        n_failed="fail later",
+        n_well="end well",
+        n_learning="still learning",
     )
-    heads = (Head("step", is_number=False), *(Head(text) for text in columns.values()))
-    return Table("Runs healthy at each step, and how they end", heads, rows, folded="How many runs that is")
+    caption = "Runs healthy at each step, and how they end"
+    return table(caption, rows_of(warning.landmarks), columns, "How many runs that is")
 
 
 def _rule_table(warning: EarlyWarning) -> Table:
-    quantities = {"compute_saved": "updates saved"} | {
-        quantity: f"{words} stopped" for quantity, words in STOPPED.items()
-    }
-    found = {(row["step"], row["quantity"]): row for row in warning.rule.to_dict("records")}
-    rows = tuple(
-        (Cell(f"{step:,}"), *(_cell(found[step, quantity]) for quantity in quantities))
-        for step in warning.landmarks["step"]
-    )
-    heads = (Head("stop at step", is_number=False), *(Head(text) for text in quantities.values()))
-    return Table("What the early stop saves and costs [95% interval]", heads, rows)
+    found = by_two(warning.rule, "step", "quantity")
+    heads = {"compute_saved": "updates saved"} | {name: f"{words} stopped" for name, words in STOPPED.items()}
+    columns = (Column("stop at step", lambda step: f"{step:,}"), *across(found, heads))
+    return table("What the early stop saves and costs [95% interval]", warning.landmarks["step"], columns)
 
 
 def _singles(auc: pd.DataFrame) -> Sequence[str]:
     """The single diagnostics, the one with the highest mean AUC first."""
     means = auc[auc["kind"] == "one"].groupby("predictor")["estimate"].mean()
     return sorted(DIAGNOSTICS, key=lambda name: -means.fillna(0).get(name, 0.0))
-
-
-def _cell(row: Any) -> Cell:
-    if pd.isna(row["estimate"]):
-        return Cell(NOTHING, "", str(row["reason"]))
-    return Cell(share(row["estimate"]), interval(row["ci_low"], row["ci_high"]), str(row["reason"]))
-
-
-def _told(row: Any) -> str:
-    return f"{share(float(row['estimate']))} {interval(float(row['ci_low']), float(row['ci_high']))}"
-
-
-def _signed(value: float) -> str:
-    sign = "−" if value < 0 else "+"
-    return f"{sign}{share(abs(float(value)))}"

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stability.report.figures.forest import box_panels, cost_panels, forest, signed
+from stability.report.figures.forest import box_panels, cost_panels, forest
 from stability.report.palette import level_looks
 from stability.report.svg import inline_svg
+from stability.report.words import signed
 
 
 def pairs() -> pd.DataFrame:

@@ -14,7 +14,8 @@ from stability.analysis.rates import SUCCESS
 from stability.analysis.same_runs import SAME_RUN_COLUMNS
 from stability.analysis.study import Study
 from stability.report.blocks import Block
-from stability.report.sections.comparisons import MOST_ROWS, comparisons_blocks, p_text
+from stability.report.sections.comparisons import MOST_ROWS, comparisons_blocks
+from stability.report.words import p_text
 from stability.spec import Choice, Design, Range, StudySpec
 
 LOSSES = ("minimax", "hinge", "wasserstein")

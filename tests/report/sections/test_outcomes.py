@@ -6,12 +6,13 @@ from collections.abc import Callable
 import pytest
 
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import EVENTS, OUTCOMES, RATED, SUCCESS, counts_by, rates_by
+from stability.analysis.rates import OUTCOMES, RATED, SUCCESS, counts_by, rates_by
 from stability.analysis.study import ALL, Study
-from stability.report.blocks import rate_cell
+from stability.report.estimate import cell_of
 from stability.report.sections.outcomes import count_block, rate_block
 from stability.report.words import interval, share
 from stability.spec import Choice, Design, Range
+from stability.vocabulary.metrics import EVENTS
 
 MakeStudy = Callable[..., StudyFrames]
 
@@ -27,7 +28,7 @@ def test_every_cell_is_the_frame_s(make_study: MakeStudy, factor: str) -> None:
         assert sorted(names) == sorted(events)
         assert [row[0].text for row in table.rows] == list(study.order(factor))
         for level, *cells, n_points, n_runs in table.rows:
-            assert cells == [rate_cell(rows[level.text, name]) for name in names]
+            assert cells == [cell_of(rows[level.text, name]) for name in names]
             first = rows[level.text, names[0]]
             assert (n_points.text, n_runs.text) == (str(first["n_points"]), str(first["n_runs"]))
     assert block.data is rates

@@ -13,13 +13,14 @@ import pytest
 from stability.analysis.boxes import BoxRules, SafeBoxes, safe_boxes
 from stability.analysis.estimates import Estimates
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import EVENTS, RATED, counts_by, rates_by
+from stability.analysis.rates import RATED, counts_by, rates_by
 from stability.analysis.study import Study
 from stability.analysis.verdict import verdict
 from stability.report.sections.verdict import Tile, tiles
 from stability.report.words import at_least, number, percent, percent_between
 from stability.spec import Choice, Design, Range, StudySpec, Training
 from stability.store import Plan
+from stability.vocabulary.metrics import EVENTS
 
 SHARES = {"hinge": 0.9, "minimax": 0.1}
 WELL = ("stable", "nearly-stable")

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import EVENTS, ONE_POINT
+from stability.analysis.rates import ONE_POINT
 from stability.analysis.study import Study
 from stability.analysis.versus import (
     ALL_RUNS,
@@ -22,13 +22,14 @@ from stability.analysis.versus import (
     shared_levels,
     versus,
 )
-from stability.report.blocks import Block, rate_cell
-from stability.report.figures.forest import signed
+from stability.report.blocks import Block
+from stability.report.estimate import cell_of
 from stability.report.page import render_versus
 from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
-from stability.report.words import NOTHING, interval, share
+from stability.report.words import NOTHING, interval, share, signed
 from stability.spec import Choice, Design, Range, Recording, StudySpec, Thresholds, Training
 from stability.store import Plan
+from stability.vocabulary.metrics import EVENTS
 
 MakeStudy = Callable[..., StudyFrames]
 LR = Range(low=1e-4, high=1e-2, log=True)
@@ -122,7 +123,7 @@ def test_tables_hold_the_frames_numbers(apart: Versus, shown: dict[str, Block]) 
     assert len(rates.rows) == len(apart.levels) * 2
     for level, name, *cells in rates.rows:
         rows = [known[level.text, name.text, event] for event in events]
-        assert cells[:-2] == [rate_cell(row) for row in rows]
+        assert cells[:-2] == [cell_of(row) for row in rows]
         assert [int(cell.text) for cell in cells[-2:]] == [rows[0]["n_points"], rows[0]["n_runs"]]
     (differences,) = shown["differences-of-both"].tables
     assert len(differences.rows) == len(apart.differences) == len(COMPARED) * len(apart.levels)

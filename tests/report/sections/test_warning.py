@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from stability.analysis.frames import StudyFrames
-from stability.analysis.landmarks import ALL_DIAGNOSTICS, BOTH, DIAGNOSTICS, FROM_RECORDS, HYPERPARAMETERS
+from stability.analysis.landmarks import ALL_DIAGNOSTICS, BOTH, DIAGNOSTICS, HYPERPARAMETERS
 from stability.analysis.study import Study
 from stability.analysis.warning import QUANTITIES, TABLES, EarlyWarning, early_warning
 from stability.report.sections.warning import warning_blocks
+from stability.vocabulary.metrics import RECORDED
 
 MakeStudy = Callable[..., StudyFrames]
 STEPS = (100, 200)
@@ -123,7 +124,7 @@ def test_a_study_that_is_too_small_says_why(make_study: MakeStudy) -> None:
     study = Study(frames)
     found = early_warning(
         study.runs,
-        frames.records_at_visits(tuple(FROM_RECORDS)),
+        frames.records_at_visits(tuple(RECORDED)),
         frames.evaluations,
         frames.events,
         spec=frames.spec,
