@@ -1,8 +1,8 @@
 """Train many small GANs, label how each one ends, and say which hyperparameters are safe.
 
-Layers, imports go down only: cli > selftest > report > analysis > monitor > runner > design > gan > store >
-outcomes > records > spec > vocabulary. `analysis` and `report` work without torch; `gan` knows no files and
-no Optuna.
+Layers, imports go down only, in two wings on the same ground (store > outcomes > records > spec > vocabulary):
+one trains (monitor > runner > design > gan), one reads and tells (report > questions > page_kit > reading >
+statistics) and works without torch; `gan` knows no files and no Optuna.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stability.analysis.advice import Advice
-    from stability.analysis.frames import StudyFrames
     from stability.monitor.monitor import Monitor
+    from stability.questions.advice.estimate import Advice
+    from stability.reading.frames import StudyFrames
 
 __all__ = ["Monitor", "__version__", "advise", "load"]
 __version__ = "0.1.0"
@@ -38,7 +38,7 @@ def load(path: str | Path) -> StudyFrames:
 
     Raises `StabilityError`: it is missing, holds no study, is damaged, or has another format version.
     """
-    from stability.analysis.frames import load
+    from stability.reading.frames import load
 
     return load(path)
 
@@ -50,7 +50,7 @@ def advise(results: str | Path | StudyFrames, setting: Mapping[str, Any]) -> Adv
     needs no torch. Raises `StabilityError` for a parameter that there is not, a value that it cannot have,
     and as `load`.
     """
-    from stability.analysis.advice import advise
+    from stability.questions.advice.estimate import advise
 
     return advise(results, setting)
 

@@ -25,6 +25,17 @@ class Outcome(StrEnum):
 SUCCESSES = frozenset({Outcome.STABLE, Outcome.NEARLY_STABLE})
 """Runs that ended as one would have them: what rates, maps and searches look for."""
 
+FAILURES = (
+    Outcome.DIVERGED,
+    Outcome.SATURATED,
+    Outcome.OSCILLATING,
+    Outcome.COLLAPSED,
+    Outcome.PARTIAL_COLLAPSE,
+    Outcome.DOMINATED,
+    Outcome.NOISE,
+)
+"""Runs that still learn are none, since the horizon was too short to tell, nor are nearly stable ones."""
+
 
 class EventKind(StrEnum):
     """Something that happened in a run; kinds do not exclude each other."""

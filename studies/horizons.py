@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import sys
 
-from stability.analysis.frames import load
-from stability.analysis.horizons import horizon_facts
-from stability.analysis.sensitivity import stored_histories
+from stability.questions.time_to_event.horizons import horizon_facts
+from stability.reading.frames import load
+from stability.reading.histories import stored_histories
 from stability.store import Store
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from stability.page_kit.pictures import encode_picture, film_frames
 from stability.records import Outcome
-from stability.report.pictures import encode_picture, film_frames
 from stability.store import FilmStrip, Store, read_filmstrip
 
 RUNS = {

@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 
-from stability.analysis.simulated import coverage, drawn_counts
+from stability.statistics.simulated import coverage, drawn_counts
 
 POINTS = (2, 4, 6, 8, 12, 16, 32, 64)
 RUNS = (1, 2, 5, 10)

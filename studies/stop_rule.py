@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import sys
 
-from stability.analysis.early_stops import packaged_facts
-from stability.analysis.estimates import stops_of
-from stability.analysis.frames import load
+from stability.questions.all import stops_of
+from stability.questions.early_stop.estimate import packaged_facts
+from stability.reading.frames import load
 
 if __name__ == "__main__":
     frames = load(sys.argv[1])

@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from stability.analysis.advice import Advice
+from stability.page_kit.words import at_least, listed, number, percent, plural
+from stability.questions.advice.estimate import Advice
 from stability.report.export import as_rows
-from stability.report.words import at_least, listed, number, percent, plural
 from stability.spec.source import read_source
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from stability.analysis.agreement import NEIGHBOURS, SAID, Agreement, agreement, differing
-from stability.analysis.frames import load
-from stability.analysis.marks import labels_now, read_codes, read_key, read_marks
 from stability.errors import StabilityError
+from stability.page_kit.words import interval, number, share
+from stability.questions.agreement.estimate import NEIGHBOURS, SAID, Agreement, agreement, differing
+from stability.questions.agreement.marks import labels_now, read_codes, read_key, read_marks
+from stability.reading.frames import load
 from stability.report.export import as_rows
-from stability.report.words import interval, number, share
 
 USAGE = "agree takes results folders, then one or two files of marks"
 

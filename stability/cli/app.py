@@ -324,8 +324,8 @@ def show(
 @app.command()
 def advise(results: Results, set_: Setting = None, as_json: AsJson = False) -> None:
     """Say how likely a run at a setting succeeds, how the nearest runs ended, and what would help."""
-    from stability.analysis.advice import advise as ask
     from stability.cli.advise_view import as_text, read_pairs, summary
+    from stability.questions.advice.estimate import advise as ask
 
     found = ask(results, read_pairs(set_ or []))
     typer.echo(json.dumps(summary(found, results), indent=1) if as_json else as_text(found, results))

@@ -10,13 +10,13 @@ from typing import Any
 import typer
 from rich.filesize import decimal
 
-from stability.analysis.factors import level_text
-from stability.analysis.power import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
 from stability.cli.display import duration
 from stability.design.plan import make_plan
 from stability.gan.training.placement import Placement
 from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
+from stability.questions.power.estimate import OTHER_LEVEL, SAME_LEVEL, outlook, sizes_of
+from stability.reading.factors import level_text
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
 from stability.runner.kept import kept_state_bytes

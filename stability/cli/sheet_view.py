@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from stability.analysis.frames import StudyFrames, load
 from stability.errors import StabilityError
+from stability.reading.frames import StudyFrames, load
 from stability.report.sheet import Plan, write_sheet
 
 EXAMPLES = 16

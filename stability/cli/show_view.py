@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stability.errors import StabilityError
-from stability.report.pictures import encode_film, film_frames, latent_picture
+from stability.page_kit.pictures import encode_film, film_frames, latent_picture
 from stability.spec import Run, StudySpec
 from stability.spec.loader import parse_study
 from stability.store import LatentView, Store, read_filmstrip

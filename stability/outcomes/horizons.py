@@ -24,7 +24,7 @@ def horizon_notes(spec: StudySpec) -> list[str]:
 
 @cache
 def measured_horizons() -> tuple[Mapping[str, Any], ...]:
-    """The packaged measurements, as `stability.analysis.horizons.horizon_facts` gives them."""
+    """The packaged measurements, as `stability.questions.time_to_event.horizons.horizon_facts` gives them."""
     text = (files("stability") / "data" / "horizons.json").read_text(encoding="utf-8")
     return tuple(json.loads(text)["studies"])
 

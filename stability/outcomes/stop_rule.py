@@ -124,7 +124,7 @@ def rule_of(stop_on: Collection[str]) -> str | None:
 
 @cache
 def measurements() -> Mapping[str, Any]:
-    """The packaged measurements, as `stability.analysis.early_stops.packaged_facts` writes them."""
+    """The packaged measurements, as `stability.questions.early_stop.estimate.packaged_facts` writes them."""
     text = (files("stability") / "data" / "stop_rule.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return MappingProxyType(found)

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from stability.analysis.estimates import Estimates
-from stability.analysis.study import Study
-from stability.report.estimate import Estimate, rows_of
+from stability.page_kit.estimate import Estimate, rows_of
+from stability.page_kit.words import percent, plural
+from stability.questions.all import Estimates
+from stability.reading.study import Study
 from stability.report.facts import cautions
-from stability.report.words import percent, plural
 
 COARSE = 0.25
 """Rates that may be off by more than this show what can happen, not how often."""

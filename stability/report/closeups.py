@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from stability.report.embed import data_uri
-from stability.report.pictures import as_picture, coordinates, encode_picture
+from stability.page_kit.embed import data_uri
+from stability.page_kit.pictures import as_picture, coordinates, encode_picture
 from stability.store import LatentView, Store, read_latent_view
 
 MOST_VIEWS = 3

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from stability.analysis.exemplars import typical_runs
-from stability.analysis.study import Study
+from stability.page_kit.embed import json_text
+from stability.page_kit.palette import LOOKS
+from stability.reading.study import Study
+from stability.reading.typical_runs import typical_runs
 from stability.records import SUCCESSES
-from stability.report.details import run_details
-from stability.report.embed import json_text
-from stability.report.palette import LOOKS
-from stability.report.table import run_columns, shown_frame
+from stability.report.run_columns import run_columns, shown_frame
+from stability.report.run_details import run_details
 
 SEED = 20
 """Of the draw of further runs with details, so that the same study gives the same page."""

@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 
 from stability import __version__
-from stability.analysis.factors import level_text
-from stability.analysis.study import Study
-from stability.report.words import MOST_NAMED, listed, number, plural
+from stability.page_kit.words import MOST_NAMED, listed, number, plural
+from stability.reading.factors import level_text
+from stability.reading.study import Study
 from stability.spec import Choice, Range, StudySpec, Thresholds
 from stability.spec.study import UNDECLARED
 from stability.store import Store

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stability.analysis.exemplars import typical_runs
-from stability.analysis.study import Study
-from stability.report.embed import data_uri
-from stability.report.palette import LOOKS
-from stability.report.pictures import Picture, encode_picture, enlarged
-from stability.report.words import percent
+from stability.page_kit.embed import data_uri
+from stability.page_kit.palette import LOOKS
+from stability.page_kit.pictures import Picture, encode_picture, enlarged
+from stability.page_kit.words import percent
+from stability.reading.study import Study
+from stability.reading.typical_runs import typical_runs
 from stability.spec.study import DATASETS
 from stability.store import FilmStrip, Store, read_filmstrip
 from stability.store.sheets import as_sheet, read_sheet

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from stability import __version__
-from stability.analysis.study import Study
 from stability.errors import StabilityError
+from stability.page_kit.words import listed, number, plural
+from stability.reading.study import Study
 from stability.report.facts import SAMPLERS, prior
-from stability.report.words import listed, number, plural
 from stability.store import Store
 
 LIBRARIES = ("torch", "numpy", "scipy")

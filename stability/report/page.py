@@ -13,27 +13,28 @@ from typing import Any
 
 from markupsafe import Markup
 
-from stability.analysis.estimates import Estimates, estimate
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
-from stability.analysis.versus import Versus
+from stability.page_kit.blocks import Section
+from stability.page_kit.embed import content_policy
+from stability.page_kit.palette import LOOKS, outline
+from stability.page_kit.words import plural
+from stability.questions.all import Estimates, estimate
+from stability.questions.contents import Contents, contents_of
+from stability.questions.outcomes.bars import outcome_bars
+from stability.questions.outcomes.headline import adaptive_headline, headline
+from stability.questions.outcomes.tiles import tiles
+from stability.questions.two_studies.estimate import Versus
+from stability.questions.two_studies.section import versus_cautions, versus_headline, versus_sections
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report.badge import honesty
-from stability.report.bars import outcome_bars
-from stability.report.blocks import Section
-from stability.report.embed import content_policy, page_script
 from stability.report.explorer import explorer
 from stability.report.export import write_text
 from stability.report.facts import about, facts, prior, thresholds
 from stability.report.gallery import gallery
 from stability.report.methods import citation, methods
-from stability.report.palette import LOOKS, outline
-from stability.report.sections.contents import Contents, contents_of
-from stability.report.sections.headline import adaptive_headline, headline
-from stability.report.sections.verdict import tiles
-from stability.report.sections.versus import versus_cautions, versus_headline, versus_sections
+from stability.report.page_script import page_script
 from stability.report.templates import HERE, environment
 from stability.report.terms import TERMS
-from stability.report.words import plural
 
 STYLES = ("page.css", "explorer.css")
 REPLAY = "stability replay {folder} {run}"

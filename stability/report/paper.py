@@ -11,11 +11,11 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from stability.report.blocks import Block
-from stability.report.estimate import Cell
+from stability.page_kit.blocks import Block
+from stability.page_kit.estimate import Cell
+from stability.page_kit.svg import Drawing, page_style
+from stability.page_kit.tables import Table
 from stability.report.export import write_bytes
-from stability.report.svg import Drawing, page_style
-from stability.report.tables import Table
 
 DPI = 300
 KINDS = ("svg", "pdf", "png")

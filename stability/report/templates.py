@@ -6,7 +6,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stability.report.embed import csv_file
+from stability.page_kit.embed import csv_file
+from stability.page_kit.words import spaced
 from stability.report.terms import explained
 
 HERE = Path(__file__).parent
@@ -15,11 +16,11 @@ HERE = Path(__file__).parent
 def environment() -> Environment:
     """Jinja with everything escaped, and the filters that the templates use."""
     made = Environment(
-        loader=FileSystemLoader(HERE),
+        loader=FileSystemLoader([HERE, HERE.parent / "page_kit"]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(csv=csv_file, explained=explained, spaced=lambda name: str(name).replace("_", " "))
+    made.filters.update(csv=csv_file, explained=explained, spaced=spaced)
     return made

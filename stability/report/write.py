@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from stability.analysis.estimates import Estimates, Tell, estimate, silent
-from stability.analysis.factors import numeric
-from stability.analysis.frames import load
-from stability.analysis.study import Study
-from stability.analysis.versus import Versus, versus
 from stability.errors import StabilityError
-from stability.report.blocks import Block
+from stability.page_kit.blocks import Block
+from stability.questions.all import Estimates, Tell, estimate, silent
+from stability.questions.contents import contents_of
+from stability.questions.two_studies.estimate import Versus, versus
+from stability.questions.two_studies.section import versus_cautions, versus_sections
+from stability.reading.factors import numeric
+from stability.reading.frames import load
+from stability.reading.study import Study
 from stability.report.export import Tables, write_csv, write_json, write_text
 from stability.report.facts import cautions, facts
 from stability.report.page import REPLAY, render, render_versus
 from stability.report.paper import write_figures, write_tables
-from stability.report.sections.contents import contents_of
-from stability.report.sections.versus import versus_cautions, versus_sections
 
 Format = Literal["html", "json", "csv"]
 

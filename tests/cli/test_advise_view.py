@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from made_study import make_store
 
-from stability.analysis.advice import NEAREST_COLUMNS, SCORES, WRONG_COLUMNS, Advice, Change
 from stability.cli.advise_view import as_text, summary
+from stability.questions.advice.estimate import NEAREST_COLUMNS, SCORES, WRONG_COLUMNS, Advice, Change
 
 Command = Any
 ADVICE = Advice(

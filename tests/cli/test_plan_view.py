@@ -7,9 +7,9 @@ import pytest
 from rich.filesize import decimal
 from small_studies import small_spec
 
-from stability.analysis.power import Sizes, outlook
 from stability.cli import plan_view
 from stability.cli.plan_view import as_text, summarise
+from stability.questions.power.estimate import Sizes, outlook
 from stability.runner.materials import Resources
 from stability.spec import Thresholds
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from stability.analysis.frames import load
-from stability.analysis.marks import LABELS
 from stability.cli.sheet_view import sheet as write
+from stability.questions.agreement.marks import LABELS
+from stability.reading.frames import load
 from stability.report.sheet import Plan
 from stability.store import Store
 from stability.store.seals import seal_text

@@ -11,7 +11,7 @@ from small_studies import StopAfter, run_small, small_spec
 
 from stability.cli.show_view import DataPlace, show
 from stability.errors import StabilityError
-from stability.report.pictures import encode_picture
+from stability.page_kit.pictures import encode_picture
 from stability.store import Store, read_filmstrip, read_latent_view
 
 Command = Any

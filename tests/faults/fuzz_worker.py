@@ -62,7 +62,7 @@ def make_folder(folder: Path) -> Store:
 
 def read_study(folder: Path) -> object:
     """Everything that a report reads, and what status and its check say."""
-    from stability.analysis import frames
+    from stability.reading import frames
     from stability.runner.repair import check_study
     from stability.store.progress import run_states, study_status
 

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from stability.analysis.estimates import Estimates
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
-from stability.analysis.verdict import verdict
+from stability.questions.all import Estimates
+from stability.questions.outcomes.verdict import verdict
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report.badge import Badge, honesty
 from stability.spec import Design
 

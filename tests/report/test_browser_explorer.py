@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, column, launched, silent_tab
 
-from stability.analysis.rates import rate
+from stability.statistics.rates import rate
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_filters_stand_in_the_address_and_come_back_from_it(opened: Page) -> Non
 
 
 def test_shares_of_the_runs_found_have_the_intervals_of_the_page(opened: Page, page: Path) -> None:
-    """What the script computes from points is what `stability.analysis.rates` gives."""
+    """What the script computes from points is what `stability.statistics.rates` gives."""
     rng = np.random.default_rng(5)
     for n_points in (2, 5, 9, 30):
         points = np.repeat(np.arange(n_points), rng.integers(1, 5, n_points))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stability.analysis.frames import StudyFrames
+from stability.reading.frames import StudyFrames
 from stability.report.closeups import MOST_VIEWS, trial_views
 from stability.spec import Design
 from stability.store import LatentView, Store

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
+from stability.page_kit.palette import LOOKS
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report import explorer as module
 from stability.report.explorer import Explorer, explorer
-from stability.report.palette import LOOKS
 from stability.spec import Choice, Design, Range, Thresholds
 
 MakeStudy = Callable[..., StudyFrames]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report.facts import cautions, facts, prior, thresholds
 from stability.spec import Choice, Design, Range, Thresholds, Training
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
+from stability.page_kit.palette import LOOKS
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report import gallery as module
 from stability.report.gallery import SIDE, gallery, real_examples
-from stability.report.palette import LOOKS
 from stability.spec import Design
 from stability.store import FilmStrip, Store
 from stability.store.filmstrips import encode_filmstrip

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable
 
 from stability import __version__
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report.methods import citation, methods
 from stability.spec import Design, Thresholds
 

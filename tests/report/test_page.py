@@ -18,13 +18,13 @@ import pandas as pd
 import pytest
 
 from stability import __version__
-from stability.analysis.estimates import estimate
-from stability.analysis.frames import StudyFrames
-from stability.analysis.study import Study
 from stability.errors import StabilityError
+from stability.page_kit.words import NOTHING
+from stability.questions.all import estimate
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report import write_report
 from stability.report.page import render
-from stability.report.words import NOTHING
 from stability.spec import Choice, Design, Range, Training
 
 N_OUTCOMES = 8

@@ -11,8 +11,10 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from stability.report.blocks import Block
-from stability.report.estimate import Cell
+from stability.page_kit.blocks import Block
+from stability.page_kit.estimate import Cell
+from stability.page_kit.svg import inline_svg, page_style
+from stability.page_kit.tables import Head, Table
 from stability.report.paper import (
     ENCODINGS,
     as_csv,
@@ -22,8 +24,6 @@ from stability.report.paper import (
     write_figures,
     write_tables,
 )
-from stability.report.svg import inline_svg, page_style
-from stability.report.tables import Head, Table
 
 TABLE = Table(
     "Share of runs, 95% interval",

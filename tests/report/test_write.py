@@ -19,16 +19,16 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from many_runs import LOSSES, make_many
 
-from stability.analysis.estimates import Estimates, Tell, estimate
-from stability.analysis.frames import StudyFrames
-from stability.analysis.rates import OUTCOMES, SUCCESS
-from stability.analysis.study import Study
 from stability.cli.app import main
 from stability.errors import StabilityError
+from stability.page_kit.words import interval, share
+from stability.questions.all import Estimates, Tell, estimate
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
 from stability.report import write as writing
 from stability.report.paper import ENCODINGS
-from stability.report.words import interval, share
 from stability.spec import Design
+from stability.statistics.rates import OUTCOMES, SUCCESS
 from stability.store import Store
 from stability.store.seals import seal_text
 

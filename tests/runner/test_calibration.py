@@ -7,7 +7,7 @@ import pytest
 import torch
 from small_studies import CPU, count_seconds, result_bytes, run_small, small_evaluator, small_spec
 
-from stability.analysis.frames import load
+from stability.reading.frames import load
 from stability.design.plan import make_plan
 from stability.gan.metrics.evaluation import Evaluator
 from stability.gan.training.cohort import Cohort

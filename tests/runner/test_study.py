@@ -18,9 +18,10 @@ from small_studies import (
     small_spec,
 )
 
-from stability.analysis.frames import load
+from stability.reading.frames import load
 from stability.design.study_db import STUDY_DB
 from stability.errors import StabilityError
+from stability.reading.frames import load
 from stability.records import Outcome
 from stability.runner import job, materials
 from stability.runner.materials import Resources

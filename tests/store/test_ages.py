@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 from made_study import make_cohort, make_history, make_store, plain
 
-from stability.analysis.frames import load
 from stability.errors import StabilityError
+from stability.reading.frames import load
 from stability.records import Machine
 from stability.spec import Config, Thresholds
 from stability.store import Plan, Store

@@ -400,7 +400,7 @@ def test_damage_is_told_with_the_file(tmp_path: Path) -> None:
 
 def test_store_and_frames_import_neither_torch_nor_optuna() -> None:
     code = (
-        "import sys, stability, stability.store, stability.analysis.frames;"
+        "import sys, stability, stability.store, stability.reading.frames;"
         "print({'torch', 'optuna', 'stability.gan', 'stability.design'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from stability.analysis.frames import StudyFrames, load
+from stability.reading.frames import StudyFrames, load
 from stability.store import FilmStrip, Store, read_filmstrip
 
 LAST = ("fid_excess", "precision", "recall", "diversity", "modes")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stability.cli.export.runs import ExportedRun, exported_runs
 from stability.errors import StabilityError
-from stability.report.pictures import enlarged
+from stability.page_kit.pictures import enlarged
 from stability.store.sheets import as_sheet
 
 COLUMNS = 8

@@ -1,4 +1,4 @@
-// The share of runs that end in some way, with the interval that stability.analysis.rates gives it.
+// The share of runs that end in some way, with the interval that stability.statistics.rates gives it.
 const rates = (() => {
   const NORMAL = 1.959963984540054 ** 2;
   const STUDENT = [12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.570581835636314, 2.4469118511449692];

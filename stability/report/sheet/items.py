@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stability.analysis.frames import StudyFrames
 from stability.errors import StabilityError
+from stability.reading.frames import StudyFrames
 
 
 @dataclass(frozen=True, eq=False)

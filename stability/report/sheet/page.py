@@ -9,9 +9,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from stability.analysis.marks import LABELS, MARK_FIELDS, QUALITIES
-from stability.report.embed import content_policy, data_uri, json_text
-from stability.report.palette import LOOKS
+from stability.page_kit.embed import content_policy, data_uri, json_text
+from stability.page_kit.palette import LOOKS
+from stability.questions.agreement.marks import LABELS, MARK_FIELDS, QUALITIES
 from stability.report.templates import environment
 
 HERE = Path(__file__).parent

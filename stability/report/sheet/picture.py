@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from stability.analysis.frames import StudyFrames
-from stability.report.figures.curves import bare_curves
-from stability.report.pictures import INK, PAPER, Picture, font
+from stability.page_kit.pictures import INK, PAPER, Picture, font
+from stability.reading.frames import StudyFrames
+from stability.report.sheet.curves import bare_curves
 from stability.report.sheet.items import Item
 from stability.store import FilmStrip, Store, read_filmstrip
 from stability.store.sheets import as_sheet

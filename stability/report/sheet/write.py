@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stability.analysis.frames import StudyFrames
-from stability.analysis.marks import KEY_FIELDS, MARK_FIELDS
 from stability.errors import StabilityError
-from stability.report.pictures import Picture, encode_picture
+from stability.page_kit.pictures import Picture, encode_picture
+from stability.questions.agreement.marks import KEY_FIELDS, MARK_FIELDS
+from stability.reading.frames import StudyFrames
 from stability.report.sheet.items import Item, draw_items
 from stability.report.sheet.page import PageItem, render_sheet
 from stability.report.sheet.picture import item_picture, stacked

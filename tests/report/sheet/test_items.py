@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from stability.analysis.frames import StudyFrames
 from stability.errors import StabilityError
+from stability.reading.frames import StudyFrames
 from stability.report.sheet.items import draw_items
 from stability.spec import Design
 

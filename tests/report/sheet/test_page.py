@@ -15,9 +15,9 @@ import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, launched, new_tab, silent_tab
 from PIL import Image
 
-from stability.analysis.marks import LABELS, QUALITIES, read_marks
-from stability.report.embed import content_policy
-from stability.report.pictures import encode_picture
+from stability.page_kit.embed import content_policy
+from stability.page_kit.pictures import encode_picture
+from stability.questions.agreement.marks import LABELS, QUALITIES, read_marks
 from stability.report.sheet.page import KEYS, QUALITY_KEYS, PageItem, render_sheet
 
 if TYPE_CHECKING:

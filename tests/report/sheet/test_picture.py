@@ -8,8 +8,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stability.analysis.frames import StudyFrames
-from stability.report.pictures import Picture
+from stability.page_kit.pictures import Picture
+from stability.reading.frames import StudyFrames
 from stability.report.sheet.items import Item
 from stability.report.sheet.picture import BOX, CAPTION, EDGE, GAP, PAGE_HEIGHT, WIDTH, item_picture, stacked
 from stability.spec import Design

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from stability.analysis.frames import StudyFrames
 from stability.errors import StabilityError
+from stability.reading.frames import StudyFrames
 from stability.records import Outcome
 from stability.report.sheet import Plan, write_sheet
 from stability.spec import Config, Design

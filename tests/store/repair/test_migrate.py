@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from made_study import file_bytes, make_cohort, plain
 
-from stability.analysis.frames import load
 from stability.errors import StabilityError
 from stability.outcomes import label
+from stability.reading.frames import load
 from stability.records import History
 from stability.spec import Thresholds
 from stability.store import FORMAT_VERSION, Store

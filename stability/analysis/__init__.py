@@ -1,1 +1,0 @@
-"""Stored studies -> tidy frames -> estimates. Never imports torch, Optuna or the engine."""

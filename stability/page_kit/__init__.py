@@ -1,0 +1,1 @@
+"""What sections of the page are made of: estimates in words, tables, blocks, pictures, parts of figures."""

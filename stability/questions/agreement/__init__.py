@@ -1,0 +1,1 @@
+"""How far do judges and rules agree?"""

@@ -1,0 +1,1 @@
+"""Which levels of the main factor differ, and in how far?"""

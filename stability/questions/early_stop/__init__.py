@@ -1,0 +1,1 @@
+"""What would an early stop have stopped, and how much of it wrongly?"""

@@ -1,0 +1,1 @@
+"""Which diagnostic foretells how a healthy run ends?"""

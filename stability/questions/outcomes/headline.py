@@ -1,0 +1,135 @@
+"""The study in a few sentences: which level succeeded most often, what cannot be ranked, what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from stability.page_kit.estimate import Estimate, rows_of
+from stability.page_kit.words import MOST_NAMED, capital, level_name, listed, percent, plural, verb
+from stability.questions.outcomes.verdict import Verdict
+from stability.records import SUCCESSES
+from stability.spec.study import UNDECLARED
+
+
+def headline(verdict: Verdict) -> list[str]:
+    """The study in one to five sentences; the first is the one to remember."""
+    if not verdict.estimable:
+        return []
+    sentences = _overall(verdict) if verdict.factor is None else _comparison(verdict)
+    return [*sentences, _failure(verdict), *_learning(verdict)]
+
+
+def adaptive_headline(outcomes: pd.Series, sampler: str) -> list[str]:
+    """What may be said of a search, or of runs that were chosen nobody knows how: what was found, no rate."""
+    n_success = int(outcomes.isin(SUCCESSES).sum())
+    if sampler == UNDECLARED:
+        seen = f"Of {plural(len(outcomes), 'observed run')} {n_success:,} ended stable or nearly so."
+        return [seen, "Rates are not estimable: nobody said how the settings were drawn."]
+    found = f"The search found {plural(n_success, 'successful run')} among {len(outcomes):,}."
+    why = f"Rates are not estimable: {sampler} chose its points in the light of earlier results."
+    return [found, why]
+
+
+def _successes(verdict: Verdict) -> list[Estimate]:
+    return [Estimate.of(row) for row in rows_of(verdict.success)]
+
+
+def _overall(verdict: Verdict) -> list[str]:
+    rate = _successes(verdict)[0]
+    first = f"{rate.of_runs()} ended stable or nearly so, {_over(verdict, rate)}."
+    return [capital(first), *([f"{_too_few(verdict, rate)} for a rate."] if rate.is_thin else [])]
+
+
+def _comparison(verdict: Verdict) -> list[str]:
+    rates = _successes(verdict)
+    if rates[0].value == 0:
+        return [_none_succeeded(verdict, rates)]
+    best = rates[: len(verdict.best)]
+    names = _several(verdict, verdict.best, most=len(best))
+    how = "equally often" if 1 < len(best) == len(rates) else "most often"
+    shares = list(dict.fromkeys(rate.of_runs() for rate in best))
+    each = " each" if len(shares) < len(best) else ""
+    over = _over(verdict, best[0])
+    first = f"{names} succeeded {how}: {listed(shares)}{each} ended stable or nearly so, {over}."
+    if best[0].is_thin:
+        return [first, f"{_too_few(verdict, best[0])} for rates or a ranking."]
+    return [first, *(_paired_rivals(verdict) if verdict.paired else _unpaired_rivals(verdict))]
+
+
+def _none_succeeded(verdict: Verdict, rates: Sequence[Estimate]) -> str:
+    widest = max(rates, key=lambda rate: (rate.ci_high != rate.ci_high, rate.ci_high))  # none is the widest
+    bound = f"shares up to {percent(widest.ci_high)} remain possible"
+    if widest.is_thin:
+        few = _too_few(verdict, widest)
+        bound = f"{few[0].lower()}{few[1:]} to tell whether others would"
+    return f"No run ended stable or nearly so, under any {verdict.factor}; {bound}."
+
+
+def _over(verdict: Verdict, rate: Estimate) -> str:
+    """What a rate speaks of: points stand for the space, seeds for nothing but their setting."""
+    counted = f"over {plural(rate.n_points, verdict.unit)}"
+    return counted if verdict.unit == "point" else f"{counted}, not settings"
+
+
+def _too_few(verdict: Verdict, rate: Estimate) -> str:
+    n, unit = rate.n_points, verdict.unit
+    return f"A single {unit} is too few" if n == 1 else f"{n:,} {unit}s are too few"
+
+
+def _paired_rivals(verdict: Verdict) -> list[str]:
+    sentences, unit = [], verdict.unit
+    if verdict.separated:
+        names = _several(verdict, verdict.separated)
+        sentences.append(f"Compared {unit} by {unit}, {names} succeeded less often.")
+    if verdict.overlapping:
+        differ = verb(len(verdict.overlapping), "differs", "differ")
+        names, best = _several(verdict, verdict.overlapping, "or"), _several(verdict, verdict.best)
+        sentences.append(f"Whether {names} {differ} from {best}, these {unit}s cannot tell.")
+    return sentences
+
+
+def _unpaired_rivals(verdict: Verdict) -> list[str]:
+    sentences = []
+    if verdict.separated:
+        lie = verb(len(verdict.separated), "lies", "lie")
+        sentences.append(f"{_several(verdict, verdict.separated)} {lie} clearly below, interval and all.")
+    if verdict.overlapping:
+        intervals = verb(len(verdict.best), "interval", "intervals")
+        overlap = verb(len(verdict.best), "overlaps", "overlap")
+        those = verb(len(verdict.overlapping), "that", "those")
+        names, best = _several(verdict, verdict.overlapping), _several(verdict, verdict.best)
+        sentences.append(
+            f"The {intervals} of {best} {overlap} with {those} of {names}: this comparison does not rank "
+            "them."
+        )
+    return sentences
+
+
+def _several(verdict: Verdict, levels: Sequence[str], last: str = "and", most: int = MOST_NAMED) -> str:
+    """Levels by name, or by their number where they are many."""
+    if len(levels) > most:
+        return f"{len(levels)} of the levels"
+    return listed([f"“{level_name(str(verdict.factor), level)}”" for level in levels], last)
+
+
+def _failure(verdict: Verdict) -> str:
+    if verdict.failures.empty:
+        return "No run failed."
+    most = verdict.failures[verdict.failures["estimate"] == verdict.failures["estimate"].iloc[0]]
+    rates = {row["event"]: Estimate.of(row) for row in rows_of(most)}
+    first = next(iter(rates.values()))
+    if len(rates) == 1:
+        return f"The most frequent failure: {next(iter(rates))}, {first.of_runs()}."
+    if any(rate.is_thin for rate in rates.values()):
+        return f"The most frequent failures: {listed(list(rates))}, {first.counted()} each."
+    names = listed([f"{event}, {rate.percent()}" for event, rate in rates.items()])
+    return f"The most frequent failures: {names} of {first.runs}."
+
+
+def _learning(verdict: Verdict) -> list[str]:
+    rate = Estimate.of(rows_of(verdict.learning)[0])
+    if not rate.value > 0:
+        return []
+    return [f"Still learning at the horizon: {rate.of_runs()}; a longer one would move these shares."]

@@ -1,0 +1,1 @@
+"""What can a design tell before anything is trained?"""

@@ -1,0 +1,1 @@
+"""Does the ranking depend on thresholds or on the horizon?"""

@@ -1,0 +1,1 @@
+"""Where do runs succeed, and which ranges are safe?"""

@@ -1,0 +1,1 @@
+"""Do the rates hold on narrower parts of the space?"""

@@ -1,0 +1,1 @@
+"""A stored study as frames, and what of it is looked at: no torch, no estimates."""

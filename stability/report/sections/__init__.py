@@ -1,1 +1,0 @@
-"""The page's sections: finished estimates in, blocks of words, figures and tables out."""
