@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 import sys
 
-from stability.questions.all import stops_of
-from stability.questions.early_stop.estimate import packaged_facts
+from stability.questions.early_stop.estimate import packaged_facts, stops_of
 from stability.reading.frames import load
 
 if __name__ == "__main__":

@@ -6,20 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from stability.page_kit.blocks import Block, Section
-from stability.questions.all import Estimates, Findings
+from stability.questions.all import PARTS, Estimates, Findings
 from stability.questions.autopsy.section import autopsy_blocks
-from stability.questions.comparison.section import comparisons_blocks
-from stability.questions.cost.section import costs_blocks
-from stability.questions.early_stop.section import early_stop_blocks
-from stability.questions.early_warning.section import warning_blocks
-from stability.questions.importance.section import importance_blocks
 from stability.questions.outcomes.section import count_block, rate_block
-from stability.questions.seed_or_configuration.section import variance_blocks
-from stability.questions.sensitivity.section import sensitivity_blocks
+from stability.questions.question import Question
 from stability.questions.stable_region.runs_section import map_block
-from stability.questions.stable_region.section import regions_blocks
-from stability.questions.subspaces.section import subbox_blocks
-from stability.questions.time_to_event.section import survival_blocks
 from stability.reading.study import ALL, Study
 
 UNFOLDED = ("safe-box", "early-stop", "best-of-a-budget", "saturation-typical")
@@ -55,19 +46,12 @@ def contents_of(estimates: Estimates) -> Contents:
         return Contents((), (SINGLE,))
     sections = [_section("shares", "Outcomes", _outcomes(estimates), with_tables=True)]
     if found is None:
-        sections.append(_section("map", "Map", _runs_map(study)))
-        single = (block for found in estimates.autopsies for block in autopsy_blocks(study, found))
+        single = (block for one in estimates.autopsies for block in autopsy_blocks(study, one))
+        sections.append(_section("map", "Map", map_block(study)))
         sections.append(_section("autopsies", "How it goes wrong", single))
     else:
-        sections += [
-            _section("map", "Where it succeeds", _maps(study, found)),
-            _section("compare", "Comparison", _comparison(study, found, estimates.factor)),
-            _section("matters", "What matters", importance_blocks(study, found.importance)),
-            _section("autopsies", "How it goes wrong", _autopsies(study, found)),
-            _section("time", "Time to collapse", survival_blocks(study, found.survival, found.incidence)),
-            _section("warning", "Early warning", _warning(study, found)),
-            _section("trust", "How far to trust it", _trust(study, found)),
-        ]
+        for key, (title, questions) in PARTS.items():
+            sections.append(_section(key, title, _blocks(study, found, questions)))
     blocks = [block for section in sections for block in section.blocks]
     shown = [section.answered() for section in sections]
     return Contents(
@@ -95,33 +79,6 @@ def _outcomes(estimates: Estimates) -> Iterable[Block]:
             yield count_block(study, factor, estimates.counts[factor])
 
 
-def _comparison(study: Study, found: Findings, factor: str) -> Iterable[Block]:
-    yield from comparisons_blocks(study, found.comparisons, found.same_runs)
-    yield from costs_blocks(study, found.costs, factor)
-    yield from subbox_blocks(study, found.subboxes, factor)
-
-
-def _runs_map(study: Study) -> list[Block]:
-    block = map_block(study)
-    return [block] if block else []
-
-
-def _maps(study: Study, found: Findings) -> list[Block]:
-    """The estimated map first, where there is one: it shows the runs, too."""
-    estimated, runs = regions_blocks(study, found.regions, found.boxes), _runs_map(study)
-    return [*runs, *estimated] if found.regions.reason else [*estimated, *runs]
-
-
-def _autopsies(study: Study, found: Findings) -> Iterable[Block]:
-    for autopsies in found.autopsies:
-        yield from autopsy_blocks(study, autopsies)
-
-
-def _warning(study: Study, found: Findings) -> Iterable[Block]:
-    yield from warning_blocks(study, found.warning)
-    yield from early_stop_blocks(study, found.early_stops)
-
-
-def _trust(study: Study, found: Findings) -> Iterable[Block]:
-    yield from variance_blocks(study, found.variance, found.budget)
-    yield from sensitivity_blocks(study, found.sensitivity)
+def _blocks(study: Study, found: Findings, questions: Iterable[Question]) -> Iterable[Block]:
+    for question in questions:
+        yield from question.blocks(study, *(found[name] for name in question.names))

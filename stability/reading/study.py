@@ -60,6 +60,11 @@ class Study:
         return self.factors[0] if self.factors else None
 
     @property
+    def compared(self) -> str:
+        """The factor whose levels are told apart throughout: the main one, ALL where there is none."""
+        return self.main_factor or ALL
+
+    @property
     def unit(self) -> Unit:
         """What intervals and tests count as independent."""
         return self.as_unit or unit_of(self.frames.spec)

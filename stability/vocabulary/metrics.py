@@ -43,7 +43,7 @@ VISITED: dict[str, Quantity] = {
 """Of every visit; an early warning may look at all of them."""
 QUANTITIES = RECORDED | VISITED
 
-AUTOPSIED = (
+AROUND_ONSETS = (
     "separation",
     "generator_update",
     "discriminator_update",

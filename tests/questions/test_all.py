@@ -2,18 +2,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
-
 from many_runs import LOSSES, make_many
 
-from stability.questions.all import AUTOPSIED, COMPARED, Estimates, estimate
+from stability.questions.all import Estimates, estimate
+from stability.questions.autopsy.estimate import AUTOPSIED
+from stability.questions.comparison.estimate import COMPARED
 from stability.reading.frames import StudyFrames, load
 from stability.reading.study import Study
 from stability.statistics.rates import ADAPTIVE, ONE_POINT, rate
@@ -64,8 +61,8 @@ def test_every_finding_has_its_tables(estimates: Estimates) -> None:
     assert found <= set(tables)
     assert all(len(tables[name]) for name in found)
     assert estimates.findings is not None
-    for item in dataclasses.fields(estimates.findings):
-        assert any(name == item.name or name.startswith(f"{item.name}_") for name in tables), item.name
+    for finding in estimates.findings:
+        assert any(name == finding or name.startswith(f"{finding}_") for name in tables), finding
 
 
 def test_every_estimate_says_what_it_rests_on_or_why_there_is_none(estimates: Estimates) -> None:

@@ -2,32 +2,22 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from many_runs import make_many
-from stability.report.sections import contents
 
 from stability.page_kit.blocks import Block, Section
 from stability.page_kit.words import NOTHING
-from stability.questions.all import Estimates, estimate
+from stability.questions import contents
+from stability.questions.all import PARTS, Estimates, estimate
 from stability.questions.contents import UNFOLDED, Contents, contents_of
 from stability.reading.frames import StudyFrames, load
 from stability.reading.study import Study
 from stability.spec import Choice, Design, Range
 
 MakeStudy = Callable[..., StudyFrames]
-OTHERS = [
-    *("comparisons_blocks", "costs_blocks", "subbox_blocks", "survival_blocks", "importance_blocks"),
-    *("autopsy_blocks", "warning_blocks", "early_stop_blocks", "variance_blocks", "sensitivity_blocks"),
-]
-"""What makes the sections but the outcomes and the map."""
-ORDER = ["shares", "map", "compare", "matters", "autopsies", "time", "warning", "trust"]
+ORDER = ["shares", *PARTS]
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +90,11 @@ def test_the_map_of_runs_comes_first_where_none_is_estimated(
     estimates: Estimates, sections: list[Section], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert [block.key for block in sections[1].blocks][-1] == "map-of-runs"
-    for name in OTHERS:
-        monkeypatch.setattr(contents, name, lambda *_: [])
+    for key in ORDER[2:]:
+        monkeypatch.setitem(contents.PARTS, key, (key, ()))
     assert estimates.findings is not None
-    regions = dataclasses.replace(estimates.findings.regions, reason="not estimable: so planted")
-    findings = dataclasses.replace(estimates.findings, regions=regions)
+    regions = dataclasses.replace(estimates.findings["regions"], reason="not estimable: so planted")
+    findings = estimates.findings | {"regions": regions}
     turned = contents_of(dataclasses.replace(estimates, findings=findings)).sections
     assert [section.key for section in turned] == ["shares", "map"]  # what is empty has no section
     assert turned[1].blocks[0].key == "map-of-runs"

@@ -2,12 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import sys
 from pathlib import Path
-
-from stability.vocabulary.metrics import FINAL
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 
 import pandas as pd
 import pytest
@@ -24,6 +19,7 @@ from stability.reading.frames import (
 )
 from stability.records import Evaluation, Event, EventKind, Outcome, Record
 from stability.spec import Config
+from stability.vocabulary.metrics import FINAL
 
 
 @pytest.fixture(scope="module")

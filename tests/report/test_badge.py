@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -22,7 +21,7 @@ def badge(frames: StudyFrames, *, compared: bool = True, success: pd.DataFrame |
     """Of a study that was compared, with other success rates where they are given."""
     study = Study(frames)
     told = verdict(study.runs, study.main_factor, unit=study.unit)
-    findings: Any = SimpleNamespace() if compared else None
+    findings: dict[str, Any] | None = {} if compared else None
     if success is not None:
         told.success.loc[:, ["ci_low", "ci_high"]] = success.to_numpy()
     return honesty(Estimates(study, study.main_factor or "study", told, {}, {}, findings))

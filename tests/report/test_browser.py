@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import base64
 import io
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote
 from xml.etree import ElementTree
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, column, launched, silent_tab

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parent))
-
 import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, launched, silent_tab
 from many_runs import make_many

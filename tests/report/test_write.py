@@ -14,9 +14,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from many_runs import LOSSES, make_many
 
 from stability.cli.app import main

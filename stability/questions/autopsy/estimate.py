@@ -15,16 +15,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stability.questions.autopsy.controls import borrow_onsets, needs_good, sample, subjects, unharmed
+from stability.questions.question import seeded
+from stability.reading.study import Study
 from stability.records import EventKind
 from stability.spec import StudySpec
 from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
-from stability.vocabulary.metrics import AUTOPSIED, QUANTITIES, RECORDED, VISITED
+from stability.vocabulary.metrics import AROUND_ONSETS, QUANTITIES, RECORDED, VISITED
 
 RecordsOf = Callable[[Sequence[str], Sequence[str]], pd.DataFrame]
 """Gives the records of some runs: `run`, `step` and some columns (`StudyFrames.records_of`)."""
 Floats = NDArray[np.float64]
 
 
+AUTOPSIED = (EventKind.COLLAPSE, EventKind.SATURATION)
 CASE, CONTROL = "case", "control"
 
 LEAST = {"separation": 0.02}
@@ -61,7 +64,7 @@ class Autopsies:
     chosen: pd.DataFrame
     """Up to three runs to be shown in full."""
     records: pd.DataFrame
-    """What the chosen runs recorded of `AUTOPSIED`."""
+    """What the chosen runs recorded of `AROUND_ONSETS`."""
     evaluations: pd.DataFrame
     n_cases: int
     """Runs with the event that were used; at most `MOST_RUNS`, drawn at random."""
@@ -95,7 +98,7 @@ def autopsies(
     controls = borrow_onsets(unharmed(everyone, events, kind), cases, rng)
     chosen = chosen_runs(usable, visits)
     names = list(dict.fromkeys([*cases["run"], *controls["run"], *chosen["run"]]))
-    records = records_of(names, [name for name in AUTOPSIED if name in RECORDED])
+    records = records_of(names, [name for name in AROUND_ONSETS if name in RECORDED])
     groups = {CASE: cases, CONTROL: controls}
     every = spec.recording.evaluate_every
     return Autopsies(
@@ -113,6 +116,23 @@ def autopsies(
         n_controls=len(controls),
         n_never_good=len(had) - len(usable),
         reason=_reason(runs, usable, cases, kind),
+    )
+
+
+def autopsies_of(study: Study) -> tuple[Autopsies, ...]:
+    """For each kind of AUTOPSIED."""
+    frames = study.frames
+    return tuple(
+        autopsies(
+            study.runs,
+            frames.events,
+            frames.evaluations,
+            frames.records_of,
+            spec=frames.spec,
+            rng=seeded(3),
+            kind=kind,
+        )
+        for kind in AUTOPSIED
     )
 
 
@@ -172,7 +192,7 @@ def _aligned(group: pd.DataFrame, records: pd.DataFrame, visits: pd.DataFrame, e
     """Median and quartiles over runs, by visit from the onset on; nearest ranks: values may be infinite."""
     onsets = group[["run", "point", "onset"]]
     rows = []
-    for quantity in AUTOPSIED:
+    for quantity in AROUND_ONSETS:
         values = (visits if quantity in VISITED else records)[["run", "step", quantity]]
         near = values.merge(onsets, on="run").rename(columns={quantity: "value"})
         near["visit"] = np.ceil((near["step"] - near["onset"]).astype(float) / every)
@@ -202,7 +222,7 @@ def _moved(group: pd.DataFrame, records: pd.DataFrame, visits: pd.DataFrame, eve
         for visited, frame in ((True, visits), (False, records))
     }
     rows = []
-    for quantity in AUTOPSIED:
+    for quantity in AROUND_ONSETS:
         courses = by_run[quantity in VISITED]
         leads = [
             _lead_of(case, courses[case["run"]], quantity, every) if case["run"] in courses else np.nan

@@ -22,10 +22,10 @@ from stability.questions.autopsy.figure import aligned_panels, first_moves, run_
 from stability.reading.study import Study
 from stability.records import EventKind
 from stability.store import FilmStrip, Store, read_filmstrip
-from stability.vocabulary.metrics import AUTOPSIED, QUANTITIES, VISITED, titled
+from stability.vocabulary.metrics import AROUND_ONSETS, QUANTITIES, VISITED, titled
 
-NAMES = {name: titled(name) for name in AUTOPSIED}
-LOGS = [name for name in AUTOPSIED if QUANTITIES[name].log]
+NAMES = {name: titled(name) for name in AROUND_ONSETS}
+LOGS = [name for name in AROUND_ONSETS if QUANTITIES[name].log]
 HAPPENED = {EventKind.COLLAPSE: ("collapse", "collapsed"), EventKind.SATURATION: ("saturation", "saturated")}
 UNHARMED = "runs that come to no harm, at like steps"
 
@@ -210,7 +210,7 @@ def _courses(autopsies: Autopsies, run: str, onset: int) -> dict[str, pd.DataFra
         modes_share=autopsies.evaluations["modes"] / autopsies.evaluations["n_modes"]
     )
     courses = {}
-    for quantity in AUTOPSIED:
+    for quantity in AROUND_ONSETS:
         rows = visits if quantity in VISITED else autopsies.records
         rows = rows[rows["run"] == run].sort_values("step")
         courses[quantity] = pd.DataFrame(

@@ -22,7 +22,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stability.reading.factors import level_text
+from stability.questions.question import seeded
+from stability.reading.factors import baseline, crossed_factors, level_text
+from stability.reading.study import Study
+from stability.spec.study import CONFIGURATION
 from stability.statistics.paired_tests import (
     Difference,
     Overall,
@@ -34,7 +37,7 @@ from stability.statistics.paired_tests import (
     sign_flip,
     welch_t,
 )
-from stability.statistics.rates import indicator
+from stability.statistics.rates import SUCCESS, indicator
 
 PAIR_COLUMNS = (
     "first",
@@ -112,6 +115,26 @@ class Comparison:
 
 
 ALL_PAIRS = Family()
+
+COMPARED = (SUCCESS, "collapse_ever", "saturation_ever")
+"""What the levels of the main factor are compared by, pair by pair."""
+
+
+def comparisons(study: Study) -> tuple[Comparison, ...]:
+    """Of the main factor, by each of COMPARED; of configurations none, since each is a single point."""
+    factor = study.factors[0]
+    if factor == CONFIGURATION:
+        return ()
+    return tuple(compared(study, event, baseline(study.frames.spec, factor)) for event in COMPARED)
+
+
+def compared(study: Study, event: str, against: str | None) -> Comparison:
+    """The main factor's levels by one event: all pairs, or each level against one."""
+    factor = study.factors[0]
+    crossed = factor in crossed_factors(study.frames.spec)
+    return compare_levels(
+        study.runs, factor, event, crossed=crossed, rng=seeded(6), varied=study.varied, family=Family(against)
+    )
 
 
 def compare_levels(

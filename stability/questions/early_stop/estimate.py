@@ -16,8 +16,9 @@ import pandas as pd
 from stability.outcomes.course import course_of
 from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS, STOPPED_FOR, replay_course_stop
 from stability.questions.early_warning.estimate import compute_saved
+from stability.questions.question import seeded
 from stability.reading.frames import StudyFrames
-from stability.reading.histories import NO_HISTORIES, HistoriesOf, sample_points
+from stability.reading.histories import NO_HISTORIES, HistoriesOf, histories_of, sample_points
 from stability.records import SUCCESSES, Outcome
 from stability.spec import Thresholds
 from stability.statistics.out_of_fold import missing
@@ -83,6 +84,18 @@ def early_stops(
         n_runs=len(used),
         n_available=int((~cut).sum()),
         n_cut=int(cut.sum()),
+    )
+
+
+def stops_of(frames: StudyFrames, runs: pd.DataFrame) -> EarlyStops:
+    """The early stop on trial on a study's runs; those that `sensitivity` draws, where both draw."""
+    return early_stops(
+        runs,
+        histories_of(frames),
+        thresholds=frames.spec.outcomes,
+        horizon=frames.plan.horizon,
+        rng=seeded(5),
+        stop_on=frames.spec.training.stop_on,
     )
 
 

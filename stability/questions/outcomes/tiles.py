@@ -40,7 +40,7 @@ def tiles(estimates: Estimates) -> list[Tile]:
     """What to do, what to avoid, and what to take with care; nothing where no rate is estimable."""
     if estimates.findings is None:
         return []
-    return [_safest(estimates.findings.boxes), _worst(estimates), _unsaid(estimates)]
+    return [_safest(estimates.findings["boxes"]), _worst(estimates), _unsaid(estimates)]
 
 
 SAFE = 0.5

@@ -10,11 +10,11 @@ from stability.reading.map_axes import MapAxes, map_points
 from stability.reading.study import Study
 
 
-def map_block(study: Study) -> Block | None:
-    """The map of runs over two parameters, None where no parameter was drawn from a range."""
+def map_block(study: Study) -> list[Block]:
+    """The map of runs over two parameters, none where no parameter was drawn from a range."""
     axes = study.map_axes
     if axes is None or study.runs.empty:
-        return None
+        return []
     points = map_points(study.runs, axes)
     columns = list(study.order(axes.column)) if axes.column is not None else [""]
     rows = sorted(set(points["row"]))
@@ -24,13 +24,14 @@ def map_block(study: Study) -> Block | None:
     where = f", a panel for each {listed(_factors_of(axes))}" if _factors_of(axes) else ""
     alt = f"Scatter map of {axes.y} against {axes.x}{where}, one marker a run, by outcome: {seen}."
     over = axes.x if axes.y == "replicate" else f"{axes.x} and {axes.y}"
-    return Block(
+    block = Block(
         key="map-of-runs",
         question=f"Where, over {over}, do runs succeed?",
         figure=inline_svg(figure, "map", alt),
         note=_note(study, axes),
         data=study.runs[["run", axes.x, axes.y, *_factors_of(axes), "outcome"]],
     )
+    return [block]
 
 
 def _factors_of(axes: MapAxes) -> list[str]:

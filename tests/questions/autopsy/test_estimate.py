@@ -22,7 +22,7 @@ from stability.questions.autopsy.estimate import (
 from stability.records import EventKind
 from stability.spec import Recording, StudySpec, Training
 from stability.statistics.rates import ADAPTIVE, NO_RUNS
-from stability.vocabulary.metrics import AUTOPSIED
+from stability.vocabulary.metrics import AROUND_ONSETS
 
 EVERY, HORIZON, ONSET, WARNED = 100, 2000, 1500, 1200
 SPEC = StudySpec(
@@ -105,7 +105,7 @@ def test_what_moves_before_the_onset_is_told_from_what_moves_with_it() -> None:
         assert first.loc[(name, CASE), "estimate"] == 0.0
     assert first.loc[("discriminator_update", CONTROL), "estimate"] <= 0.2
     assert first.loc[("discriminator_update", CASE), "n_runs"] == 10
-    assert set(AUTOPSIED) == set(first.index.get_level_values(0))
+    assert set(AROUND_ONSETS) == set(first.index.get_level_values(0))
 
 
 def test_typical_curves_are_aligned_at_the_onset() -> None:

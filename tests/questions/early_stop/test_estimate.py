@@ -12,7 +12,6 @@ from made_study import make_store
 
 from stability.outcomes import label
 from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS
-from stability.questions.all import stops_of
 from stability.questions.early_stop.estimate import (
     MOST_RUNS,
     NONE_STOPPED,
@@ -21,6 +20,7 @@ from stability.questions.early_stop.estimate import (
     EarlyStops,
     early_stops,
     packaged_facts,
+    stops_of,
 )
 from stability.reading.frames import load
 from stability.reading.histories import NO_HISTORIES

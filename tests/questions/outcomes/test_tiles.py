@@ -3,8 +3,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,14 +61,13 @@ def estimates(own: Study, boxes: SafeBoxes | None = None) -> Estimates:
     """What the tiles look at, estimated."""
     if boxes is None:
         boxes = safe_boxes(own.runs, own.frames.spec, own.main_factor, rng=np.random.default_rng(1))
-    found: Any = SimpleNamespace(boxes=boxes)
     return Estimates(
         study=own,
         factor=own.main_factor or "study",
         verdict=verdict(own.runs, own.main_factor),
         counts={name: counts_by(own.runs, name) for name in own.factors},
         rates={name: rates_by(own.runs, name, RATED) for name in own.factors},
-        findings=found,
+        findings={"boxes": boxes},
     )
 
 

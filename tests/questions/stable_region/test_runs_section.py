@@ -17,8 +17,7 @@ LR, RATIO = Range(low=1e-4, high=1e-2, log=True), Range(low=0.1, high=10, log=Tr
 
 
 def block_of(frames: StudyFrames) -> Block:
-    block = map_block(Study(frames))
-    assert block is not None
+    (block,) = map_block(Study(frames))
     return block
 
 
@@ -64,4 +63,4 @@ def test_runs_without_a_value_are_counted(make_study: MakeStudy) -> None:
     ids=["no range", "no run"],
 )
 def test_there_may_be_nothing_to_map(make_study: MakeStudy, changes: dict[str, object]) -> None:
-    assert map_block(Study(make_study(**changes))) is None
+    assert map_block(Study(make_study(**changes))) == []

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, launched, new_tab, silent_tab
