@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -79,6 +80,27 @@ def axis_label(name: str, *, log: bool) -> str:
 def short(text: str) -> str:
     """A level's name, cut where it would not fit."""
     return text if len(text) <= 26 else f"{text[:25]}…"
+
+
+def level_panels(
+    levels: Sequence[str], names: tuple[str, str], *, below: float
+) -> tuple[Figure, dict[str, Axes]]:
+    """A panel for every level on the same axes, which `names` names across and up; `below` is the margin
+    above them in inches, the last line of panels alone has numbers. To be drawn in the page's style.
+    """
+    columns = min(5, len(levels))
+    rows = math.ceil(len(levels) / columns)
+    figure = Figure(figsize=(max(5.0, min(WIDEST, 2.9 * columns + 0.6)), 2.05 * rows + 0.3 + below))
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
+    for place, panel in enumerate(panels):
+        panel.set_visible(place < len(levels))
+        panel.tick_params(labelbottom=place + columns >= len(levels))
+    for panel, level in zip(panels, levels, strict=False):
+        panel.set_title(short(level))
+    figure.supxlabel(names[0], fontsize=8, color=MUTED, y=0, va="bottom")
+    figure.supylabel(names[1], fontsize=8, color=MUTED, x=0, ha="left")
+    margins(figure, (0.65, 0.15, below, 0.45), (0.15, 0.4), (rows, columns))
+    return figure, dict(zip(levels, panels, strict=False))
 
 
 def margins(

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from stability.statistics.rates import ADAPTIVE, NO_RUNS
+from stability.statistics.rates import designed, none_designed
 
 Floats = NDArray[np.float64]
 
@@ -25,7 +25,7 @@ def best_of(runs: pd.DataFrame, factor: str, *, metric: str = "fid_ratio", band:
     `n_points, n_runs, reason`. A point's value is the median over its runs, in logs; a run that
     diverged or has no finite value counts as infinitely bad. An infinite quantile is NaN, with a reason.
     """
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     parts = [
         _curve(group, metric, band).assign(**{factor: level})
         for level, group in fixed.groupby(factor, sort=False, dropna=False)
@@ -33,7 +33,7 @@ def best_of(runs: pd.DataFrame, factor: str, *, metric: str = "fid_ratio", band:
     columns = [factor, "k", "median", "low", "high", "n_points", "n_runs", "reason"]
     if not parts:
         empty = pd.DataFrame(columns=columns)
-        empty.attrs["reason"] = NO_RUNS if runs.empty else ADAPTIVE
+        empty.attrs["reason"] = none_designed(runs)
         return empty
     return pd.concat(parts, ignore_index=True)[columns]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stability.statistics.rates import COLUMNS, NO_RUNS, ONE_POINT, rate
+from stability.statistics.rates import COLUMNS, NO_RUNS, ONE_POINT, rate, unknown
 
 RESAMPLES = 2000
 """Draws of points for a bootstrap interval."""
@@ -21,7 +21,7 @@ def point_mean(
     where there is no run, no interval at one point.
     """
     if len(values) == 0:
-        return dict(zip(COLUMNS, (np.nan, np.nan, np.nan, 0, 0, NO_RUNS), strict=True))
+        return unknown(NO_RUNS)
     _, owner = np.unique(points, return_inverse=True)
     sums, sizes = np.bincount(owner, weights=values), np.bincount(owner)
     estimate, n_points = float(sums.sum() / sizes.sum()), len(sums)

@@ -18,7 +18,7 @@ from scipy.stats import t as student_t
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from stability.statistics.rates import COLUMNS
+from stability.statistics.rates import estimate_row
 
 FOLDS = 5
 
@@ -173,11 +173,3 @@ def _fewest_points(failed: Flags, points: Ints) -> int:
 def missing(points: Ints, reason: str) -> pd.DataFrame:
     """The row of what cannot be estimated."""
     return estimate_row(np.nan, (np.nan, np.nan), len(np.unique(points)), len(points), reason)
-
-
-def estimate_row(
-    estimate: float, interval: tuple[float, float], n_points: int, n_runs: int, reason: str
-) -> pd.DataFrame:
-    """An estimate as one row with the columns of `rate`."""
-    values = (float(estimate), *interval, n_points, n_runs, reason)
-    return pd.DataFrame([dict(zip(COLUMNS, values, strict=True))])

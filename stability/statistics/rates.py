@@ -66,13 +66,12 @@ def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95
     sizes = points["size"].to_numpy(dtype=np.int64)
     n_runs = int(sizes.sum())
     if n_runs == 0:
-        reason = NO_RUNS if runs.empty else ADAPTIVE
-        return _row(np.nan, (np.nan, np.nan), 0, 0, reason)
+        return estimate_row(np.nan, (np.nan, np.nan), 0, 0, none_designed(runs))
     estimate = float(counts.sum() / n_runs)
     if len(sizes) == 1 and n_runs > 1:
-        return _row(estimate, (np.nan, np.nan), 1, n_runs, ONE_POINT)
+        return estimate_row(estimate, (np.nan, np.nan), 1, n_runs, ONE_POINT)
     low, high = interval(counts, sizes, confidence)
-    return _row(estimate, (float(low), float(high)), len(sizes), n_runs, "")
+    return estimate_row(estimate, (float(low), float(high)), len(sizes), n_runs, "")
 
 
 def rates_by(
@@ -169,8 +168,24 @@ def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     return column.astype(bool).astype(int)
 
 
-def _row(
+def estimate_row(
     estimate: float, interval: tuple[float, float], n_points: int, n_runs: int, reason: str
 ) -> pd.DataFrame:
-    values = (estimate, *interval, n_points, n_runs, reason)
+    """An estimate as one row with the columns of `rate`."""
+    values = (float(estimate), *interval, n_points, n_runs, reason)
     return pd.DataFrame([dict(zip(COLUMNS, values, strict=True))])
+
+
+def unknown(reason: str, n_points: int = 0, n_runs: int = 0) -> dict[str, float | int | str]:
+    """`rate`'s columns where there is no estimate."""
+    return dict(zip(COLUMNS, (np.nan, np.nan, np.nan, n_points, n_runs, reason), strict=True))
+
+
+def designed(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs whose points were fixed beforehand: no other enters an estimate."""
+    return runs[~runs["adaptive"].astype(bool)]
+
+
+def none_designed(runs: pd.DataFrame) -> str:
+    """Why there are no such runs."""
+    return NO_RUNS if runs.empty else ADAPTIVE

@@ -36,7 +36,7 @@ from stability.records import FAILURES
 from stability.statistics.fit_rows import FEWEST_POINTS, FOLDS, MOST_POINTS, FitRows, fit_rows, held_out
 from stability.statistics.gaussian_process import fit_process, probability_bounds, smooth_kernel
 from stability.statistics.held_out import brier_scores
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
+from stability.statistics.rates import COLUMNS, SUCCESS, designed, none_designed, rate
 from stability.vocabulary.metrics import EVENTS
 
 Floats = NDArray[np.float64]
@@ -138,7 +138,7 @@ def advise(
     study = Study(results if isinstance(results, StudyFrames) else load(results))
     runs = in_design_order(study.runs, study.frames.spec)
     asked = read_setting(setting, study.frames.spec, runs)
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     here, outside = asked.picked(fixed), asked.outside(runs)
     nearest = runs.head(0).assign(distance=0.0) if outside else asked.nearest(runs, NEAREST)
     advice = Advice(
@@ -157,7 +157,7 @@ def advise(
 def _why_not(runs: pd.DataFrame, here: pd.DataFrame) -> str:
     n_points = here["point"].nunique()
     if here.empty:
-        return NO_RUNS if runs.empty else ADAPTIVE
+        return none_designed(runs)
     if n_points < FEWEST_POINTS:
         few = "1 point is" if n_points == 1 else f"{n_points} points are"
         return f"not estimable: {few} too few for a chance, which takes {FEWEST_POINTS}"

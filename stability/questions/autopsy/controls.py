@@ -13,6 +13,7 @@ from stability.outcomes.course import Visits
 from stability.outcomes.signs import State, measured_visits, states
 from stability.records import FAILURES, EventKind
 from stability.spec import Thresholds
+from stability.statistics.rates import designed
 
 MOST_RUNS = 200
 """Of more runs with the event, or of more controls, as many are drawn at random."""
@@ -63,7 +64,7 @@ def borrow_onsets(others: pd.DataFrame, cases: pd.DataFrame, rng: np.random.Gene
     """The other runs, each with the onset of a case that it could have had, drawn at random."""
     onsets = cases["onset"].to_numpy(dtype=np.int64)
     rows = []
-    for _, run in sample(others[~others["adaptive"].astype(bool)], rng).iterrows():
+    for _, run in sample(designed(others), rng).iterrows():
         possible = onsets[
             (onsets <= run["step"]) & (onsets > run["start"])
         ]  # a missing start is never passed

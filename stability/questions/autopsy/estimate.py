@@ -19,7 +19,7 @@ from stability.questions.question import seeded
 from stability.reading.study import Study
 from stability.records import EventKind
 from stability.spec import StudySpec
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
+from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, designed, rate
 from stability.vocabulary.metrics import AROUND_ONSETS, QUANTITIES, RECORDED, VISITED
 
 RecordsOf = Callable[[Sequence[str], Sequence[str]], pd.DataFrame]
@@ -93,7 +93,7 @@ def autopsies(
     onsets = events.loc[events["kind"] == kind.value].sort_values("onset").drop_duplicates("run")
     had = everyone.merge(onsets[["run", "onset", "recovery"]], on="run")
     usable = had[had["was_good"] & (had["first_good"] < had["onset"])] if needs_good(kind) else had
-    fixed = usable[~usable["adaptive"].astype(bool)]
+    fixed = designed(usable)
     cases = sample(fixed, rng)
     controls = borrow_onsets(unharmed(everyone, events, kind), cases, rng)
     chosen = chosen_runs(usable, visits)

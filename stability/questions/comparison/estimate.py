@@ -37,7 +37,7 @@ from stability.statistics.paired_tests import (
     sign_flip,
     welch_t,
 )
-from stability.statistics.rates import SUCCESS, indicator
+from stability.statistics.rates import SUCCESS, designed, indicator
 
 PAIR_COLUMNS = (
     "first",
@@ -154,7 +154,7 @@ def compare_levels(
     are crossed, too, and a level is then compared only over the values that both levels of a pair have; the
     others describe the points that disagree. Adaptive runs are left out. Raises as `rates.rate`.
     """
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     frame = fixed[["point", *(name for name in varied if name != factor)]].assign(
         level=[level_text(level) for level in fixed[factor]], share=indicator(fixed, event).astype(float)
     )

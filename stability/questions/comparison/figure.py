@@ -9,10 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stability.page_kit.figure_layout import short
-from stability.page_kit.intervals import (
-    SIGNED_TICKS,
-    difference_lines,
-)
+from stability.page_kit.intervals import SIGNED_TICKS, difference_lines
 from stability.page_kit.svg import page_style
 
 

@@ -17,7 +17,7 @@ from scipy.special import gammaincinv, stdtrit
 
 from stability.reading.run_ends import last_seen
 from stability.records import EventKind
-from stability.statistics.rates import ADAPTIVE, ONE_POINT, SUCCESS, indicator, rate
+from stability.statistics.rates import ADAPTIVE, ONE_POINT, SUCCESS, designed, indicator, rate
 
 Floats = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -178,7 +178,7 @@ def cost_of(spent: pd.DataFrame, name: str, *, confidence: float = 0.95, n_level
 
     The joint interval holds for `n_levels` such measures at once.
     """
-    measure, fixed = MEASURES[name], spent[~spent["adaptive"].astype(bool)]
+    measure, fixed = MEASURES[name], designed(spent)
     used = fixed[["point", measure.top, measure.bottom, "one"]].to_numpy(dtype=np.float64)
     _, points = np.unique(used[:, 0], return_inverse=True)
     sums = Clusters(*(np.bincount(points, weights=column).astype(np.float64) for column in used[:, 1:].T))

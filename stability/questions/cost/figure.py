@@ -10,10 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stability.page_kit.figure_layout import TICKS
-from stability.page_kit.intervals import (
-    intervals,
-    line_panels,
-)
+from stability.page_kit.intervals import intervals, line_panels
 from stability.page_kit.palette import level_looks
 from stability.page_kit.svg import page_style
 

@@ -10,14 +10,7 @@ from stability.page_kit.blocks import Block
 from stability.page_kit.estimate import Row, rows_of, text_of
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import Found, across, by_two, levels_of, sizes, table
-from stability.page_kit.words import (
-    by_levels,
-    capital,
-    interval,
-    joined,
-    listed,
-    number,
-)
+from stability.page_kit.words import by_levels, capital, interval, joined, listed, number
 from stability.questions.cost.estimate import MEASURES
 from stability.questions.cost.figure import cost_panels
 from stability.reading.study import ALL, Study

@@ -22,7 +22,7 @@ from stability.reading.histories import NO_HISTORIES, HistoriesOf, histories_of,
 from stability.records import SUCCESSES, Outcome
 from stability.spec import Thresholds
 from stability.statistics.out_of_fold import missing
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
+from stability.statistics.rates import COLUMNS, designed, none_designed, rate
 
 QUANTITIES = ("stopped", "false_stops", "success_stops", "wrongly_stopped", "compute_saved")
 MOST_RUNS = 400
@@ -65,12 +65,12 @@ def early_stops(
 
     A run that the study stopped is left out unless it diverged, for a divergence is the end of any run.
     """
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     cut = fixed["stopped"].astype(bool) & (fixed["outcome"] != Outcome.DIVERGED)
     used = sample_points(fixed[~cut], MOST_RUNS, rng).set_index("run", drop=False)
     replays = _replays(histories_of, used, thresholds, horizon)
     used = used[used.index.isin(replays.index)]
-    why = NO_RUNS if runs.empty else ADAPTIVE if fixed.empty else NO_HISTORIES
+    why = none_designed(runs) if fixed.empty else NO_HISTORIES
     rates, stops = [], []
     for rule, names in STOP_RULES.items():
         own = sorted(names & set(stop_on))

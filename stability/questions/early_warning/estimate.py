@@ -36,13 +36,12 @@ from stability.statistics.out_of_fold import (
     Floats,
     auc,
     auc_gain,
-    estimate_row,
     fitted_risks,
     missing,
     out_of_fold,
     stop_bar,
 )
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, rate
+from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, designed, estimate_row, rate
 
 QUANTITIES = ("compute_saved", "false_stops", "caught", "learning_stops")
 TOO_FEW_WELL = "not estimable: too few runs end well to keep to the limit"
@@ -92,7 +91,7 @@ def early_warning(
     end well. `compute_saved` is a share of all updates of both networks, `false_stops` of the healthy runs
     that end well, `caught` of those that fail, `learning_stops` of those that were still learning.
     """
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     used = sample_points(fixed, MOST_RUNS, rng)
     parameters = unit_parameters(used, spec)
     fold_of = assign_folds(used["point"].to_numpy(dtype=np.int64), FOLDS, rng=rng)

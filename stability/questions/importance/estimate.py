@@ -22,7 +22,14 @@ from stability.reading.unit_cube import one_hot, scale_of, unit_cube
 from stability.records import Outcome
 from stability.spec import StudySpec
 from stability.statistics.held_out import point_folds, point_mean
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, indicator
+from stability.statistics.rates import (
+    COLUMNS,
+    SUCCESS,
+    designed,
+    indicator,
+    none_designed,
+    unknown,
+)
 
 LOG_FID = "log_fid_ratio"
 TARGETS = (SUCCESS, LOG_FID)
@@ -101,7 +108,7 @@ def importance(
 
     The order of the rows does not matter. The FID's part speaks of runs that were trained to the end.
     """
-    fixed = in_design_order(runs[~runs["adaptive"].astype(bool)], spec)
+    fixed = in_design_order(designed(runs), spec)
     parts = [_of_target(fixed, runs, spec, target, rng, rules) for target in TARGETS]
     parameters, scores = (pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True))
     return Importance(rules, parameters, scores)
@@ -137,8 +144,9 @@ def _of_target(
     counts = dict(zip(LEFT_OUT, sizes.tolist(), strict=True))
     reason = _why_not(runs, used, names, y, target, rules)
     if reason:
-        empty = {name: _unknown(used, reason) for name in (*names, DUMMY)}
-        scores = dict.fromkeys(("model", "constant", "gain"), _unknown(used, reason))
+        none = unknown(reason, used["point"].nunique(), len(used))
+        empty = dict.fromkeys((*names, DUMMY), none)
+        scores = dict.fromkeys(("model", "constant", "gain"), none)
         return _parameter_rows(empty, target), _score_rows(scores, target, counts)
     inputs = _inputs(used, spec, rng)
     errors, increases = _held_out(inputs, y, target == SUCCESS, rng, rules)
@@ -150,7 +158,7 @@ def _of_target(
     }
     if not float(scores["gain"]["estimate"]) > 0:
         no_better = NO_BETTER.format("rate" if target == SUCCESS else "mean")
-        found = {name: _unknown(used, no_better) for name in found}
+        found = {name: unknown(no_better, used["point"].nunique(), len(used)) for name in found}
     return _parameter_rows(found, target), _score_rows(scores, target, counts)
 
 
@@ -191,8 +199,7 @@ def _why_not(
     if not names:
         return NOTHING_VARIED
     if used.empty:
-        none = NO_RUNS if runs.empty else ADAPTIVE
-        return NO_FID if (~runs["adaptive"].astype(bool)).any() else none
+        return NO_FID if len(designed(runs)) else none_designed(runs)
     if n_points < rules.fewest_points:
         return f"not estimable: {n_points} points are too few (fewer than {rules.fewest_points})"
     if np.ptp(y) == 0:
@@ -283,11 +290,6 @@ class _Forest:
         if not self.binary:
             return np.asarray((predicted - y) ** 2)
         return np.asarray(-np.log(np.where(y == 1, predicted, 1 - predicted)))
-
-
-def _unknown(used: pd.DataFrame, reason: str) -> dict[str, float | int | str]:
-    values = (np.nan, np.nan, np.nan, used["point"].nunique(), len(used), reason)
-    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _parameter_rows(found: Mapping[str, Mapping[str, float | int | str]], target: str) -> pd.DataFrame:

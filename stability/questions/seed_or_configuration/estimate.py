@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, indicator
+from stability.statistics.rates import COLUMNS, SUCCESS, designed, indicator, none_designed
 
 Floats = NDArray[np.float64]
 
@@ -49,13 +49,13 @@ class Variance:
 
 def variance_shares(runs: pd.DataFrame, factor: str, *, confidence: float = 0.95) -> Variance:
     """Split the variance of success and of the log of the FID ratio; adaptive runs are left out."""
-    fixed = _with_responses(runs[~runs["adaptive"].astype(bool)])
+    fixed = _with_responses(designed(runs))
     by_level = [
         {factor: level, "response": response, **_one_way(group, response, confidence)}
         for level, group in fixed.groupby(factor, sort=False, dropna=False)
         for response in RESPONSES
     ]
-    missing = NO_RUNS if runs.empty else ADAPTIVE if fixed.empty else ""
+    missing = none_designed(runs) if fixed.empty else ""
     parts = [row for response in RESPONSES for row in _crossed(fixed, factor, response, confidence, missing)]
     return Variance(
         factor=factor,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
-from stability.page_kit.figure_layout import TICKS, WIDEST, log_axis, margins, short
+from stability.page_kit.figure_layout import TICKS, WIDEST, level_panels, log_axis
 from stability.page_kit.intervals import intervals, line_panels, name_across, share_scale
 from stability.page_kit.palette import INK, MUTED, LevelLook, level_looks
 from stability.page_kit.svg import page_style
@@ -64,30 +63,20 @@ def configuration_dots(by_level: pd.DataFrame, factor: str, levels: Sequence[str
 def budget_curves(budget: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure:
     """A panel for every level: the lowest FID ratio after k points, its median and its band."""
     looks = level_looks(levels)
-    columns = min(5, len(levels))
-    rows = math.ceil(len(levels) / columns)
     drawn = budget[["median", "low", "high"]].to_numpy(dtype=float)
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     with page_style():
-        figure = Figure(figsize=(max(5.0, min(WIDEST, 2.9 * columns + 0.6)), 2.05 * rows + 0.55))
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for place, panel in enumerate(panels.ravel()):
-            panel.set_visible(place < len(levels))
-            if place >= len(levels):
-                continue
-            _others(panel, budget, factor, [level for level in levels if level != levels[place]])
-            _best(panel, budget[budget[factor] == levels[place]], looks[levels[place]])
-            panel.set_title(short(levels[place]))
-            panel.tick_params(labelbottom=place + columns >= len(levels))
-        first = panels[0, 0]
+        names = "points tried, k (log)", "lowest FID / floor (log)"
+        figure, panels = level_panels(levels, names, below=0.25)
+        for level, panel in panels.items():
+            _others(panel, budget, factor, [other for other in levels if other != level])
+            _best(panel, budget[budget[factor] == level], looks[level])
+        first = panels[levels[0]]
         first.set_xscale("log", base=2)
         first.xaxis.set_major_locator(LogLocator(2, numticks=6))
         first.xaxis.set_minor_locator(NullLocator())
         first.xaxis.set_major_formatter(TICKS)
         log_axis(first, *((float(drawn.min()), float(drawn.max())) if len(drawn) else (1.0, 10.0)))
-        name_across(figure, "points tried, k (log)")
-        figure.supylabel("lowest FID / floor (log)", fontsize=8, color=MUTED, x=0, ha="left")
-        margins(figure, (0.65, 0.15, 0.25, 0.45), (0.15, 0.4), (rows, columns))
     return figure
 
 

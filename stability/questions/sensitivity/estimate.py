@@ -19,7 +19,7 @@ from stability.outcomes.outcome_rules import decide
 from stability.reading.histories import NO_HISTORIES, HistoriesOf, sample_points
 from stability.records import SUCCESSES, History, Outcome
 from stability.spec import Thresholds
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rates_by
+from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, designed, rates_by
 
 FACTORS = (0.5, 0.8, 1.25, 2.0)
 """What each threshold is multiplied by."""
@@ -99,7 +99,7 @@ def sensitivity(
     Above `MOST_RUNS` runs the points are drawn at random, whole points at a time. `thresholds` and `horizon`
     are those of the labels in `runs`.
     """
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     used = sample_points(fixed, MOST_RUNS, rng).set_index("run", drop=False)
     ways = variants(thresholds, horizon)
     labels = _labels(histories_of(list(used["run"])), ways)

@@ -37,7 +37,7 @@ from stability.statistics.gaussian_process import (
     smooth_kernel,
 )
 from stability.statistics.held_out import brier_scores, reliability
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
+from stability.statistics.rates import COLUMNS, SUCCESS, designed, none_designed, rate
 
 CELL_COLUMNS = ("column", "row", "x", "y", "probability", "ci_low", "ci_high", "supported", "safe")
 
@@ -104,11 +104,11 @@ def stability_map(
     `runs` as `StudyFrames` has them, in any order. The probability is averaged over what the axes and panels
     do not show.
     """
-    fixed = in_design_order(runs[~runs["adaptive"].astype(bool)], spec)
+    fixed = in_design_order(designed(runs), spec)
     if axes is None or not {axes.x, axes.y} <= set(numeric(spec, runs)):
         return _nothing(axes, rules, NO_MAP)
     if fixed.empty:
-        return _nothing(axes, rules, NO_RUNS if runs.empty else ADAPTIVE)
+        return _nothing(axes, rules, none_designed(runs))
     scales = (scale_of(spec, axes.x), scale_of(spec, axes.y))
     laid = _laid_out(fixed, spec, axes)
     placed = laid[np.isfinite(laid[["u", "v"]]).all(axis=1)]

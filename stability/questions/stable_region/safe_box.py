@@ -21,7 +21,15 @@ from stability.records import SUCCESSES
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.study import VARIANT
 from stability.statistics.prim import Box, Sample, widest_box
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, SUCCESS, rate
+from stability.statistics.rates import (
+    COLUMNS,
+    NO_RUNS,
+    SUCCESS,
+    designed,
+    none_designed,
+    rate,
+    unknown,
+)
 
 ALL_RUNS = "all runs"
 """The level where no factor is compared."""
@@ -99,10 +107,10 @@ def safe_boxes(
     Among the levels' boxes the chosen one is the widest that reaches the target, or else the one with the
     highest share.
     """
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     scales = tuple(scale_of(spec, name) for name in numeric(spec, runs))
     if fixed.empty or not scales:
-        no_runs = NO_RUNS if runs.empty else ADAPTIVE
+        no_runs = none_designed(runs)
         return _nothing(factor, rules, no_runs if fixed.empty else NO_RANGE)
     split = _split(fixed, factor, scales, rng)
     if split.empty or split["half"].nunique() < 2:
@@ -152,7 +160,7 @@ def _level_box(
         few = (
             f"not estimable: it takes {rules.fewest_points} points to choose on, here are {len(sample.sizes)}"
         )
-        return row | {"choosing_points": len(sample.sizes)} | _unknown(few), []
+        return row | {"choosing_points": len(sample.sizes)} | unknown(few), []
     widest = widest_box(sample, rules.target, rules.fewest_points)
     sides = list(zip(scales, widest.low, widest.high, strict=True))
     ends = [scale.rounded_inward(low, high) for scale, low, high in sides]
@@ -189,13 +197,9 @@ def _sample(runs: pd.DataFrame, scales: tuple[Scale, ...]) -> Sample:
 def _bound(runs: pd.DataFrame, rules: BoxRules, if_none: str) -> dict[str, Any]:
     """`rate`'s columns; an interval at twice the error has the one-sided bounds for its ends."""
     if runs.empty:
-        return _unknown(if_none)
+        return unknown(if_none)
     row = rate(runs, SUCCESS, confidence=2 * rules.confidence - 1).iloc[0]
     return {name: row[name] for name in COLUMNS}
-
-
-def _unknown(reason: str) -> dict[str, Any]:
-    return dict(zip(COLUMNS, (np.nan, np.nan, np.nan, 0, 0, reason), strict=True))
 
 
 def _chosen(boxes: pd.DataFrame) -> NDArray[np.bool_]:
@@ -218,7 +222,7 @@ def _safest(split: pd.DataFrame, names: list[str], rules: BoxRules) -> pd.DataFr
     ]
     if not able:
         needed = f"{rules.fewest_points} points to choose on and {FEWEST_TO_BOUND} to bound on"
-        nothing = _unknown(f"not estimable: no level has {needed}")
+        nothing = unknown(f"not estimable: no level has {needed}")
         return pd.DataFrame([{"level": "", "choosing_share": np.nan, **nothing}])
     shares = choosing.groupby("level")["success"].mean()
     best = max(able, key=lambda name: shares[name])

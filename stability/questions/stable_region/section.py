@@ -26,6 +26,7 @@ from stability.questions.stable_region.figure import probability_map, reliabilit
 from stability.questions.stable_region.safe_box import SafeBoxes
 from stability.reading.map_axes import map_points
 from stability.reading.study import Study
+from stability.statistics.rates import designed
 
 SIZES = counts(n_points="points", n_runs="runs")
 
@@ -43,7 +44,7 @@ def _map_block(study: Study, found: StabilityMap) -> Block:
     finding = _map_finding(found)
     over = f"{axes.x} and {axes.y}" if axes is not None else "the parameters"
     if len(found.grid) and axes is not None:
-        points = map_points(study.runs[~study.runs["adaptive"].astype(bool)], axes)
+        points = map_points(designed(study.runs), axes)
         columns = list(study.order(axes.column)) if axes.column is not None else [""]
         rows = sorted(set(points["row"]))
         drawn = probability_map(found, points, columns, rows, study.outcomes)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from stability.reading.factors import numeric
 from stability.spec import Range, StudySpec
-from stability.statistics.rates import COLUMNS, SUCCESS, rates_by
+from stability.statistics.rates import COLUMNS, SUCCESS, designed, rates_by
 
 STANDARD: dict[str, tuple[tuple[float, float], ...]] = {
     "lr": ((1e-4, 1e-3),),
@@ -60,7 +60,7 @@ def boxes(runs: pd.DataFrame, name: str, domain: Range) -> tuple[tuple[float, fl
 
     Adaptive runs, which enter no rate, do not count as points either.
     """
-    runs, standard = runs[~runs["adaptive"].astype(bool)], STANDARD.get(name, ())
+    runs, standard = designed(runs), STANDARD.get(name, ())
     for low, high in standard[:1]:
         inside = runs[_inside(runs[name], low, high, domain)]
         narrower = domain.low <= low and high <= domain.high and (low, high) != (domain.low, domain.high)

@@ -10,15 +10,7 @@ from stability.page_kit.blocks import Block
 from stability.page_kit.estimate import Row, rows_of, text_of
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import Column, Table, across, by_two, table
-from stability.page_kit.words import (
-    by_levels,
-    listed,
-    number,
-    plural,
-    share,
-    spaced,
-    verb,
-)
+from stability.page_kit.words import by_levels, listed, number, plural, share, spaced, verb
 from stability.questions.subspaces.estimate import WHOLE
 from stability.questions.subspaces.figure import box_panels
 from stability.reading.study import Study

@@ -34,7 +34,13 @@ from stability.statistics.life_tables import (
     restricted_mean,
     survival,
 )
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, ONE_POINT, wilson_breadth
+from stability.statistics.rates import (
+    COLUMNS,
+    ONE_POINT,
+    designed,
+    none_designed,
+    wilson_breadth,
+)
 
 _CURVE = ("step", "at_risk", "events", "stopped", "censored")
 
@@ -121,7 +127,7 @@ def time_to_event(
     `n_left` and for `comparable`. Adaptive runs are left out.
     """
     visits = np.unique(evaluations["step"].to_numpy(dtype=np.int64))
-    fixed = runs[~runs["adaptive"].astype(bool)]
+    fixed = designed(runs)
     onsets = first_onsets(fixed, events, kind)
     levels = _levels(fixed, onsets, visits, factor)
     pairs = [
@@ -129,7 +135,7 @@ def time_to_event(
         for one, other in combinations(levels, 2)
         if baseline in (None, one.level, other.level)
     ]
-    reason = "" if levels else NO_RUNS if runs.empty else ADAPTIVE
+    reason = "" if levels else none_designed(runs)
     means = [_mean_row(level, confidence) for level in levels]
     family = max(1, len(pairs))
     return Survival(

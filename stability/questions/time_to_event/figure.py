@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from stability.page_kit.figure_layout import SHARE_TICKS, TICKS, WIDEST, margins, short
-from stability.page_kit.intervals import difference_lines, name_across
+from stability.page_kit.figure_layout import SHARE_TICKS, TICKS, WIDEST, level_panels, margins, short
+from stability.page_kit.intervals import difference_lines
 from stability.page_kit.palette import INK, LOOKS, MUTED, LevelLook, level_looks
 from stability.page_kit.svg import page_style
 from stability.questions.time_to_event.estimate import Survival
@@ -43,8 +42,10 @@ def survival_curves(survival: Survival, prevalence: pd.DataFrame, levels: Sequen
             _whisker(left, curve, looks[level], place, len(levels))
             present = _of(prevalence, survival.factor, level)
             _staircase(right, present, looks[level], level, band=len(levels) <= FEW, start=0.0)
-        _share_axis(left, f"share of runs without a {survival.kind} so far", survival.curves, top=True)
-        _share_axis(right, f"share of all runs that are in {survival.kind}", prevalence, top=False)
+        _share_axis(left, survival.curves, top=True)
+        _share_axis(right, prevalence, top=False)
+        left.set_title(f"share of runs without a {survival.kind} so far", loc="left")
+        right.set_title(f"share of all runs that are in {survival.kind}", loc="left")
         steps = sorted(set(survival.at_risk["step"]))
         for panel in (left, right):
             panel.xaxis.set_major_locator(FixedLocator(steps))
@@ -72,30 +73,20 @@ def difference_forest(survival: Survival) -> Figure:
 def end_curves(ends: pd.DataFrame, factor: str, levels: Sequence[str]) -> Figure:
     """A panel for every level: the share of runs that met each end first, by step, with its interval."""
     kinds = list(dict.fromkeys(ends["end"]))
-    columns = min(5, len(levels))
-    rows = math.ceil(len(levels) / columns)
     with page_style():
-        figure = Figure(figsize=(max(5.0, min(WIDEST, 2.9 * columns + 0.6)), 2.05 * rows + 0.75))
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for place, panel in enumerate(panels.ravel()):
-            panel.set_visible(place < len(levels))
-            if place >= len(levels):
-                continue
-            here = _of(ends, factor, levels[place])
+        figure, panels = level_panels(levels, ("step", "share of runs that met it first"), below=0.45)
+        for level, panel in panels.items():
+            here = _of(ends, factor, level)
             for kind in kinds:
                 curve = here[here["end"] == kind]
                 _staircase(panel, curve, END_LOOKS.get(kind, _OTHER), kind, band=True, start=0.0)
-            panel.set_title(short(levels[place]))
-            panel.tick_params(labelbottom=place + columns >= len(levels))
-        _share_axis(panels[0, 0], "", ends, top=False)
-        panels[0, 0].set_xlim(0, ends["step"].max() * 1.03)
-        panels[0, 0].xaxis.set_major_locator(MaxNLocator(3, integer=True))
-        panels[0, 0].xaxis.set_major_formatter(TICKS)
-        handles, labels = panels[0, 0].get_legend_handles_labels()
+        first = panels[levels[0]]
+        _share_axis(first, ends, top=False)
+        first.set_xlim(0, ends["step"].max() * 1.03)
+        first.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        first.xaxis.set_major_formatter(TICKS)
+        handles, labels = first.get_legend_handles_labels()
         figure.legend(handles, labels, loc="upper left", ncols=len(kinds), handlelength=3, borderpad=0)
-        name_across(figure, "step")
-        figure.supylabel("share of runs that met it first", fontsize=8, color=MUTED, x=0, ha="left")
-        margins(figure, (0.6, 0.15, 0.45, 0.45), (0.15, 0.4), (rows, columns))
     return figure
 
 
@@ -150,7 +141,7 @@ def _whisker(panel: Axes, curve: pd.DataFrame, look: LevelLook, place: int, n: i
         panel.plot([x], [end["estimate"]], color=look.colour, marker=look.marker, markersize=3.4)
 
 
-def _share_axis(panel: Axes, title: str, frame: pd.DataFrame, *, top: bool) -> None:
+def _share_axis(panel: Axes, frame: pd.DataFrame, *, top: bool) -> None:
     """From 0 to 1, or the half of it that holds all that is drawn."""
     if top:
         low = float(np.nanmin([frame["ci_low"].min(), frame["estimate"].min(), 1.0]))
@@ -159,7 +150,6 @@ def _share_axis(panel: Axes, title: str, frame: pd.DataFrame, *, top: bool) -> N
         high = float(np.nanmax([frame["ci_high"].max(), frame["estimate"].max(), 0.0]))
         panel.set_ylim(-0.01, 0.51 if high < 0.5 else 1.02)
     panel.yaxis.set_major_formatter(SHARE_TICKS)
-    panel.set_title(title, loc="left")
 
 
 def _risk_table(

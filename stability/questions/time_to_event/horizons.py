@@ -12,6 +12,7 @@ from stability.reading.frames import StudyFrames
 from stability.reading.histories import HistoriesOf
 from stability.records import SUCCESSES, History
 from stability.spec import Thresholds
+from stability.statistics.rates import designed
 
 
 def horizon_facts(frames: StudyFrames, histories_of: HistoriesOf) -> list[dict[str, Any]]:
@@ -20,7 +21,7 @@ def horizon_facts(frames: StudyFrames, histories_of: HistoriesOf) -> list[dict[s
     `first` is the first visit at which any run was a success, `half` the one by which half of the
     `n_success` runs that ever were had been; null where none was.
     """
-    spec, runs = frames.spec, frames.runs[~frames.runs["adaptive"].astype(bool)]
+    spec, runs = frames.spec, designed(frames.runs)
     architecture: dict[str, str] = dict(zip(runs["run"], runs["architecture"], strict=True))
     found: dict[str, list[int | None]] = {name: [] for name in architecture.values()}
     for history in histories_of(list(architecture)):

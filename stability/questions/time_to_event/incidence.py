@@ -19,7 +19,7 @@ from stability.outcomes.labels import STOPPING
 from stability.questions.time_to_event.recovery import HALTED, aftermath, median_wait, waits
 from stability.reading.run_ends import first_onsets, last_seen, suffered, was_halted
 from stability.records import EventKind, Outcome
-from stability.statistics.rates import ADAPTIVE, COLUMNS, NO_RUNS, rate
+from stability.statistics.rates import COLUMNS, designed, none_designed, rate
 
 STOPPED = HALTED
 """Stands for an early stop that no other end explains."""
@@ -72,10 +72,10 @@ def incidence(
 ) -> Incidence:
     """Estimate which end comes first and what follows an event, without adaptive runs."""
     visits = np.unique(evaluations["step"].to_numpy(dtype=np.int64))
-    fixed = runs[~runs["adaptive"].astype(bool)].reset_index(drop=True)
+    fixed = designed(runs).reset_index(drop=True)
     first = first_ends(fixed, events, kind)
     kinds = [name for name in _candidates(kind) if (first[ENDS] == name).any()]
-    reason = (NO_RUNS if runs.empty else ADAPTIVE) if fixed.empty else ONE_KIND if len(kinds) < 2 else ""
+    reason = none_designed(runs) if fixed.empty else ONE_KIND if len(kinds) < 2 else ""
     stages = _stages(fixed, events, kind, visits)
     ends, prevalence, recoveries, after = [], [], [], []
     for level, group in fixed.groupby(factor, sort=False, dropna=False):

@@ -18,7 +18,7 @@ from stability.reading.factors import levels as listed_levels
 from stability.reading.study import Study
 from stability.spec import StudySpec
 from stability.statistics.paired_tests import holm
-from stability.statistics.rates import RATED, SUCCESS, rate
+from stability.statistics.rates import RATED, SUCCESS, designed, rate
 
 COMPARED = (SUCCESS, "diverged", "collapse_ever", "saturation_ever")
 """The outcomes and events whose difference is estimated; of all others the rates stand side by side."""
@@ -106,7 +106,7 @@ def shared_levels(first: Study, second: Study) -> dict[str, tuple[str, ...]]:
 
 def _levels_of(study: Study, factor: str) -> tuple[str, ...]:
     """A factor's levels in a study as `shared_levels` has them, in the study file's order."""
-    runs = study.runs[~study.runs["adaptive"].astype(bool)]
+    runs = designed(study.runs)
     seen = dict.fromkeys(level_text(level) for level in runs[factor])
     if factor not in study.factors:
         return tuple(seen)

@@ -9,13 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from stability.page_kit.figure_layout import WIDEST, short
-from stability.page_kit.intervals import (
-    difference_scale,
-    intervals,
-    line_panels,
-    name_across,
-    share_scale,
-)
+from stability.page_kit.intervals import difference_scale, intervals, line_panels, name_across, share_scale
 from stability.page_kit.palette import level_looks
 from stability.page_kit.svg import page_style
 from stability.page_kit.words import spaced

@@ -7,17 +7,7 @@ import pandas as pd
 from stability.page_kit.blocks import Block, Section
 from stability.page_kit.estimate import Estimate, Row, rows_of
 from stability.page_kit.svg import inline_svg
-from stability.page_kit.tables import (
-    SIZES,
-    Column,
-    Table,
-    across,
-    columns,
-    estimated,
-    sizes,
-    table,
-    texts,
-)
+from stability.page_kit.tables import SIZES, Column, Table, across, columns, estimated, sizes, table, texts
 from stability.page_kit.words import listed, p_text, plural, signed, spaced
 from stability.questions.two_studies.estimate import COMPARED, Versus
 from stability.questions.two_studies.figure import difference_panels, rate_panels
