@@ -3,13 +3,11 @@ from __future__ import annotations
 import base64
 import re
 
-import numpy as np
 import pandas as pd
-import pytest
 from markupsafe import Markup
 
 from stability.page_kit.blocks import Block, Section
-from stability.page_kit.estimate import Cell, cell_of
+from stability.page_kit.estimate import Cell
 from stability.page_kit.tables import Head, Table
 from stability.page_kit.words import NOTHING
 from stability.report.templates import environment
@@ -34,23 +32,6 @@ BLOCK = Block(
 def drawn(block: Block, name: str = "study") -> str:
     template = '{% from "blocks.html.j2" import block_of %}{{ block_of(block, name) }}'
     return environment().from_string(template).render(block=block, name=name)
-
-
-def row(**values: object) -> dict[str, object]:
-    return {"estimate": 0.5, "ci_low": 0.4, "ci_high": 0.6, "reason": ""} | values
-
-
-@pytest.mark.parametrize(
-    ("values", "cell"),
-    [
-        ({}, Cell(".50", "[.40, .60]")),
-        ({"estimate": 0.0, "ci_low": 0.0, "ci_high": 0.05}, Cell("0", "[0, .05]")),
-        ({"ci_low": np.nan, "ci_high": np.nan, "reason": "one"}, Cell(".50", "[no interval]", "one")),
-        ({"estimate": np.nan, "reason": "no runs"}, Cell(NOTHING, "", "no runs")),
-    ],
-)
-def test_a_rate_is_a_share_over_its_interval_or_a_reason(values: dict[str, object], cell: Cell) -> None:
-    assert cell_of(row(**values)) == cell
 
 
 def test_an_open_block_shows_its_question_and_answer_in_order() -> None:
@@ -132,26 +113,6 @@ LONG = (Head("loss", is_number=False), Head("stable"), Head("fid"), Head("n_runs
 
 def table(*rows: tuple[Cell, ...]) -> Table:
     return Table("Shares [95% interval], by loss", LONG, rows)
-
-
-def test_rows_and_columns_without_an_estimate_are_left_out_and_told_with_their_reasons() -> None:
-    known = Cell(".50", "[.40, .60]")
-    pruned = table(
-        (Cell("hinge"), known, missing("two seeds"), Cell("80")),
-        (Cell("minimax"), missing("few"), missing("two seeds"), Cell("1,000")),
-        (Cell("wgan"), missing("few"), missing("two seeds"), Cell("0")),
-    ).pruned()
-    assert [head.text for head in pruned.heads] == ["loss", "stable", "n_runs"]
-    assert pruned.rows == ((Cell("hinge"), known, Cell("80")),)
-    assert pruned.missing == ("minimax and wgan: few", "fid: two seeds")
-
-
-def test_a_missing_number_beside_estimates_keeps_its_place() -> None:
-    rows = (
-        (Cell("hinge"), Cell(".50", "[.40, .60]"), missing("late"), Cell("80")),
-        (Cell("minimax"), missing("few"), Cell("12", "[9, 14]"), Cell("80")),
-    )
-    assert table(*rows).pruned() == table(*rows)
 
 
 def test_a_question_without_any_estimate_is_not_answered() -> None:
