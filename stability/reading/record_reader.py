@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from stability.store import Store
 from stability.store.columns import record_columns
@@ -74,11 +73,11 @@ def records_before(source: RecordSource, visits: pd.DataFrame, columns: Sequence
     places = visits.groupby("run", sort=False).indices
     parts = []
     for table in record_tables(source, None, names):
-        runs = pc.unique(table["run"])
-        mine = [places[run] for run in runs.to_pylist() if run in places]
+        records = table.to_pandas().astype({"run": "str", "step": "int64"})
+        mine = [places[run] for run in records["run"].unique() if run in places]
         if mine:
             rows = visits.iloc[np.concatenate(mine)][list(KEYS)].reset_index(drop=True)
-            parts.append(_before(table, runs, rows, names))
+            parts.append(_before(records, rows)[[*KEYS, "record_step", *names[2:]]])
     if parts:
         return pd.concat(parts, ignore_index=True)
     empty = pd.DataFrame({name: pd.Series(dtype="float64") for name in (*KEYS, "record_step", *names[2:])})
@@ -97,26 +96,9 @@ def _tables(source: RecordSource, runs: Collection[str] | None, columns: Sequenc
             yield record_columns(source.store, cohort, columns)
 
 
-def _before(table: pa.Table, runs: pa.Array, visits: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
-    rows = _last_rows(_keys(table, runs), _keys(pa.Table.from_pandas(visits, preserve_index=False), runs))
-    found = table.drop_columns(["run"]).take(pa.array(rows, mask=rows < 0)).to_pandas()
-    found = found.rename(columns={"step": "record_step"}).astype({"record_step": "Int64"})
-    both: pd.DataFrame = pd.concat([visits, found], axis=1)[[*KEYS, "record_step", *names[2:]]]
-    return both
-
-
-def _keys(table: pa.Table, runs: pa.Array) -> NDArray[np.int64]:
-    """One whole number a row that sorts by run, then by step."""
-    place = pc.index_in(table["run"], runs.cast(table["run"].type)).to_numpy().astype(np.int64)
-    keys: NDArray[np.int64] = (place << 32) + table["step"].to_numpy()
-    return keys
-
-
-def _last_rows(records: NDArray[np.int64], visits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The row of the last record at or before each visit of the same run; -1 where there is none."""
-    order = np.argsort(records, kind="stable")
-    place = np.searchsorted(records, visits, side="right", sorter=order) - 1
-    rows = order[np.maximum(place, 0)]
-    same = (place >= 0) & (records[rows] >> 32 == visits >> 32)
-    found: NDArray[np.int64] = np.where(same, rows, -1)
-    return found
+def _before(records: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    """The visits in their order, each with the last record of its run up to it."""
+    made = records.rename(columns={"step": "record_step"}).sort_values("record_step", kind="stable")
+    asked = visits.astype({"run": "str", "step": "int64"}).reset_index().sort_values("step", kind="stable")
+    found = pd.merge_asof(asked, made, left_on="step", right_on="record_step", by="run")
+    return found.sort_values("index", ignore_index=True).astype({"record_step": "Int64"})

@@ -50,7 +50,7 @@ def test_only_cohorts_with_a_wanted_run_are_read(
     read = []
     original = record_reader.record_columns
     monkeypatch.setattr(
-        recorded,
+        record_reader,
         "record_columns",
         lambda store, cohort, columns: (
             read.append((cohort, tuple(columns))) or original(store, cohort, columns)

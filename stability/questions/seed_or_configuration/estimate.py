@@ -26,7 +26,7 @@ RESPONSES = (SUCCESS, "log final FID", "log best FID")
 PARTS = ("configuration", "factor", "interaction", "seed")
 
 ONE_SEED = "not estimable: it takes two seeds a point"
-FEW_POINTS = "not estimable: fewer than three points with every run"
+TOO_FEW = "not estimable: fewer than three points with every run"
 NO_VARIATION = "not estimable: all runs are alike"
 NEGATIVE = "no interval: runs of one kind differ even more than runs of several"
 ALL_BY_ONE = "no interval: seeds differ at too few points"
@@ -110,7 +110,7 @@ def _why_not(values: Floats) -> str:
     if values.shape[2] < 2 and len(values):
         return ONE_SEED
     if len(values) < 3:
-        return FEW_POINTS
+        return TOO_FEW
     return NO_VARIATION if np.ptp(values) == 0 else ""
 
 

@@ -21,7 +21,7 @@ STANDARD: dict[str, tuple[tuple[float, float], ...]] = {
 }
 """Ranges that are usual in practice; the later ones stand in where the first one holds few points."""
 
-FEW_POINTS = 8
+ENOUGH_POINTS = 8
 """A standard range with fewer points is not used: none of seven still allows a share of .35."""
 
 WHOLE = ""
@@ -64,7 +64,7 @@ def boxes(runs: pd.DataFrame, name: str, domain: Range) -> tuple[tuple[float, fl
     for low, high in standard[:1]:
         inside = runs[_inside(runs[name], low, high, domain)]
         narrower = domain.low <= low and high <= domain.high and (low, high) != (domain.low, domain.high)
-        if narrower and inside["point"].nunique() >= FEW_POINTS:
+        if narrower and inside["point"].nunique() >= ENOUGH_POINTS:
             return ((low, high),)
     cuts = [high for _, high in standard[1:] if domain.low < high < domain.high]
     middle = cuts[0] if cuts else _middle(domain)

@@ -20,7 +20,7 @@ from stability.spec import StudySpec
 from stability.statistics.paired_tests import holm
 from stability.statistics.rates import RATED, SUCCESS, designed, rate
 
-COMPARED = (SUCCESS, "diverged", "collapse_ever", "saturation_ever")
+SIDE_BY_SIDE = (SUCCESS, "diverged", "collapse_ever", "saturation_ever")
 """The outcomes and events whose difference is estimated; of all others the rates stand side by side."""
 
 ALL_RUNS = "all runs"
@@ -212,9 +212,9 @@ _KEYS = ("study", "level", "event")
 def _differences(parts: dict[str, Both], *, paired: bool, varied: tuple[str, ...]) -> pd.DataFrame:
     """One row an event and level; a confidence, and p-values, that hold for all rows at once."""
     rng = np.random.default_rng(SEED)
-    family = Family(confidence=1 - 0.05 / (len(parts) * len(COMPARED)))
+    family = Family(confidence=1 - 0.05 / (len(parts) * len(SIDE_BY_SIDE)))
     rows = []
-    for event in COMPARED:
+    for event in SIDE_BY_SIDE:
         for level, both in parts.items():
             runs = _stacked(*both, paired=paired)
             found = compare_levels(

@@ -9,7 +9,7 @@ from stability.page_kit.estimate import Estimate, Row, rows_of
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import SIZES, Column, Table, across, columns, estimated, sizes, table, texts
 from stability.page_kit.words import listed, p_text, plural, signed, spaced
-from stability.questions.two_studies.estimate import COMPARED, Versus
+from stability.questions.two_studies.estimate import SIDE_BY_SIDE, Versus
 from stability.questions.two_studies.figure import difference_panels, rate_panels
 from stability.spec import Choice
 from stability.statistics.paired_tests import FEW_POINTS
@@ -119,7 +119,7 @@ RATES_NOTE = (
 
 
 def _rates(result: Versus) -> Block:
-    events = [name for name in COMPARED if name in set(result.rates["event"])]
+    events = [name for name in SIDE_BY_SIDE if name in set(result.rates["event"])]
     figure = None
     if result.rates["estimate"].notna().any():
         drawn = rate_panels(result.rates, result.names, result.levels, events)
@@ -161,7 +161,7 @@ def _differences(result: Versus) -> Block | None:
     )
     finding, figure = _finding(rows), None
     if rows["estimate"].notna().any():
-        drawn = difference_panels(rows, result.names, result.levels, COMPARED)
+        drawn = difference_panels(rows, result.names, result.levels, SIDE_BY_SIDE)
         figure = inline_svg(drawn, "differences-of-both", f"Differences with intervals. {finding}")
     shown = (
         Column("event", lambda row: spaced(row["event"]), is_number=False),

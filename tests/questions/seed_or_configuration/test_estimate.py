@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from stability.questions.seed_or_configuration.estimate import (
     ALL_BY_ONE,
-    FEW_POINTS,
     NO_VARIATION,
     NOT_CROSSED,
     ONE_LEVEL,
     ONE_SEED,
     PARTS,
+    TOO_FEW,
     variance_shares,
 )
 from stability.statistics.rates import ADAPTIVE, NO_RUNS
@@ -117,9 +117,9 @@ def test_a_factor_without_effect_has_an_interval_from_zero() -> None:
     ("values", "reason"),
     [
         (np.random.default_rng(5).normal(size=(5, 1, 1)), ONE_SEED),
-        (np.random.default_rng(5).normal(size=(2, 1, 2)), FEW_POINTS),
+        (np.random.default_rng(5).normal(size=(2, 1, 2)), TOO_FEW),
         (np.zeros((5, 1, 2)), NO_VARIATION),
-        (np.full((5, 1, 2), np.nan), FEW_POINTS),
+        (np.full((5, 1, 2), np.nan), TOO_FEW),
     ],
 )
 def test_what_cannot_be_split_says_why(values: NDArray[np.float64], reason: str) -> None:

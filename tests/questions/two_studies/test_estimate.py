@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from stability.questions.two_studies.estimate import (
     ALL_RUNS,
-    COMPARED,
+    SIDE_BY_SIDE,
     Versus,
     differing_settings,
     same_points,
@@ -120,7 +120,7 @@ def test_only_levels_of_both_studies_are_compared() -> None:
     assert result.factor == "loss"
     assert result.levels[0] == "all runs of hinge, minimax"
     assert set(result.levels[1:]) == set(LOSSES)
-    assert len(result.differences) == 3 * len(COMPARED)
+    assert len(result.differences) == 3 * len(SIDE_BY_SIDE)
     assert set(result.rates["level"]) == set(result.levels)
 
 

@@ -15,7 +15,7 @@ from stability.page_kit.estimate import cell_of
 from stability.page_kit.words import NOTHING, interval, share, signed
 from stability.questions.two_studies.estimate import (
     ALL_RUNS,
-    COMPARED,
+    SIDE_BY_SIDE,
     Versus,
     differing_settings,
     same_points,
@@ -126,7 +126,7 @@ def test_tables_hold_the_frames_numbers(apart: Versus, shown: dict[str, Block]) 
         assert cells[:-2] == [cell_of(row) for row in rows]
         assert [int(cell.text) for cell in cells[-2:]] == [rows[0]["n_points"], rows[0]["n_runs"]]
     (differences,) = shown["differences-of-both"].tables
-    assert len(differences.rows) == len(apart.differences) == len(COMPARED) * len(apart.levels)
+    assert len(differences.rows) == len(apart.differences) == len(SIDE_BY_SIDE) * len(apart.levels)
     for cells, row in zip(differences.rows, apart.differences.to_dict("records"), strict=True):
         assert (cells[0].text, cells[1].text) == (row["event"].replace("_", " "), row["level"])
         assert cells[2].text == signed(row["estimate"])
