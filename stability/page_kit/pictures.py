@@ -27,8 +27,17 @@ PAPER, INK = 255, 32
 FILM_MS, LONGEST_MS, SHORTEST_MS, HOLD_MS = 8000, 600, 80, 1800
 """A film's length, the bounds of a frame's, and how long the last one is held."""
 EDGE, GAP = 14, 18
+SHOWN = 52
+"""CSS pixels that an image in the page should be high."""
 
 Picture = Image.Image
+
+
+def shown_size(images: NDArray[np.uint8]) -> tuple[int, int]:
+    """CSS pixels of pictures [rows, columns, h, w, channels], wide and high, each by a whole number."""
+    rows, columns, height, width = images.shape[:4]
+    scale = max(1, round(SHOWN / height))
+    return columns * width * scale, rows * height * scale
 
 
 def enlarged(sheet: NDArray[np.uint8], scale: int) -> Picture:

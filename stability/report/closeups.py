@@ -8,14 +8,12 @@ from typing import Any
 import pandas as pd
 
 from stability.page_kit.embed import data_uri
-from stability.page_kit.pictures import as_picture, coordinates, encode_picture
+from stability.page_kit.pictures import as_picture, coordinates, encode_picture, shown_size
 from stability.store import LatentView, Store, read_latent_view
 
 MOST_VIEWS = 3
 VIEW_NUMBERS = 200_000
 """More bytes of a view than this, before compression, are left out of the page."""
-PICTURE = 52
-"""CSS pixels that an image should be high, at a whole multiple of its own, where there is room."""
 
 
 def trial_views(store: Store, runs: pd.DataFrame, run: str) -> dict[str, Any] | None:
@@ -46,13 +44,13 @@ def _thinned(view: LatentView) -> LatentView:
 
 def _view(run: str, outcome: str, view: LatentView) -> dict[str, Any]:
     picture = as_picture(view)
-    rows, columns, height = view.images.shape[:3]
-    scale = max(1, round(PICTURE / height))
+    rows, columns = view.images.shape[:2]
+    wide, high = shown_size(view.images)
     return {
         "run": run,
         "outcome": outcome,
         "source": data_uri("image/png", encode_picture(picture)),
         "alt": f"Latent view of {run}: {rows} rows of {columns} generated images",
-        "width": picture.width * scale,
-        "height": picture.height * scale,
+        "width": wide,
+        "height": high,
     }

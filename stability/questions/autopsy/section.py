@@ -13,7 +13,7 @@ from PIL import Image
 from stability.page_kit.blocks import Block
 from stability.page_kit.embed import data_uri
 from stability.page_kit.estimate import Cell, missing, rows_of, text_of
-from stability.page_kit.pictures import encode_picture
+from stability.page_kit.pictures import encode_picture, shown_size
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import Column, Table, across, by_two, table
 from stability.page_kit.words import capital, interval, listed, number, plural, slug, steps
@@ -22,6 +22,7 @@ from stability.questions.autopsy.figure import aligned_panels, first_moves, run_
 from stability.reading.study import Study
 from stability.records import EventKind
 from stability.store import FilmStrip, Store, read_filmstrip
+from stability.store.sheets import as_sheet
 from stability.vocabulary.metrics import AROUND_ONSETS, QUANTITIES, VISITED, titled
 
 NAMES = {name: titled(name) for name in AROUND_ONSETS}
@@ -29,8 +30,8 @@ LOGS = [name for name in AROUND_ONSETS if QUANTITIES[name].log]
 HAPPENED = {EventKind.COLLAPSE: ("collapse", "collapsed"), EventKind.SATURATION: ("saturation", "saturated")}
 UNHARMED = "runs that come to no harm, at like steps"
 
-MOST_IMAGES, PICTURE = 8, 52
-"""Images of a visit that are shown, and how many CSS pixels high each should be."""
+MOST_IMAGES = 8
+"""Images of a visit that are shown."""
 
 
 def autopsy_blocks(study: Study, autopsies: Autopsies) -> list[Block]:
@@ -241,18 +242,13 @@ def strip_places(steps: Sequence[int], onset: int) -> list[tuple[int, str]]:
 
 
 def _strip_row(film: FilmStrip, place: int, words: str) -> Markup:
-    images = film.images[place][:MOST_IMAGES]
-    count, height, width, channels = images.shape
-    line = np.ascontiguousarray(images.transpose(1, 0, 2, 3).reshape(height, count * width, channels))
-    picture = Image.fromarray(line[:, :, 0] if channels == 1 else line)
-    scale = max(1, round(PICTURE / height))
-    step = film.steps[place]
+    images, step = film.images[[place], :MOST_IMAGES], film.steps[place]
     row = Markup(
         '<tr><th scope="row">{}, step {:,}</th><td><img src="{}" alt="{}" width="{}" height="{}"></td></tr>'
     )
-    alt = f"{count} generated images at step {step:,}, {words}"
-    source = data_uri("image/png", encode_picture(picture))
-    return row.format(words, step, source, alt, count * width * scale, height * scale)
+    alt = f"{images.shape[1]} generated images at step {step:,}, {words}"
+    source = data_uri("image/png", encode_picture(Image.fromarray(as_sheet(images))))
+    return row.format(words, step, source, alt, *shown_size(images))
 
 
 def _words(kind: EventKind) -> tuple[str, str]:
