@@ -19,6 +19,8 @@ from stability.page_kit.words import signed
 
 SIGNED_TICKS = FuncFormatter(lambda value, _: signed(float(value)))
 
+LINE = 0.21
+"""Inches between two lines, where they stand close."""
 LETTER = 0.072
 """Inches that a letter of a line's name takes, about."""
 

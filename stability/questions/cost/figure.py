@@ -10,12 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from stability.page_kit.figure_layout import TICKS
-from stability.page_kit.intervals import intervals, line_panels
+from stability.page_kit.intervals import LINE, intervals, line_panels
 from stability.page_kit.palette import level_looks
 from stability.page_kit.svg import page_style
-
-LINE = 0.21
-"""Inches between two lines of estimates."""
 
 
 def cost_panels(costs: pd.DataFrame, factor: str, levels: Sequence[str], titles: Mapping[str, str]) -> Figure:

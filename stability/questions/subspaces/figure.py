@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stability.page_kit.intervals import intervals, level_legend, line_panels, share_scale
+from stability.page_kit.intervals import LINE, intervals, level_legend, line_panels, share_scale
 from stability.page_kit.palette import MUTED, level_looks
 from stability.page_kit.svg import page_style
-from stability.questions.cost.figure import LINE
 
 
 def box_panels(
