@@ -1,6 +1,6 @@
 """Train many small GANs, label how each one ends, and say which hyperparameters are safe.
 
-Layers, imports go down only, in two wings on the same ground (store > outcomes > records > spec > vocabulary):
+Layers, imports go down only, in two wings on one ground (store > outcomes > records > spec > vocabulary):
 one trains (monitor > runner > design > gan), one reads and tells (report > questions > page_kit > reading >
 statistics) and works without torch; `gan` knows no files and no Optuna.
 """

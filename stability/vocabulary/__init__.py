@@ -1,1 +1,1 @@
-"""The words of the field as literal tables, without torch: of losses, and of what makes a structure."""
+"""The words of the field as literal tables, without torch: of losses, structures and what is measured."""

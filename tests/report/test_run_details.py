@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from stability.reading.typical_runs import typical_runs
 from stability.reading.frames import StudyFrames
 from stability.reading.study import Study
+from stability.reading.typical_runs import typical_runs
 from stability.report.run_details import EVEN_POINTS, chosen_runs, run_details, thinned
 from stability.spec import Design
 from stability.store import read_filmstrip

@@ -7,11 +7,11 @@ import pytest
 import torch
 from small_studies import CPU, count_seconds, result_bytes, run_small, small_evaluator, small_spec
 
-from stability.reading.frames import load
 from stability.design.plan import make_plan
 from stability.gan.metrics.evaluation import Evaluator
 from stability.gan.training.cohort import Cohort
 from stability.gan.training.placement import Placement
+from stability.reading.frames import load
 from stability.records import Evaluation
 from stability.runner import calibration
 from stability.runner.calibration import estimate_time

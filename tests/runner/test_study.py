@@ -18,7 +18,6 @@ from small_studies import (
     small_spec,
 )
 
-from stability.reading.frames import load
 from stability.design.study_db import STUDY_DB
 from stability.errors import StabilityError
 from stability.reading.frames import load
