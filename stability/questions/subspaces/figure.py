@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from stability.page_kit.intervals import LINE, intervals, level_legend, line_panels, share_scale
+from stability.page_kit.intervals import LINE, intervals, level_legend, line_panels, name_across, share_scale
 from stability.page_kit.palette import MUTED, level_looks
 from stability.page_kit.svg import page_style
 
@@ -36,4 +36,5 @@ def box_panels(
             panel.set_title(titles[event])
             share_scale(panel)
         level_legend(figure, looks)
+        name_across(figure, "share of runs, 95% interval")
     return figure
