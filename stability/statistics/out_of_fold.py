@@ -80,7 +80,7 @@ def auc(risks: Floats, failed: Flags, points: Ints, folds: Ints) -> pd.DataFrame
     if estimate in (0.0, 1.0):
         wilson = binomtest(round(estimate * fewest), fewest).proportion_ci(method="wilson")
         return estimate_row(estimate, (float(wilson.low), float(wilson.high)), n_points, len(risks), "")
-    half = _half_width(left_out, fewest) / (estimate * (1 - estimate))
+    half = half_width(left_out, fewest) / (estimate * (1 - estimate))
     low, high = _widened(float(logit(estimate)), half)
     return estimate_row(estimate, (float(expit(low)), float(expit(high))), n_points, len(risks), "")
 
@@ -95,7 +95,7 @@ def auc_gain(one: Floats, other: Floats, failed: Flags, points: Ints, folds: Int
     difference, left_out = first - second, without_first - without_second
     if np.isnan(left_out).any():
         return missing(points, TOO_FEW)
-    half = _half_width(left_out, _fewest_points(failed, points))
+    half = half_width(left_out, _fewest_points(failed, points))
     bounds = _widened(difference, half)
     return estimate_row(difference, bounds, len(left_out), len(points), "")
 
@@ -159,7 +159,7 @@ def _widened(estimate: float, half: float) -> tuple[float, float]:
     return float(estimate - used), float(estimate + used)
 
 
-def _half_width(left_out: Floats, n: int) -> float:
+def half_width(left_out: Floats, n: int) -> float:
     """Half of a 95% interval from the estimates without each point."""
     n_points = len(left_out)
     spread = (n_points - 1) / n_points * float(((left_out - left_out.mean()) ** 2).sum())

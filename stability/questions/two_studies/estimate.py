@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from stability.questions.comparison.estimate import Family, compare_levels
+from stability.questions.two_studies.transfer import TRANSFER_COLUMNS, transfer
 from stability.reading.factors import crossed_factors, level_text, numeric, with_text_levels
 from stability.reading.factors import levels as listed_levels
 from stability.reading.study import Study
@@ -55,10 +56,17 @@ class Versus:
     differences: pd.DataFrame
     """`level, event` and the columns of `compare_levels`: the first study's share minus the second's, with
     intervals that hold for all rows at once (Bonferroni) and Holm's p-values over all rows."""
+    transfer: pd.DataFrame
+    """Whether what holds in one holds in the other, `transfer`'s rows; none where their points differ."""
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The frames for JSON and CSV."""
-        return {"settings": self.settings, "rates": self.rates, "differences": self.differences}
+        return {
+            "settings": self.settings,
+            "rates": self.rates,
+            "differences": self.differences,
+            "transfer": self.transfer,
+        }
 
 
 def versus(first: Study, second: Study) -> Versus:
@@ -84,6 +92,11 @@ def versus(first: Study, second: Study) -> Versus:
         settings=differing_settings(first.frames.spec, second.frames.spec),
         rates=_rates(parts, names),
         differences=_differences(parts, paired=paired, varied=_common(shared)),
+        transfer=(
+            transfer(*map(designed, parts[levels[0]]), _common(shared))
+            if paired
+            else pd.DataFrame(columns=list(TRANSFER_COLUMNS))
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from stability.statistics.rates import SUCCESS
 
 def versus_sections(result: Versus) -> list[Section]:
     """The sections of the page of two studies."""
-    blocks = [_rates(result), _differences(result)]
+    blocks = [_rates(result), _differences(result), _transfer(result)]
     return [
         Section("settings", "What differs", (_settings(result),)),
         Section("rates", "Side by side", tuple(block for block in blocks if block is not None)),
@@ -181,6 +181,32 @@ def _differences(result: Versus) -> Block | None:
         ),
         tables=(table("Differences with simultaneous 95% intervals", rows_of(rows), shown),),
         data=rows,
+    )
+
+
+TRANSFER_NOTE = (
+    "Over the runs of one point, level and seed that both trained. The correlation (Spearman’s) is of the "
+    "points’ shares of successes: 1 where the points that do best in one do best in the other, 0 where that "
+    "says nothing. Kappa (Cohen’s) is how often runs get the same label beyond chance. 95% intervals over "
+    "points: a rate’s, the others jackknifed on Fisher’s scale."
+)
+
+
+def _transfer(result: Versus) -> Block | None:
+    rows = rows_of(result.transfer)
+    if not rows:
+        return None
+    shown = (*texts(what="what"), estimated("estimate"), *SIZES)
+    ranks, same, _ = (Estimate.of(row) for row in rows)
+    told = [f"{same.text()} of the runs end the same way"] if same.is_known else []
+    told += [f"the points’ order agrees by {ranks.text(signed)}"] if ranks.is_known else []
+    return Block(
+        key="what-carries-over",
+        question=f"Does what holds in “{result.names[0]}” hold in “{result.names[1]}”?",
+        finding=f"{'; '.join(told)}." if told else "These points cannot tell.",
+        note=TRANSFER_NOTE,
+        tables=(table("What carries over", rows, shown),),
+        data=result.transfer,
     )
 
 

@@ -53,11 +53,12 @@ def study(
     given = {"name": name, "space": space, "design": Design(points=points, seeds=2)} | changes
     spec = StudySpec(**given)
     rows = [
-        {"point": point, "loss": loss, "lr": 1e-4 * (1 + point) + shift, "adaptive": False}
+        {"point": point, "replicate": replicate, "loss": loss, "lr": 1e-4 * (1 + point) + shift}
+        | {"adaptive": False}
         | {"outcome": "nearly-stable" if generator.random() < success else "collapsed"}
         for point in range(points)
         for loss in losses
-        for _ in range(2)
+        for replicate in range(2)
     ]
     runs = pd.DataFrame(rows).assign(**dict.fromkeys(EVENTS, False))
     runs = runs.assign(run=[f"r{row}" for row in runs.index], collapse_ever=runs["outcome"] == "collapsed")
