@@ -12,6 +12,7 @@ import pandas as pd
 
 from stability.page_kit.words import at_least, listed, number, percent, plural
 from stability.questions.advice.estimate import Advice
+from stability.reading.frames import StudyFrames
 from stability.report.export import as_rows
 from stability.spec.source import read_source
 
@@ -21,9 +22,16 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
     return read_source("{}", "setting", pairs).data
 
 
-def as_text(found: Advice, results: Path) -> str:
+def about_atlas(atlas: StudyFrames) -> str:
+    """Which study answers where none was named."""
+    spec = atlas.spec
+    what = f"{plural(len(atlas.runs), 'run')} of {spec.fixed['architecture']} on {spec.dataset}"
+    return f"the atlas that ships, study {atlas.name}: {what}, {spec.training.steps:,} steps"
+
+
+def as_text(found: Advice, results: Path | None, source: str = "") -> str:
     """How likely, how well that is known, the nearest runs, what went wrong with them, what would help."""
-    lines = [_said(found.setting)]
+    lines = [_said(found.setting), *([f"from     {source}"] if source else [])]
     lines.append(f"chance   {found.reason or _chance(found)}")
     if len(found.brier):
         lines.append(f"tested   {_tested(found)}")
@@ -32,20 +40,21 @@ def as_text(found: Advice, results: Path) -> str:
         lines.append(f"wrong    {_wrong(found)}")
     if not found.reason:
         lines.append(f"change   {_change(found)}")
-    if len(found.nearest):
+    if len(found.nearest) and results is not None:
         lines.append(f"look     stability show {shlex.quote(str(results))} {found.nearest['run'].iloc[0]}")
     return "\n".join(lines)
 
 
-def summary(found: Advice, results: Path) -> dict[str, Any]:
+def summary(found: Advice, results: Path | None, source: str = "") -> dict[str, Any]:
     """The same for machines; a number that there is not is null."""
     plain = {field.name: getattr(found, field.name) for field in fields(Advice)}
     plain |= {"better": found.better, "sure": found.sure}
     tables = {name: as_rows(value) for name, value in plain.items() if isinstance(value, pd.DataFrame)}
-    for row in tables["nearest"]:
+    for row in tables["nearest"] if results is not None else ():
         row["show"] = f"stability show {shlex.quote(str(results))} {row['run']}"
     numbers = {name: None if found.reason else plain[name] for name in ("chance", "ci_low")}
-    return plain | tables | numbers | {"change": asdict(found.change) if found.change else None}
+    named = {"source": source} if source else {}
+    return named | plain | tables | numbers | {"change": asdict(found.change) if found.change else None}
 
 
 def _said(values: dict[str, Any]) -> str:

@@ -322,13 +322,24 @@ def show(
 
 
 @app.command()
-def advise(results: Results, set_: Setting = None, as_json: AsJson = False) -> None:
+def advise(
+    results: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RESULTS]", help="A study's results folder; by default the atlas."),
+    ] = None,
+    set_: Setting = None,
+    as_json: AsJson = False,
+) -> None:
     """Say how likely a run at a setting succeeds, how the nearest runs ended, and what would help."""
-    from stability.cli.advise_view import as_text, read_pairs, summary
+    from stability.cli.advise_view import about_atlas, as_text, read_pairs, summary
     from stability.questions.advice.estimate import advise as ask
+    from stability.reading.atlas import read_atlas
 
-    found = ask(results, read_pairs(set_ or []))
-    typer.echo(json.dumps(summary(found, results), indent=1) if as_json else as_text(found, results))
+    study = read_atlas() if results is None else results
+    source = "" if isinstance(study, Path) else about_atlas(study)
+    found = ask(study, read_pairs(set_ or []))
+    told = summary(found, results, source) if as_json else as_text(found, results, source)
+    typer.echo(json.dumps(told, indent=1) if as_json else told)
 
 
 @app.command()

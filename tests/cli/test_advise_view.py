@@ -110,6 +110,18 @@ def test_outside_is_one_line_and_no_number(stability: Command, made: Path) -> No
     assert told["reason"] == "outside of what this study trained: lr 1 (drawn from 1e-05 to 0.01)"
 
 
+def test_without_results_the_atlas_answers_and_is_named(stability: Command) -> None:
+    answer = stability("advise", "--set", "loss=wgan-gp")
+    assert (answer.code, answer.err) == (0, "")
+    said, source, chance, *others = answer.out.splitlines()
+    assert (said, chance.split()[0]) == ("loss wgan-gp", "chance")
+    assert source.startswith("from     the atlas that ships, study losses: ")
+    assert not any(line.startswith("look") for line in others), "its runs have no pictures to show"
+    told = json.loads(stability("advise", "--set", "loss=wgan-gp", "--json").out)
+    assert f"from     {told['source']}" == source
+    assert "show" not in told["nearest"][0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -1,0 +1,42 @@
+"""A study's runs as one small file: what the package ships of the published comparison of losses."""
+
+from __future__ import annotations
+
+import io
+from importlib import resources
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stability.reading.frames import StudyFrames
+from stability.spec.loader import parse_study
+from stability.store import FORMAT_VERSION, Plan
+
+SHIPPED = resources.files("stability") / "data" / "atlas.parquet"
+STUDY = b"study.yaml"
+
+
+def write_atlas(study: StudyFrames, study_yaml: str, path: Path) -> None:
+    """Keep one row a run, with what `StudyFrames.runs` says of it, and the study file beside."""
+    table = pa.Table.from_pandas(study.runs, preserve_index=False)
+    table = table.replace_schema_metadata({**table.schema.metadata, STUDY: study_yaml.encode()})
+    pq.write_table(table, path, compression="zstd")
+
+
+def read_atlas(content: bytes | None = None) -> StudyFrames:
+    """The runs of an atlas, by default the shipped one: without records, visits and pictures."""
+    table = pq.read_table(io.BytesIO(content or SHIPPED.read_bytes()))
+    spec = parse_study(table.schema.metadata[STUDY].decode(), source="the atlas")
+    nothing = pd.DataFrame()
+    return StudyFrames(
+        name=spec.name,
+        spec=spec,
+        plan=Plan(FORMAT_VERSION, 1, "cpu", spec.training.steps, (), ()),
+        runs=table.to_pandas(),
+        source=nothing,
+        evaluations=nothing,
+        events=nothing,
+        folder=Path("atlas"),
+    )

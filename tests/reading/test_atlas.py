@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_study import make_store
+
+import stability
+from stability.errors import StabilityError
+from stability.reading.atlas import read_atlas, write_atlas
+from stability.reading.frames import load
+
+
+def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
+    store = make_store(tmp_path / "r")
+    study = load(store.folder)
+    write_atlas(study, store.study_yaml, tmp_path / "atlas.parquet")
+    atlas = read_atlas((tmp_path / "atlas.parquet").read_bytes())
+    pd.testing.assert_frame_equal(atlas.runs, study.runs)
+    assert (atlas.name, atlas.spec) == (study.name, study.spec)
+
+
+def test_the_shipped_one_answers() -> None:
+    atlas = read_atlas()
+    assert len(atlas.runs) >= 256
+    found = stability.advise(None, {"loss": "wgan-gp", "lr": 3e-4})
+    assert found.n_points >= 32
+    assert 0 <= found.ci_low <= found.chance <= 1
+    outside = stability.advise(None, {"lr": 10.0})
+    assert outside.reason
+    with pytest.raises(StabilityError, match="unknown parameter"):
+        stability.advise(None, {"speed": 1})
