@@ -1,4 +1,5 @@
 # make quickstart: install, run the quickstart study, write its report.
+# make docs: install, build the documentation into docs/_build.
 # make test: install, run the tests; test-fast leaves out the slow ones, test-all also runs the full-size simulations.
 PYTHON ?= python3
 VENV := .venv
@@ -7,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist
 
 LOWEST := .venv-lowest
 
-.PHONY: quickstart test test-fast test-all test-lowest lint bench clean
+.PHONY: quickstart docs test test-fast test-all test-lowest lint bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stability needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -24,6 +25,10 @@ $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 quickstart: $(VENV)/.installed
 	$(BIN)/stability run studies/quickstart.yaml
 	$(BIN)/stability report results/quickstart
+
+docs: | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build
 
 test: $(VENV)/.installed-test
 	$(PYTEST)

@@ -107,7 +107,9 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     architecture: Architecture = "mlp"
+    """The pair of networks, by name or of your own."""
     loss: Loss = "non-saturating"
+    """The loss, by name or of your own; in a study file also a recipe."""
     alpha_d: Positive = 1.0
     """The order of the discriminator's loss, of alpha and alpha-minimax alone: 1 is the cross-entropy."""
     alpha_g: Positive = 1.0
@@ -115,30 +117,40 @@ class Config(BaseModel):
     recipe: str | None = None
     """The recipe that `loss` was named by, if it was."""
     lr: Positive = 2e-4
+    """The geometric mean of the two learning rates."""
     lr_ratio: Quotient = 1.0
-    """lr_d / lr_g."""
+    """The discriminator's learning rate over the generator's."""
     lr_g: Positive | None = None
     """The generator's learning rate; null: lr / sqrt(lr_ratio)."""
     lr_d: Positive | None = None
     """The discriminator's; null: lr sqrt(lr_ratio). A study names lr and lr_ratio, or these two."""
     lr_schedule: Schedule = "constant"
-    """What becomes of the learning rates, in terms of `decay_steps`: linear and cosine take them to 0 by
-    then, step multiplies them by `lr_decay` each time that so many steps are over."""
+    """What becomes of both learning rates: linear and cosine take them to 0 over `decay_steps` steps, step
+    multiplies them by `lr_decay` after each so many."""
     lr_schedule_g: Schedule | None = None
     lr_schedule_d: Schedule | None = None
     decay_steps: Count | None = None
+    """The steps that `lr_schedule` counts in."""
     lr_decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """The factor of a step of `lr_schedule`."""
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps over which both learning rates grow evenly to what they would be without."""
     beta1: Momentum = 0.5
+    """The decay of the Adams' first moment."""
     beta2: Momentum = 0.999
+    """The decay of the Adams' second moment."""
     batchnorm: BatchNorm = "generator"
+    """Which networks' hidden layers have batchnorm, always by the batch's own statistics."""
     norm_g: Norm | None = None
-    """How the generator's hidden layers are normalised; null: as `batchnorm` says."""
+    """How the generator's hidden layers are normalised: layer takes maps over all of them, as `GroupNorm`
+    with one group, instance takes maps alone; null: as `batchnorm` says."""
     norm_d: Norm | None = None
+    """How the discriminator's are."""
     optimizer: Optimizer = "adam"
-    """`beta1` and `beta2` are the Adams', `momentum` is the others'; RMSprop's decay is torch's .99."""
+    """Both networks'. The Adams (AdamW: Loshchilov & Hutter 2019; optimistic: Daskalakis 2018, algorithm 1)
+    read `beta1` and `beta2`, the others `momentum`; RMSprop's decay is torch's .99."""
     momentum: Momentum = 0.0
+    """RMSprop's and SGD's."""
     weight_decay: NotNegative = 0.0
     """adamw: weights shrink by lr times this a step; the others: this times the weights is added to the
     gradient, as torch does."""
@@ -153,22 +165,28 @@ class Config(BaseModel):
     weight_decay_g: NotNegative | None = None
     weight_decay_d: NotNegative | None = None
     penalty: Penalty = "none"
+    """What is added to the discriminator's loss at each of its updates."""
     penalty_weight: NotNegative = 10.0
+    """The factor of the penalty."""
     weight_clip: Positive | None = None
     """Discriminator weights are clamped to [-weight_clip, weight_clip] after each of its steps."""
     spectral_norm: bool = False
-    """Every weight of the discriminator is divided by its largest singular value."""
+    """Every weight matrix or kernel of the discriminator is divided by its largest singular value (Miyato
+    2018, algorithm 1)."""
     n_dis: Steps = 1
     """Discriminator updates per step."""
     n_gen: Steps = 1
     """Generator updates per step."""
     accuracy_bar: Annotated[float, Field(ge=0.5, lt=1)] | None = None
-    """The discriminator skips its update while its accuracy on the batch is above this."""
+    """The discriminator skips its update while its accuracy on the batch is above this (wasserstein's and
+    relativistic's is the share of pairs with r > f)."""
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 64
-    """Examples a discriminator update sees of either kind; an example is a pack of `packing` images."""
+    """Examples a discriminator update sees of either kind; an example is a pack of `packing` images, as in
+    PacGAN's code."""
     packing: Annotated[int, Field(ge=1, le=16)] = 1
-    """Images that the discriminator judges together, joined as channels (PacGAN)."""
+    """Images that the discriminator judges together, joined as channels (PacGAN, Lin 2018)."""
     latent_dim: Annotated[int, Field(ge=1, le=4096)] = 100
+    """The length of z."""
     latent: Latent = "normal"
     """z is standard normal, or uniform on [-1, 1), or on the sphere of radius sqrt(latent_dim)."""
     width: Width = 64
@@ -177,34 +195,40 @@ class Config(BaseModel):
     width_g: Width | None = None
     width_d: Width | None = None
     activation: Activation = "leaky-relu"
-    """Of the discriminator's hidden layers (maxout and dirac have their own)."""
+    """Of the discriminator's hidden layers; leaky-relu has slope .2 (maxout and dirac have their own)."""
     activation_g: Activation | None = None
-    """Of the generator's; null: the architecture's own."""
+    """Of the generator's; null: the architecture's own, leaky-relu in mlp and fully-connected, else relu."""
     dropout: Momentum = 0.0
     """Dropout in the discriminator's hidden layers."""
     init: Init = "dcgan"
-    """How weights start: N(0, .02), torch's default, orthogonal matrices or Glorot's uniform numbers."""
+    """How weights start: N(0, .02), torch's default, orthogonal matrices or Glorot's uniform numbers
+    (xavier)."""
     minibatch_std: bool = False
-    """The discriminator's last layer is told how much the batch spreads (Karras 2018, section 3)."""
+    """The discriminator's last layer has one more feature or map, the mean standard deviation over the whole
+    batch (Karras 2018, section 3)."""
     dropout_g: Momentum = 0.0
     """Dropout in the generator's hidden layers while it trains; what is evaluated has none."""
     instance_noise: NotNegative = 0.0
-    """Standard deviation of the normal noise on all that the discriminator is trained with."""
+    """Standard deviation of the normal noise on all images that the discriminator is trained with, on the
+    scale of `input_range`."""
     instance_noise_steps: Count | None = None
     """Steps over which instance_noise falls evenly to 0; null: it stays."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """One-sided: the discriminator's target for real images is 1 - label_smoothing."""
+    """The discriminator's target for real images is 1 - label_smoothing (one-sided, Salimans 2016). As the
+    next three, no effect but under minimax, non-saturating and least-squares, which have targets."""
     label_smoothing_fake: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The other side: its target for fake images."""
     label_smoothing_steps: Count | None = None
     """Steps over which both smoothings fall evenly to 0; null: they stay."""
     label_noise: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Every target of the discriminator is moved by a number of its own, uniform within +-label_noise."""
+    """Every target of the discriminator is moved by a number of its own, uniform within
+    +-label_noise."""
     label_flip: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The probability that a real image and the fake beside it trade labels in a discriminator's update."""
+    """The probability that a real image and the fake beside it trade labels in a discriminator's update,
+    under any loss."""
     replay: Momentum = 0.0
     """The probability that the discriminator is shown an old fake in a fake's place, which is kept for it
-    (Shrivastava 2017, section 2.3, one at a time as in CycleGAN's code)."""
+    (Shrivastava 2017, section 2.3, one at a time as in CycleGAN's code); not with conditional."""
     replay_batches: Annotated[int, Field(ge=1, le=1000)] = 16
     """How many batches of fakes are kept for replay; nothing is replayed before there are as many."""
     ema_decay: Momentum = 0.0

@@ -74,7 +74,9 @@ class Design(_Section):
     """How configurations are drawn."""
 
     sampler: Sampler = "sobol"
+    """sobol, random and grid are fixed before the first run; tpe searches, and its runs enter no rate."""
     points: Annotated[int, Field(ge=1, le=100_000)] = 16
+    """Draws of the sampled parameters (a grid has as many as its levels make)."""
     seeds: Annotated[int, Field(ge=1, le=1_000)] = 1
     """Replicates of every trial."""
     cross: tuple[str, ...] | None = None
@@ -89,6 +91,7 @@ class Training(_Section):
     steps: Annotated[int, Field(ge=1, le=10_000_000)] = 12_000
     """The horizon. A step is `n_dis` discriminator updates, then `n_gen` generator updates."""
     stop_on: tuple[StopOutcome, ...] = ("diverged",)
+    """Outcomes that end a run early."""
     cohort_size: Count | None = None
     """Runs trained in lockstep; by default from a table by device and architecture."""
     tf32: bool = False
@@ -118,14 +121,18 @@ class StudySpec(_Section):
     """A whole study."""
 
     name: str
+    """Letters, digits, - and _; it names the results folder, too."""
     dataset: str = "mnist"
+    """One of the data sets below, or `folder:PATH`."""
     image_size: ImageSize | None = None
     """Pixels; by default the data set's own (folders: 32)."""
     observed: bool = False
     """Whether the runs were trained elsewhere, under `stability.Monitor`: nothing of them can be planned or
     trained here, and `space` and `fixed` hold their owner's own names and values."""
     space: dict[str, Range | Choice] = {}
+    """What is sampled: parameters by name, a list to choose from or a range `{low, high, log, levels}`."""
     fixed: dict[str, Any] = {}
+    """Parameters that all runs share."""
     variants: dict[str, dict[str, Any]] = {}
     """Parameters by name of the variant; every point is trained under all, and the first is the baseline."""
     configs: dict[str, dict[str, Any]] = {}

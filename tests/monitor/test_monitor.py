@@ -344,10 +344,9 @@ def test_compiled_networks_are_recorded_as_they_would_be_otherwise(tmp_path: Pat
         assert a.layer_names_d == b.layer_names_d
 
 
-def test_the_readmes_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("## Your own GAN under the same microscope")[2]
-    code = section.partition("```python")[2].partition("```")[0]
+def test_the_example_of_the_docs_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "monitor.md").read_text()
+    code = page.partition("```python")[2].partition("```")[0]
     loop = Loop()
     told = loop.step()
     names = {"loss_d": told["loss_d"], "loss_g": told["loss_g"]}

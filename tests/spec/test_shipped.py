@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
-from stability.spec import Config, StudySpec, Thresholds, load_study, parse_study
+from stability.spec import Config, StudySpec, Thresholds, load_study
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
+    COMMON,
     LOSS_NAMES,
     PARAMETERS,
     RECIPES,
@@ -32,7 +34,8 @@ from stability.spec.study import DATASETS, Compile, Design, Recording, Training
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "stability" / "cli" / "study.yaml"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "study-file.md"
+EXTENDING = ROOT / "docs" / "extending.md"
 LITERALS = (Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange, Norm, Init, Schedule)
 CHOICES = (
     *DATASETS,
@@ -70,30 +73,26 @@ def test_every_study_loads_under_its_own_name(path: Path) -> None:
     assert load_study(path).name == path.stem
 
 
-def readme_block(language: str, holding: str = "") -> str:
-    """The README's only block of code in a language that holds these words."""
-    pattern = re.compile(rf"^```{language}\n(.*?)^```", re.DOTALL | re.MULTILINE)
-    (block,) = (text for text in pattern.findall(README.read_text(encoding="utf-8")) if holding in text)
+def example(holding: str) -> str:
+    """The only block of Python on the page about code of one's own that holds these words."""
+    pattern = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+    (block,) = (text for text in pattern.findall(EXTENDING.read_text(encoding="utf-8")) if holding in text)
     return str(block)
 
 
-def test_the_study_in_the_readme_loads() -> None:
-    assert parse_study(readme_block("yaml")).space
-
-
 @pytest.mark.parametrize("parameters", [{}, {"dropout": 0.2}, {"packing": 2, "batchnorm": "none"}], ids=str)
-def test_the_networks_in_the_readme_can_be_trained(
+def test_the_networks_in_the_docs_can_be_trained(
     parameters: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "readme_nets.py").write_text(readme_block("python", "pair ="), encoding="utf-8")
+    (tmp_path / "docs_nets.py").write_text(example("pair ="), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    check_pair(Config(architecture="readme_nets:pair", **parameters), ImageShape(1, 28))
+    check_pair(Config(architecture="docs_nets:pair", **parameters), ImageShape(1, 28))
 
 
-def test_the_loss_in_the_readme_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "readme_loss.py").write_text(readme_block("python", "loss ="), encoding="utf-8")
+def test_the_loss_in_the_docs_can_be_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs_loss.py").write_text(example("loss ="), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    check_loss("readme_loss:loss")
+    check_loss("docs_loss:loss")
 
 
 def test_the_template_names_every_choice() -> None:
@@ -106,10 +105,20 @@ def test_the_template_has_a_line_for_every_parameter() -> None:
     assert commented | set(load_study(TEMPLATE).fixed) == set(PARAMETERS)
 
 
-def test_the_readme_explains_every_choice_and_parameter() -> None:
-    prose = re.sub(r"^```.*?^```", "", README.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+def test_the_docs_explain_every_choice() -> None:
+    """Beside the tables of keys, which are made from the models, each kind of choice that needs words has its own."""
+    prose = re.sub(r"^```.*?^```", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in re.findall(r"[\w-]+", code)}
-    assert {*CHOICES, *PARAMETERS} - named == set()
+    assert {*DATASETS, *ARCHITECTURE_NAMES, *LOSS_NAMES, *get_args(Penalty)} - named == set()
+
+
+@pytest.mark.parametrize("model", SECTIONS.values(), ids=lambda model: model.__name__)
+def test_every_key_has_words_of_its_own(model: type[BaseModel]) -> None:
+    """The tables of the docs are made of these; a network's own of what is common is told beside it."""
+    own = {f"{name}_{network}" for name in COMMON for network in "gd"}
+    sections = {"design", "training", "recording", "outcomes", "recipe"}
+    told = {name for name, field in model.model_fields.items() if field.description}
+    assert model.model_fields.keys() - told - own - sections == set()
 
 
 def test_the_templates_commented_options_are_at_their_defaults() -> None:
