@@ -25,7 +25,7 @@ def _prose(line: str) -> str:
     return "".join(part if part.startswith("``") else part.replace("|", "\\|") for part in parts)
 
 
-def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:  # noqa: PLR0913, PLR0917
+def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     lines[:] = to_rst(lines)
 
 

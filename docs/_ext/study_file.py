@@ -1,4 +1,4 @@
-"""The tables of the study file's keys, from the models that read it: name, default, what is allowed, what it does."""
+"""The tables of the study file, from the models that read it: key, default, what is allowed, what it does."""
 
 from __future__ import annotations
 

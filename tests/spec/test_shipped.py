@@ -106,7 +106,7 @@ def test_the_template_has_a_line_for_every_parameter() -> None:
 
 
 def test_the_docs_explain_every_choice() -> None:
-    """Beside the tables of keys, which are made from the models, each kind of choice that needs words has its own."""
+    """Beside the tables of keys, which are made from the models, what needs words has some."""
     prose = re.sub(r"^```.*?^```", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in re.findall(r"[\w-]+", code)}
     assert {*DATASETS, *ARCHITECTURE_NAMES, *LOSS_NAMES, *get_args(Penalty)} - named == set()
