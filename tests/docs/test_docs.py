@@ -1,4 +1,4 @@
-"""The documentation: it builds without a warning, links lead somewhere, commands and files work as they stand."""
+"""The documentation: it builds without a warning, links lead somewhere, commands and files work."""
 
 from __future__ import annotations
 

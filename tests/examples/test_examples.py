@@ -7,10 +7,14 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import nbformat
 import optuna
 import pytest
+from nbclient import NotebookClient
+from typer.testing import CliRunner
 
 import stability
+from stability.cli.app import app
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -36,6 +40,26 @@ def test_a_search_fills_one_observed_study(example: ModuleType, tmp_path: Path) 
         assert list(trial.intermediate_values) == [6, 12]
 
 
+@pytest.mark.slow
+def test_the_notebook_draws_a_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ("training.steps=40", "recording.evaluate_every=20", "design.points=2", "recording.samples=64")
+    run = ["run", str(EXAMPLES.parent / "studies" / "quickstart.yaml"), "--out", str(tmp_path / "q")]
+    done = CliRunner().invoke(app, [*run, *(part for key in small for part in ("--set", key))])
+    assert done.exit_code == 0, done.output
+    monkeypatch.setenv("RESULTS", str(tmp_path / "q"))
+    monkeypatch.setenv("PYTHONPATH", str(EXAMPLES.parent))
+    notebook = nbformat.read(EXAMPLES / "own_figure.ipynb", as_version=4)
+    NotebookClient(notebook, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    pictures = [
+        output
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) == 2
+
+
 def test_every_example_is_named_in_the_readme() -> None:
     readme = (EXAMPLES.parent / "README.md").read_text()
-    assert [path.name for path in EXAMPLES.glob("*.py") if path.name not in readme] == []
+    examples = [*EXAMPLES.glob("*.py"), *EXAMPLES.glob("*.ipynb")]
+    assert [path.name for path in examples if path.name not in readme] == []
