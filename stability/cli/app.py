@@ -406,6 +406,22 @@ def relabel(
 
 
 @app.command()
+def pack(
+    results: Results,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A new results folder.")],
+    images: Annotated[int, typer.Option(min=1, help="Images of each visit that a film keeps.")] = 16,
+) -> None:
+    """Copy results into a folder small enough to publish: whole tables, thinner films, no weights."""
+    from stability.design.study_db import rebuild_study_db
+    from stability.store import Store
+    from stability.store.pack import pack
+
+    cohorts = list(pack(Store.open(results), out, images=images))
+    rebuild_study_db(out)
+    typer.echo(f"packed {len(cohorts)} cohorts into {out}; next: stability report {out}")
+
+
+@app.command()
 def selftest(device: Device = "auto", as_json: AsJson = False) -> None:
     """Check this installation against known answers on a device; exit 1 if anything fails."""
     from stability.runner.devices import choose_device
@@ -416,6 +432,16 @@ def selftest(device: Device = "auto", as_json: AsJson = False) -> None:
     typer.echo(json.dumps(rows, indent=1) if as_json else as_text(checks))
     if not all(check.passed for check in checks):
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(device: Device = "auto", as_json: AsJson = False) -> None:
+    """Describe this installation for a report of a fault: versions, processor, GPUs, self-test."""
+    from stability.cli.doctor_view import diagnosis, diagnosis_as_text
+    from stability.runner.devices import choose_device
+
+    found = diagnosis(choose_device(device))
+    typer.echo(json.dumps(found, indent=1) if as_json else diagnosis_as_text(found))
 
 
 def _check(results: Path, *, repair: bool, as_json: bool) -> None:

@@ -82,7 +82,7 @@ def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict
     """
     then = {**ONLY_CHOICES, **then} if "processor" in then else then
     both = then.keys() & now.keys()
-    was, current = (_flat({name: side[name] for name in side if name in both}) for side in (then, now))
+    was, current = (flat({name: side[name] for name in side if name in both}) for side in (then, now))
     names = [*current, *(name for name in was if name not in current)]
     return {
         name: {"was": was.get(name), "is": current.get(name)}
@@ -93,6 +93,14 @@ def environment_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> dict
 
 def describe_environment(device: torch.device, dataset: Dataset, describer: Describer) -> dict[str, Any]:
     """Everything besides the plan that could change a study's numbers."""
+    return describe_installation(device) | {
+        "dataset": {"name": dataset.name, "sha256": dataset.sha256},
+        "classifier": {"name": describer.name, "sha256": describer.sha256},
+    }
+
+
+def describe_installation(device: torch.device) -> dict[str, Any]:
+    """Versions, processor, kernels and how torch rounds, as far as they could change numbers."""
     return {
         "stability": __version__,
         "python": platform.python_version(),
@@ -112,8 +120,6 @@ def describe_environment(device: torch.device, dataset: Dataset, describer: Desc
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,  # type: ignore[no-untyped-call]
         },
-        "dataset": {"name": dataset.name, "sha256": dataset.sha256},
-        "classifier": {"name": describer.name, "sha256": describer.sha256},
     }
 
 
@@ -138,8 +144,9 @@ def _arithmetic() -> dict[str, Any]:
     }
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested values by dotted name."""
+    found: dict[str, Any] = {}
     for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
-    return flat
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return found

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,6 +17,7 @@ from small_studies import SMALL, StopAfter, result_bytes, run_small, small_mnist
 
 from stability.cli import app as command_line
 from stability.runner import study as runner
+from stability.selftest import Check
 from stability.spec import load_study
 
 Command = Any
@@ -460,7 +462,7 @@ def test_a_reader_that_has_gone_is_no_traceback(finished: Path) -> None:
 
 def test_every_command_is_documented() -> None:
     commands = [*command_line.app.registered_commands, *command_line.classifier_app.registered_commands]
-    assert len(commands) == 14
+    assert len(commands) == 16
     assert all(command.callback is not None and command.callback.__doc__ for command in commands)
 
 
@@ -472,3 +474,29 @@ def test_a_study_file_may_be_a_pipe(stability: Command, workplace: Path) -> None
     os.close(read)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("small: a valid study\n")
+
+
+def test_packed_results_are_whole_and_smaller(stability: Command, finished: Path, workplace: Path) -> None:
+    answer = stability("pack", finished, "packed")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.endswith("next: stability report packed\n")
+    assert stability("status", "packed", "--check").code == 0
+    films = [
+        sum(len(path.read_bytes()) for path in folder.rglob("*.png")) for folder in (finished, workplace)
+    ]
+    assert films[1] < films[0] / 2
+    assert stability("pack", finished, "packed").code == 2
+
+
+def test_a_doctor_names_what_a_report_of_a_fault_needs(
+    stability: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stability.cli import doctor_view
+
+    checks = [Check("sound", "1", "1", passed=True), Check("broken", "1", "2", passed=False)]
+    monkeypatch.setattr(doctor_view, "run_checks", lambda device: checks)
+    lines = dict(line.split(maxsplit=1) for line in stability("doctor").out.splitlines())
+    assert lines["libraries.torch"] == version("torch")
+    assert lines["selftest.passed"] == "1 of 2 checks"
+    assert lines["selftest.failed.broken"] == "expected 1, found 2"
+    assert json.loads(stability("doctor", "--json").out)["gpus"] == []
