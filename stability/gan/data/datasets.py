@@ -30,13 +30,14 @@ from torch.nn.functional import interpolate
 
 from stability.errors import StabilityError
 from stability.gan.data.points import PROBLEMS, PointProblem, draw_problem
+from stability.gan.data.sparse_images import unpacked
 from stability.gan.data.stacked_digits import CLASSES, stack_parts
 from stability.spec.problems import one_line
 
 STACKED_DIGITS = "digits-stacked"
 IMAGE_SIZES = (28, 32, 64)
 FOLDER_IMAGE_SIZE = 32
-MNIST_SHA256 = "06af5dfe73b70e3bc1c36439982b18a8d76803db9b544f6fdf838a37fbb01b64"
+MNIST_SHA256 = "48a361e87a762f63be259a0d80b75a98d8eba82f11805befa7f7e1180c1e1162"
 _FOLDER = "folder:"
 _HELD_OUT = 10
 _CHUNK = 4096
@@ -188,10 +189,10 @@ def _read_mnist(file: bytes) -> _Arrays:
         raise StabilityError("mnist: the embedded data file is damaged; install stability again")
     with np.load(BytesIO(file), allow_pickle=False) as arrays:
         return _Arrays(
-            train=torch.from_numpy(arrays["x_train"]).unsqueeze(1),
-            train_labels=torch.from_numpy(arrays["y_train"]).long(),
-            test=torch.from_numpy(arrays["x_test"]).unsqueeze(1),
-            test_labels=torch.from_numpy(arrays["y_test"]).long(),
+            train=torch.from_numpy(unpacked(arrays["train_mask"], arrays["train_values"], 28)).unsqueeze(1),
+            train_labels=torch.from_numpy(arrays["train_labels"]).long(),
+            test=torch.from_numpy(unpacked(arrays["test_mask"], arrays["test_values"], 28)).unsqueeze(1),
+            test_labels=torch.from_numpy(arrays["test_labels"]).long(),
             classes=tuple(str(digit) for digit in range(10)),
         )
 
