@@ -19,26 +19,37 @@ from stability.outcomes.horizons import horizon_notes
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
+from stability.runner.engines.options import Cluster
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import DATASET, Materials, Resources
-from stability.runner.worker_layout import new_layout
+from stability.runner.worker_layout import cluster_layout, new_layout, on_cluster
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.config import ADAMS
 from stability.spec.expand import doubts
 
 
-def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str = DATASET) -> dict[str, Any]:
+def summarise(
+    spec: StudySpec,
+    resources: Resources,
+    *,
+    timing: bool,
+    where: str = DATASET,
+    cluster: Cluster | None = None,
+) -> dict[str, Any]:
     """Everything the plan says, as plain values.
 
     Raises StabilityError where data, classifier or device are missing.
     """
-    layout = new_layout(spec, resources)
-    device = layout.device(0)
+    if cluster is not None:
+        resources = on_cluster(resources, cluster.options)
+    options = None if cluster is None else cluster.options
+    layout = new_layout(spec, resources) if options is None else cluster_layout(resources, options.cpus)
+    device = layout.here
     prepare(layout.threads, tf32=spec.training.tf32)
     materials = Materials.load(spec, resources, device, where=where)
     dataset = materials.dataset
     examples = "images" if dataset.problem is None else "points"
-    plan = make_plan(spec, device=str(device), threads=layout.threads)
+    plan = make_plan(spec, device=str(layout.device(0)), threads=layout.threads)
     doubtful = Counter(words for run in plan.runs for words in doubts(run.config))
     search = spec.design.sampler == "tpe"
     summary: dict[str, Any] = {
@@ -76,12 +87,16 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
-        estimate = estimate_time(plan, spec, evaluator, placement, layout.workers)
+        at_once = layout.workers if options is None else options.at_once(len(plan.cohorts))
+        estimate = estimate_time(plan, spec, evaluator, placement, at_once)
         summary["estimated_seconds"] = {
             "training": round(estimate.training, 1),
             "evaluation": round(estimate.evaluation, 1),
             "total": round(estimate.total, 1),
         }
+        if options is not None:
+            cohort = estimate_time(plan, spec, evaluator, placement).total / len(plan.cohorts)
+            summary["jobs"] = options.jobs(len(plan.cohorts), cohort)
     return summary
 
 
@@ -198,4 +213,13 @@ def as_text(summary: dict[str, Any]) -> str:
             f"about {duration(seconds['total'])} on this device if no run stops early "
             f"({duration(seconds['training'])} training, {duration(seconds['evaluation'])} evaluation)"
         )
+        lines += [_jobs(summary["jobs"])] if "jobs" in summary else []
     return "\n".join(lines)
+
+
+def _jobs(jobs: dict[str, Any]) -> str:
+    """How many jobs of how long, each as fast as this machine."""
+    each = f"{_count(jobs['jobs'], 'job')} on {jobs['engine']}, {jobs['at_once']} at a time"
+    limit = jobs["limit"]
+    again = "" if limit is None or jobs["seconds"] <= limit else f"; queued again every {duration(limit)}"
+    return f"{each}, of about {duration(jobs['seconds'])} each as fast as this device{again}"
