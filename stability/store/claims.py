@@ -1,4 +1,6 @@
-"""Cohorts that jobs of a cluster train in the same folder: a claim each, and what a job says. Imports files.
+"""Cohorts that jobs of a cluster train in the same folder: a claim each, and what a job says.
+
+Imports errors and files.
 
 A claim is a token, new for every job that is to train a cohort. A job writes only as long as the claim is its
 own, so one that was given up, and begins or goes on all the same, writes nothing.
@@ -8,11 +10,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from stability.errors import StabilityError
+from stability.spec.problems import one_line
 from stability.store.files import os_errors_as_stability, replace_file
 
 JOBS = "jobs"
@@ -91,6 +95,14 @@ def claims(study: Path) -> list[Claim]:
     """All that are held, in the order of their names."""
     found = sorted((study / JOBS).glob(f"*{CLAIM}"))
     return [Claim(study, path.name.removesuffix(CLAIM), path.read_bytes()) for path in found]
+
+
+def in_the_hands_of_jobs(study: Path, cohorts: Sequence[str]) -> StabilityError:
+    """That nobody may write beside them, and what to do."""
+    return StabilityError(
+        f"{study}: jobs of a cluster have {one_line(', '.join(cohorts))}; run the study with --engine slurm, "
+        f"which goes on with them; if they are gone, remove its {JOBS}"
+    )
 
 
 def ask_to_stop(study: Path, *, stop: bool) -> None:

@@ -20,10 +20,9 @@ from stability.errors import StabilityError
 from stability.records import RunResult
 from stability.spec import Run
 from stability.spec.loader import parse_study
-from stability.spec.problems import one_line
 from stability.store.ages import without_retired
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
-from stability.store.claims import JOBS, claims
+from stability.store.claims import claims, in_the_hands_of_jobs
 from stability.store.cohorts import (
     FILMSTRIPS,
     LATENT,
@@ -91,8 +90,7 @@ class Store:
     def __init__(self, folder: Path, plan: Plan) -> None:
         """Use `create` or `open`."""
         self.folder = folder
-        self._signature: bytes | None = None
-        self._signed_file = Path(LOCK)
+        self._bound: tuple[Path, bytes] | None = None
         self._set_plan(plan)
 
     @classmethod
@@ -169,10 +167,7 @@ class Store:
         with locked(self.folder / LOCK, patience=patience):
             claimed = [claim.cohort for claim in claims(self.folder) if not self.is_finished(claim.cohort)]
             if claimed and not beside_jobs:
-                raise StabilityError(
-                    f"{self.folder}: jobs of a cluster have {one_line(', '.join(claimed))}; run the study "
-                    f"with --engine slurm, which goes on with them; if they are gone, remove its {JOBS}"
-                )
+                raise in_the_hands_of_jobs(self.folder, claimed)
             with os_errors_as_stability(self.folder):
                 for folder in (self.folder, self.folder / COHORTS, self.folder / CHECKPOINTS):
                     folder.mkdir(exist_ok=True)
@@ -186,30 +181,27 @@ class Store:
 
     @contextmanager
     def staying(self, signed: bytes | None = None, file: Path = Path(LOCK)) -> Iterator[None]:
-        """For the block, write only where the lock's file is as it is now, or as it was when it was signed.
-
-        A job, whose claim may outlive whoever holds the lock, is bound to that file instead.
+        """For the block, write only where the lock's file, or a job's claim, is as it is or as it was signed.
 
         While a study trains for days, its folder may be removed, and even another study laid in its place.
 
         Raises `StabilityError`: it is not as it was.
         """
-        self._signed_file = file
-        self._signature = signature(self.folder / file) if signed is None else signed
+        self._bound = file, signature(self.folder / file) if signed is None else signed
         try:
             self.check_stayed()
             yield
         finally:
-            self._signature = None
+            self._bound = None
 
     @property
     def signed(self) -> bytes | None:
         """What the lock's file has to hold while this is written to."""
-        return self._signature
+        return None if self._bound is None else self._bound[1]
 
     def check_stayed(self) -> None:
         """Raise `StabilityError` where the folder is not the one any more that is written to."""
-        if self._signature is not None and signature(self.folder / self._signed_file) != self._signature:
+        if self._bound is not None and signature(self.folder / self._bound[0]) != self._bound[1]:
             raise StabilityError(f"{self.folder}: was removed or replaced while it was written to")
 
     @property
@@ -274,8 +266,8 @@ class Store:
 
     def is_finished(self, cohort_id: str) -> bool:
         """Whether this cohort is complete: trained to the plan's horizon."""
-        folder = self._cohort(cohort_id)
-        return folder.is_dir() and state_horizon(folder) in (None, self._plan.horizon)
+        there = self._cohort(cohort_id)
+        return there.is_dir() and state_horizon(there) in (None, self._plan.horizon)
 
     def write_cohort(self, cohort_id: str, data: CohortData) -> None:
         """Keep a finished cohort, all or nothing, and drop its checkpoint.
