@@ -87,16 +87,15 @@ def summarise(
     if timing and plan.cohorts:
         evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
         placement = Placement.of(spec.training, device)
-        at_once = layout.workers if options is None else options.at_once(len(plan.cohorts))
-        estimate = estimate_time(plan, spec, evaluator, placement, at_once)
+        estimate = estimate_time(plan, spec, evaluator, placement, layout.workers)
         summary["estimated_seconds"] = {
             "training": round(estimate.training, 1),
             "evaluation": round(estimate.evaluation, 1),
             "total": round(estimate.total, 1),
         }
         if options is not None:
-            cohort = estimate_time(plan, spec, evaluator, placement).total / len(plan.cohorts)
-            summary["jobs"] = options.jobs(len(plan.cohorts), cohort)
+            cohorts = len(plan.cohorts)
+            summary["jobs"] = options.jobs(cohorts, estimate.total / cohorts)
     return summary
 
 
@@ -219,7 +218,9 @@ def as_text(summary: dict[str, Any]) -> str:
 
 def _jobs(jobs: dict[str, Any]) -> str:
     """How many jobs of how long, each as fast as this machine."""
-    each = f"{_count(jobs['jobs'], 'job')} on {jobs['engine']}, {jobs['at_once']} at a time"
-    limit = jobs["limit"]
-    again = "" if limit is None or jobs["seconds"] <= limit else f"; queued again every {duration(limit)}"
-    return f"{each}, of about {duration(jobs['seconds'])} each as fast as this device{again}"
+    text = f"{_count(jobs['jobs'], 'job')} on {jobs['engine']} of about {duration(jobs['seconds'])} each"
+    if "in_all" in jobs:
+        text += f", {jobs['at_once']} at a time: about {duration(jobs['in_all'])} when none waits"
+        if jobs["seconds"] > jobs["limit"]:
+            text += f"; queued again every {duration(jobs['limit'])}"
+    return text

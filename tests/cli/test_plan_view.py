@@ -62,12 +62,13 @@ def test_a_cluster_s_jobs_are_counted_and_timed() -> None:
     found = summarise(spec, Resources(), timing=True, cluster=Cluster(options))
     jobs = found["jobs"]
     assert (jobs["jobs"], jobs["at_once"], jobs["limit"]) == (3, 2, 60)
+    assert jobs["seconds"] == pytest.approx(found["estimated_seconds"]["total"] / 3, rel=1e-3)
+    assert jobs["in_all"] == 2 * jobs["seconds"]
     assert found["device"] == "cpu"
     assert found["threads"] == 3
-    assert 0 < jobs["seconds"] < found["estimated_seconds"]["total"]
     last = as_text(found).splitlines()[-1]
-    assert last.startswith("3 jobs on slurm, 2 at a time, of about ")
-    assert last.endswith(" each as fast as this device; queued again every 1 min 00 s")
+    assert last.startswith("3 jobs on slurm of about ")
+    assert last.endswith(" when none waits; queued again every 1 min 00 s")
 
 
 def test_what_kept_states_take_is_told() -> None:

@@ -43,13 +43,9 @@ class RayOptions(_Options):
         """For each cohort under way."""
         return self.gpus_per_cohort
 
-    def at_once(self, cohorts: int) -> int:
-        """How many of so many cohorts train at a time; how large the cluster is nobody knows before."""
-        return cohorts
-
     def jobs(self, cohorts: int, seconds: float) -> dict[str, Any]:
-        """How many jobs of how long, if a cohort takes so many seconds."""
-        return {"engine": self.name, "jobs": cohorts, "at_once": cohorts, "seconds": seconds, "limit": None}
+        """How many tasks of how long, if a cohort takes so many seconds; what room there is nobody knows."""
+        return {"engine": self.name, "jobs": cohorts, "seconds": seconds}
 
     def problems(self) -> Problems:
         """What no field by itself is wrong about."""
@@ -82,18 +78,16 @@ class SlurmOptions(_Options):
     grace: Annotated[int, Field(ge=1, le=3_600)] = 90
     """Seconds before the end of its time at which a job is told to write a checkpoint."""
 
-    def at_once(self, cohorts: int) -> int:
-        """How many of so many cohorts train at a time."""
-        return min(self.array, -(-cohorts // self.cohorts_per_job))
-
     def jobs(self, cohorts: int, seconds: float) -> dict[str, Any]:
         """How many jobs of how long, if a cohort takes so many seconds."""
-        count, each = -(-cohorts // self.cohorts_per_job), min(cohorts, self.cohorts_per_job)
+        count, each = -(-cohorts // self.cohorts_per_job), seconds * min(cohorts, self.cohorts_per_job)
+        at_once = min(self.array, count)
         return {
             "engine": self.name,
             "jobs": count,
-            "at_once": self.at_once(cohorts),
-            "seconds": each * seconds,
+            "seconds": each,
+            "at_once": at_once,
+            "in_all": -(-count // at_once) * each,
             "limit": 60 * self.time,
         }
 
