@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.cohorts import cohorts_section
+from benchmarks.engines import engines_section
 from benchmarks.evaluations import evaluation_section
 from benchmarks.limits import Limits, limits_section, measure_limits
 from benchmarks.monitors import monitor_section
@@ -61,6 +62,7 @@ SECTIONS: dict[str, Callable[[Bench], Section]] = {
     "report": lambda bench: reports_section(bench.settings, bench.scratch),
     "cohorts": lambda bench: cohorts_section(bench.settings),
     "waiting": lambda bench: waiting_section(bench.settings),
+    "engines": lambda bench: engines_section(bench.settings, bench.scratch),
     "monitor": lambda bench: monitor_section(bench.settings, bench.scratch),
     "profile": lambda bench: shares_section(bench.shares),
 }

@@ -32,6 +32,7 @@ from stability.errors import StabilityError
 from stability.runner.memory import memory_shortage
 
 if TYPE_CHECKING:
+    from stability.runner.engines.options import Cluster
     from stability.runner.materials import Resources
     from stability.runner.study import StudyRunner
     from stability.spec import StudySpec
@@ -53,6 +54,21 @@ class ReportFormat(StrEnum):
     HTML = "html"
     JSON = "json"
     CSV = "csv"
+
+
+class EngineName(StrEnum):
+    """Where `stability run` trains, if not here."""
+
+    RAY = "ray"
+    SLURM = "slurm"
+
+
+EngineChoice = Annotated[
+    EngineName | None, typer.Option("--engine", help="Train on a cluster: ray or slurm; see docs/scaling.md.")
+]
+EngineOptions = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="What the cluster is asked for, such as gpus and time.")
+]
 
 
 class Tool(StrEnum):
@@ -125,6 +141,8 @@ def validate(
     threads: Threads = None,
     workers: Workers = None,
     allow_code: AllowCode = False,
+    engine: EngineChoice = None,
+    engine_options: EngineOptions = None,
     no_timing: Annotated[
         bool, typer.Option("--no-timing", metavar="", help="Leave out the estimate of time.")
     ] = False,
@@ -132,11 +150,12 @@ def validate(
 ) -> None:
     """Check a study file and print the plan: runs, cohorts, thresholds, and how long it will take here."""
     spec, where = _load(study, set_, allow_code=allow_code)  # before imports that take seconds
+    cluster = _cluster(engine, engine_options)
 
     from stability.cli import plan_view
 
     resources = _resources(device, data_root, download, classifier, threads, allow_code, workers)
-    summary = plan_view.summarise(spec, resources, timing=not no_timing, where=where)
+    summary = plan_view.summarise(spec, resources, timing=not no_timing, where=where, cluster=cluster)
     typer.echo(json.dumps(summary, indent=1) if as_json else plan_view.as_text(summary))
 
 
@@ -156,6 +175,12 @@ def run(
         Path | None,
         typer.Option(metavar="NEW", help="Begin an edited study anew in this folder; nothing is copied."),
     ] = None,
+    engine: EngineChoice = None,
+    engine_options: EngineOptions = None,
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster, such as auto.")] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", metavar="", help="Let Slurm's jobs go on when this is stopped.")
+    ] = False,
 ) -> None:
     """Train every run of a study that is not finished yet, and keep everything.
 
@@ -165,6 +190,7 @@ def run(
 
     with leaving_at_once():  # imports take seconds
         spec, where = _load(study, set_, allow_code=allow_code)  # first, so that a bad one is told at once
+        cluster = _cluster(engine, engine_options, address, detach=detach)
 
         from rich.console import Console
 
@@ -180,6 +206,7 @@ def run(
             Display(Console(quiet=True)),
             where=where,
             forked_from=original if fork else None,
+            cluster=cluster,
         )
         if runner.is_finished():
             runner.run()
@@ -487,6 +514,18 @@ def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tupl
     spec = parse_study(text, source, overrides or [], allow_code=allow_code)
     check_trained_here(spec)
     return spec, place_of(text, source, ("dataset",), overrides or [])
+
+
+def _cluster(
+    engine: EngineName | None, options: Path | None, address: str | None = None, *, detach: bool = False
+) -> Cluster | None:
+    from stability.runner.engines.options import choose_cluster
+
+    if engine is not None:
+        return choose_cluster(engine.value, options, address=address, detach=detach)
+    if options is not None or address is not None or detach:
+        raise StabilityError("--engine-options, --address, --detach: are for --engine ray or slurm")
+    return None
 
 
 def _resources(

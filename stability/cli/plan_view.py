@@ -19,26 +19,37 @@ from stability.questions.power.estimate import OTHER_LEVEL, SAME_LEVEL, outlook,
 from stability.reading.factors import level_text
 from stability.runner.calibration import estimate_time
 from stability.runner.devices import prepare
+from stability.runner.engines.options import Cluster
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import DATASET, Materials, Resources
-from stability.runner.worker_layout import new_layout
+from stability.runner.worker_layout import cluster_layout, new_layout, on_cluster
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.config import ADAMS
 from stability.spec.expand import doubts
 
 
-def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str = DATASET) -> dict[str, Any]:
+def summarise(
+    spec: StudySpec,
+    resources: Resources,
+    *,
+    timing: bool,
+    where: str = DATASET,
+    cluster: Cluster | None = None,
+) -> dict[str, Any]:
     """Everything the plan says, as plain values.
 
     Raises StabilityError where data, classifier or device are missing.
     """
-    layout = new_layout(spec, resources)
-    device = layout.device(0)
+    if cluster is not None:
+        resources = on_cluster(resources, cluster.options)
+    options = None if cluster is None else cluster.options
+    layout = new_layout(spec, resources) if options is None else cluster_layout(resources, options.cpus)
+    device = layout.here
     prepare(layout.threads, tf32=spec.training.tf32)
     materials = Materials.load(spec, resources, device, where=where)
     dataset = materials.dataset
     examples = "images" if dataset.problem is None else "points"
-    plan = make_plan(spec, device=str(device), threads=layout.threads)
+    plan = make_plan(spec, device=str(layout.device(0)), threads=layout.threads)
     doubtful = Counter(words for run in plan.runs for words in doubts(run.config))
     search = spec.design.sampler == "tpe"
     summary: dict[str, Any] = {
@@ -82,6 +93,9 @@ def summarise(spec: StudySpec, resources: Resources, *, timing: bool, where: str
             "evaluation": round(estimate.evaluation, 1),
             "total": round(estimate.total, 1),
         }
+        if options is not None:
+            cohorts = len(plan.cohorts)
+            summary["jobs"] = options.jobs(cohorts, estimate.total / cohorts)
     return summary
 
 
@@ -198,4 +212,15 @@ def as_text(summary: dict[str, Any]) -> str:
             f"about {duration(seconds['total'])} on this device if no run stops early "
             f"({duration(seconds['training'])} training, {duration(seconds['evaluation'])} evaluation)"
         )
+        lines += [_jobs(summary["jobs"])] if "jobs" in summary else []
     return "\n".join(lines)
+
+
+def _jobs(jobs: dict[str, Any]) -> str:
+    """How many jobs of how long, each as fast as this machine."""
+    text = f"{_count(jobs['jobs'], 'job')} on {jobs['engine']} of about {duration(jobs['seconds'])} each"
+    if "in_all" in jobs:
+        text += f", {jobs['at_once']} at a time: about {duration(jobs['in_all'])} when none waits"
+        if jobs["seconds"] > jobs["limit"]:
+            text += f"; queued again every {duration(jobs['limit'])}"
+    return text

@@ -12,6 +12,9 @@ from typing import Any
 from stability.cli.display import outcome_counts
 from stability.store.repair.examine import Examination, Fault, Remedy
 
+MOST_NAMES = 20
+"""Of cohorts that are listed; `--json` has all."""
+
 
 def as_text(state: dict[str, Any]) -> str:
     """A few lines: how far, which outcomes, what to do next."""
@@ -29,6 +32,10 @@ def as_text(state: dict[str, Any]) -> str:
         if one["host"] is not None:
             count = "1 cohort" if one["cohorts"] == 1 else f"{one['cohorts']} cohorts"
             lines.append(f"trained   {count} on {one['host']}, {one['processor'] or 'unknown processor'}")
+    for processor, cohorts in state["processors"].items():
+        lines.append(f"processor {processor or 'unknown'}: {_some(cohorts)}")
+    if state["jobs"]:
+        lines.append(f"jobs      have {_some(state['jobs'])}")
     for one in state["split"]:
         into = " and ".join(one["into"])
         lines.append(f"split     {one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}")
@@ -38,6 +45,11 @@ def as_text(state: dict[str, Any]) -> str:
     if state["complete"]:
         lines.append(f"next      stability report {state['folder']}")
     return "\n".join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def check_as_text(folder: Path, found: Examination, done: Sequence[str]) -> str:

@@ -1,19 +1,23 @@
-"""One cohort of a study after the other, trained in this process and kept in its store."""
+"""Trains cohorts of a study here, each from where it stands, and keeps them in a store."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
-from stability.design.plan import cohort_runs
+import torch
+
 from stability.gan.metrics.evaluation import Evaluator
 from stability.gan.training.placement import Placement
-from stability.runner.memory import free_memory, memory_shortage
-from stability.runner.reporter import Reporter
-from stability.runner.splitting import split
+from stability.runner.devices import choose_device, prepare
+from stability.runner.ends import End, Finished, Short, Stopped
+from stability.runner.materials import Materials, Resources
+from stability.runner.memory import free_memory, keep_freed_memory, memory_shortage
+from stability.runner.reporter import Progress
 from stability.runner.trainer import CohortTrainer
+from stability.runner.worker_layout import Layout
 from stability.spec import StudySpec
 from stability.store import DamagedCheckpoint, PlannedCohort, Store
 
@@ -22,11 +26,28 @@ CHECKPOINT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shortage:
-    """A cohort took more memory than there is."""
+class Setup:
+    """What everybody who trains cohorts of a study is told about it."""
 
-    reason: str
-    """What could not be allocated, in one line."""
+    folder: Path
+    signed: bytes | None
+    """What its lock's file holds as long as it is the same folder."""
+    spec: StudySpec
+    resources: Resources
+    where: str
+    layout: Layout
+
+    def job(
+        self, store: Store, device: torch.device, progress: Progress, should_stop: Callable[[], bool]
+    ) -> Job:
+        """Load what it takes to train cohorts, in the process that is to train them."""
+        device = choose_device(str(device))
+        prepare(self.layout.threads, tf32=self.spec.training.tf32)
+        keep_freed_memory()
+        placement = Placement.of(self.spec.training, device)
+        materials = Materials.load(self.spec, self.resources, device, where=self.where)
+        evaluator = materials.evaluator(self.spec, progress.note)
+        return Job(store, self.spec, evaluator, placement, progress, should_stop)
 
 
 @dataclass(slots=True)
@@ -37,69 +58,52 @@ class Job:
     spec: StudySpec
     evaluator: Evaluator
     placement: Placement
-    reporter: Reporter
+    progress: Progress
     should_stop: Callable[[], bool]
     _counted: int = 0
-    """Of the updates of the cohort under way, what the reporter has been told of."""
+    """Of the updates of the cohort under way, what has been told."""
 
-    def train(self, cohorts: Sequence[PlannedCohort]) -> bool:
-        """Train and keep them in turn; False if `should_stop` said so, with a checkpoint.
-
-        What takes more memory than there is goes on in two cohorts. Raises StabilityError: a lone run does.
-        """
-        waiting = deque(cohorts)
-        while waiting:
-            cohort = waiting.popleft()
-            end = self.attempt(cohort)
-            if isinstance(end, Shortage):
-                waiting.extendleft(reversed(split(self.store, cohort, end.reason, self.reporter)))
-            elif not end:
-                return False
-        return True
-
-    def attempt(self, cohort: PlannedCohort) -> bool | Shortage:
-        """Train a cohort from where it stands to its end, and keep it; False if `should_stop` said so."""
+    def attempt(self, cohort: PlannedCohort) -> End:
+        """Train a cohort from where it stands to its end, and keep it; or until `should_stop` says so."""
         self._counted = 0
         try:
             return self._train_one(cohort)
         except (MemoryError, RuntimeError) as error:
             reason = memory_shortage(error)
-            if reason is None or cohort.id in self.store.finished():
+            if reason is None or self.store.is_finished(cohort.id):
                 raise
         free_memory()
-        self.reporter.skipped(-self._counted)
-        return Shortage(reason)
+        self.progress.skipped(-self._counted)
+        return Short(reason)
 
-    def _train_one(self, cohort: PlannedCohort) -> bool:
+    def _train_one(self, cohort: PlannedCohort) -> End:
         trainer = self._trainer(cohort)
         if not self._advance(cohort, trainer):
-            return False
+            return Stopped()
         data = trainer.data()
         self.store.write_cohort(cohort.id, data)
-        self.reporter.finished(cohort, data.results)
-        return True
+        return Finished(data.results)
 
     def _trainer(self, cohort: PlannedCohort) -> CohortTrainer:
-        plan = self.store.plan
-        runs = cohort_runs(plan, cohort)
+        runs, stop_thresholds = self.store.runs_of(cohort.id), self.store.plan.stop_thresholds
         trainer = CohortTrainer(
-            runs, self.spec, self.evaluator, self.placement, stop_thresholds=plan.stop_thresholds
+            runs, self.spec, self.evaluator, self.placement, stop_thresholds=stop_thresholds
         )
         checkpoint = self.store.read_checkpoint(cohort.id)
         if isinstance(checkpoint, DamagedCheckpoint):
-            self.reporter.note(f"starting {cohort.id} over: {checkpoint.reason}")
+            self.progress.note(f"starting {cohort.id} over: {checkpoint.reason}")
         elif checkpoint is not None:
             trainer.resume(*checkpoint)
-            self.reporter.note(f"going on with {cohort.id} at step {trainer.step}")
+            self.progress.note(f"going on with {cohort.id} at step {trainer.step}")
             self._counted = trainer.step * len(runs)
-            self.reporter.skipped(self._counted)
+            self.progress.skipped(self._counted)
         return trainer
 
     def _advance(self, cohort: PlannedCohort, trainer: CohortTrainer) -> bool:
         saved = time.monotonic()
         for member_steps in trainer.advance():
             self._counted += member_steps
-            self.reporter.trained(member_steps)
+            self.progress.trained(member_steps)
             stopping = self.should_stop()
             if stopping or time.monotonic() - saved > CHECKPOINT_SECONDS:
                 self.store.write_checkpoint(cohort.id, *trainer.checkpoint())
@@ -108,5 +112,5 @@ class Job:
                 return False
         stopped = self.spec.training.steps * len(trainer.tracks) - self._counted
         self._counted += stopped
-        self.reporter.skipped(stopped)
+        self.progress.skipped(stopped)
         return True

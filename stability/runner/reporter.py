@@ -9,11 +9,8 @@ from stability.records import RunResult
 from stability.store import Plan, PlannedCohort
 
 
-class Reporter(Protocol):
-    """What is told while a study runs; the command line shows it."""
-
-    def planned(self, plan: Plan, done: Sequence[RunResult]) -> None:
-        """The plan, and the results there are already; again whenever a search adds runs."""
+class Progress(Protocol):
+    """What is told while a cohort is trained."""
 
     def note(self, text: str) -> None:
         """Something worth a line."""
@@ -26,6 +23,13 @@ class Reporter(Protocol):
 
         Below zero: so many that were counted have to be done again.
         """
+
+
+class Reporter(Progress, Protocol):
+    """What is told while a study runs; the command line shows it."""
+
+    def planned(self, plan: Plan, done: Sequence[RunResult]) -> None:
+        """The plan, and the results there are already; again whenever a search adds runs."""
 
     def finished(self, cohort: PlannedCohort, results: Sequence[RunResult]) -> None:
         """A cohort is kept."""

@@ -29,23 +29,31 @@ from stability.gan.training.placement import Placement
 from stability.outcomes import label
 from stability.outcomes.stop_rule import stop_rule_note
 from stability.records import SUCCESSES, Outcome, RunResult
+from stability.runner.crew import Alone, Crew, Engine
 from stability.runner.devices import environment_changes, prepare
-from stability.runner.job import Job
+from stability.runner.engines.choice import engine_of
+from stability.runner.engines.options import Cluster
+from stability.runner.job import Job, Setup
 from stability.runner.lengthen import check_states, take_up_shorter
 from stability.runner.materials import DATASET, Materials, Resources
 from stability.runner.memory import keep_freed_memory
 from stability.runner.reporter import Reporter
 from stability.runner.run_log import RunLog
 from stability.runner.splitting import share_checkpoints
-from stability.runner.worker_layout import Layout, new_layout, old_layout
-from stability.runner.workers import Setup, Workers
+from stability.runner.worker_layout import Layout, cluster_layout, new_layout, old_layout, on_cluster
 from stability.spec import Run, StudySpec
 from stability.spec.loader import dump_study, parse_study
 from stability.spec.relations import check_trained_here
 from stability.store import Plan, PlannedCohort, Store
+from stability.store.claims import claims
+from stability.store.lock import locks_hold
 from stability.store.progress import finished_cohorts, is_complete, stored_results
 
 FOLDER = "folder:"
+NO_LOCKS = (
+    "this disk keeps no locks (flock does nothing): a second process that trains this study would be noticed "
+    "only when both write; see that there is none"
+)
 
 
 @dataclass(slots=True)
@@ -61,9 +69,13 @@ class StudyRunner:
     """Where the data set is named, for errors."""
     forked_from: Path | None = None
     """The results folder whose edited study this one begins anew; nothing of it is used."""
+    cluster: Cluster | None = None
+    """Where cohorts are trained, if not by this machine."""
 
     def __post_init__(self) -> None:
         self.spec = with_absolute_folder(self.spec)
+        if self.cluster is not None:
+            self.resources = on_cluster(self.resources, self.cluster.options)
 
     def is_finished(self) -> bool:
         """Whether the folder holds this very study, and all of it is trained.
@@ -95,7 +107,7 @@ class StudyRunner:
         if Store.holds_study(self.folder):
             return self._begun(log)
         Store.check_creatable(self.folder, dump_study(self.spec))
-        forked, layout = self._forked(), new_layout(self.spec, self.resources)
+        forked, layout = self._forked(), self._new_layout()
         materials = self._materials(layout)
         evaluator = materials.evaluator(self.spec, self.reporter.note)
         if Store.holds_study(self.folder):  # by another process that began at the same time
@@ -116,7 +128,7 @@ class StudyRunner:
     def _go_on(self, store: Store, log: RunLog) -> bool:
         """The lock comes first, so that a folder in use is told before anything is loaded."""
         self._check_same_machinery(store.plan)
-        with store.lock():
+        with store.lock(beside_jobs=self._has_jobs):
             layout = self._old_layout(store)
             materials = self._materials(layout)
             self._check_same_materials(store, materials)
@@ -127,8 +139,20 @@ class StudyRunner:
             share_checkpoints(store)
             return self._train_all(store, evaluator, layout, log)
 
+    @property
+    def _has_jobs(self) -> bool:
+        """Whether cohorts are trained by jobs that may outlive whoever sent them."""
+        return self.cluster is not None and self.cluster.options.name == "slurm"
+
+    def _new_layout(self) -> Layout:
+        if self.cluster is None:
+            return new_layout(self.spec, self.resources)
+        return cluster_layout(self.resources, self.cluster.options.cpus)
+
     def _old_layout(self, store: Store) -> Layout:
         """By all that is to come, also of what the study file adds."""
+        if self.cluster is not None:
+            return cluster_layout(self.resources, store.plan.threads)
         changes = check_extension(self._kept(store), self.spec, self.folder)
         plan = extended_plan(store.plan, self.spec) if changes else store.plan
         finished = store.finished() if plan.horizon == store.plan.horizon else set()
@@ -138,7 +162,7 @@ class StudyRunner:
     def _materials(self, layout: Layout) -> Materials:
         prepare(layout.threads, tf32=self.spec.training.tf32)
         keep_freed_memory()
-        return Materials.load(self.spec, self.resources, layout.device(0), where=self.where)
+        return Materials.load(self.spec, self.resources, layout.here, where=self.where)
 
     def _created(
         self, materials: Materials, layout: Layout, forked: Mapping[str, Any]
@@ -181,6 +205,8 @@ class StudyRunner:
         changes = check_extension(self._kept(store), self.spec, self.folder)
         if not changes:
             return
+        if claims(store.folder):
+            raise StabilityError(f"{self.folder}: jobs of a cluster are at work; stop them, then extend it")
         plan = extended_plan(store.plan, self.spec)
         if plan.horizon != store.plan.horizon:
             check_states(store)
@@ -242,6 +268,8 @@ class StudyRunner:
 
     def _trained(self, store: Store, evaluator: Evaluator, layout: Layout) -> bool:
         self.reporter.planned(store.plan, stored_results(store))
+        if not locks_hold(store.folder):
+            self.reporter.note(NO_LOCKS)
         if note := stop_rule_note(self.spec):
             self.reporter.note(note)
         if "fid_floors" not in store.environment:
@@ -256,16 +284,22 @@ class StudyRunner:
         return True
 
     @contextmanager
-    def _crew(self, store: Store, evaluator: Evaluator, layout: Layout) -> Iterator[Job | Workers]:
+    def _crew(self, store: Store, evaluator: Evaluator, layout: Layout) -> Iterator[Alone | Crew]:
         """Whoever trains: this process, or workers."""
-        if layout.workers == 1:
+        if layout.workers == 1 and self.cluster is None:
             placement = Placement.of(self.spec.training, layout.device(0))
-            yield Job(store, self.spec, evaluator, placement, self.reporter, self.should_stop)
+            job = Job(store, self.spec, evaluator, placement, self.reporter, self.should_stop)
+            yield Alone(job, self.reporter)
             return
-        self.reporter.note(f"{layout.workers} processes at work")
         setup = Setup(self.folder, store.signed, self.spec, self.resources, self.where, layout)
-        with Workers(setup, store, self.reporter, self.should_stop) as workers:
-            yield workers
+        with engine_of(setup, store, self.cluster) as engine:
+            self.reporter.note(self._at_work(engine))
+            yield Crew(engine, store, self.reporter, self.should_stop)
+
+    def _at_work(self, engine: Engine) -> str:
+        if self.cluster is None:
+            return f"{engine.capacity} processes at work"
+        return f"{engine.capacity} cohorts at a time, on {self.cluster.options.name}"
 
     def _rounds(self, store: Store) -> Iterator[list[PlannedCohort]]:
         """Unfinished cohorts in order; a search plans its next round when the last one is finished."""

@@ -13,7 +13,8 @@ import torch
 
 from stability.design.plan import make_plan, with_next_round
 from stability.errors import StabilityError
-from stability.runner.devices import choose_device
+from stability.runner.devices import available_devices, choose_device
+from stability.runner.engines.options import Options
 from stability.runner.materials import Resources
 from stability.spec import StudySpec
 from stability.store import Plan
@@ -35,6 +36,12 @@ class Layout:
     def bounded(self, cohorts: int) -> Layout:
         """No more processes than there is work for."""
         return replace(self, workers=max(1, min(self.workers, cohorts)))
+
+    @property
+    def here(self) -> torch.device:
+        """Where this process computes: jobs of a cluster may have what it has not."""
+        first = self.devices[0]
+        return first if first.type in available_devices() else torch.device("cpu")
 
     def device(self, worker: int) -> torch.device:
         """The device of the worker with this number, counted from 0."""
@@ -73,6 +80,17 @@ def old_layout(plan: Plan, resources: Resources, *, member_steps: int) -> Layout
     if member_steps < WORTH_WORKERS and resources.workers is None and len(devices) == 1:
         return Layout(devices, 1, plan.threads)
     return _as_asked(devices, resources, plan.threads)
+
+
+def on_cluster(resources: Resources, options: Options) -> Resources:
+    """What is asked for, with the device that follows where none is named."""
+    named = {"auto": "cuda" if options.gpus else "cpu"}.get(resources.device, resources.device)
+    return replace(resources, device=named)
+
+
+def cluster_layout(resources: Resources, cpus: int) -> Layout:
+    """How a study that begins is laid out on machines that nobody sees from here."""
+    return Layout((torch.device(resources.device),), 1, resources.threads or cpus)
 
 
 def _as_asked(devices: tuple[torch.device, ...], resources: Resources, threads: int | None) -> Layout:

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -154,9 +154,14 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(temporary)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what a killed writer left under temporary names; only the holder of the lock may."""
+def sweep(folder: Path, spare: Collection[str] = ()) -> None:
+    """Remove what a killed writer left under temporary names; only the holder of the lock may.
+
+    What begins with a name to spare, up to a dot, somebody else is writing.
+    """
     for leftover in folder.glob(f".*{TEMPORARY}*"):
+        if leftover.name[1:].partition(".")[0] in spare:
+            continue
         if leftover.is_dir():
             shutil.rmtree(leftover, ignore_errors=True)
         else:

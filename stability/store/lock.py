@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stability.errors import StabilityError
-from stability.store.files import host_name, os_errors_as_stability
+from stability.store.files import host_name, os_errors_as_stability, temporary_name
 
+PROBE = "lock"
 PAUSE = 0.02
 """Seconds between two looks at a lock that somebody else holds."""
 
@@ -41,6 +42,23 @@ def locked(path: Path, *, patience: float = 0.0) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def locks_hold(folder: Path) -> bool:
+    """Whether a second lock on a file of this folder is refused, which some network disks do not do.
+
+    Tried on a file of its own: what is tried on a lock that is held may let go of it.
+    """
+    probe = temporary_name(folder / PROBE)
+    with os_errors_as_stability(probe):
+        descriptors = [os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) for _ in range(2)]
+        try:
+            first, second = map(_taken, descriptors)
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            probe.unlink()
+    return first and not second
 
 
 def _taken(descriptor: int) -> bool:

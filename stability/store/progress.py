@@ -11,6 +11,7 @@ from stability.records import Outcome, RunResult
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
+from stability.store.claims import claims
 from stability.store.observed import under_way
 from stability.store.tables import read_machine
 
@@ -60,6 +61,8 @@ def study_status(folder: Path) -> dict[str, Any]:
         "threads": store.plan.threads,
         "split": splits(store),
         "machines": _machines(store),
+        "processors": _processors(store),
+        "jobs": [claim.cohort for claim in claims(folder) if not store.is_finished(claim.cohort)],
         "under_way": list(under_way(store)),
     }
 
@@ -87,6 +90,16 @@ def _machines(store: Store) -> list[dict[str, Any]]:
         {"host": machine and machine.host, "processor": machine and machine.processor, "cohorts": count}
         for machine, count in counts.items()
     ]
+
+
+def _processors(store: Store) -> dict[str, list[str]]:
+    """By processor its cohorts, whose records may differ in their last digits; empty if all had the same."""
+    cohorts: dict[str, list[str]] = {}
+    for cohort in finished_cohorts(store):
+        machine = read_machine(store.table(cohort, "runs"))
+        if machine is not None:
+            cohorts.setdefault(machine.processor, []).append(cohort)
+    return cohorts if len(cohorts) > 1 else {}
 
 
 def _outcomes(store: Store) -> dict[str, str]:

@@ -22,6 +22,7 @@ from stability.spec import Run
 from stability.spec.loader import parse_study
 from stability.store.ages import without_retired
 from stability.store.checkpoints import Arrays, DamagedCheckpoint, decode_checkpoint, encode_checkpoint
+from stability.store.claims import claims, in_the_hands_of_jobs
 from stability.store.cohorts import (
     FILMSTRIPS,
     LATENT,
@@ -89,7 +90,7 @@ class Store:
     def __init__(self, folder: Path, plan: Plan) -> None:
         """Use `create` or `open`."""
         self.folder = folder
-        self._signature: bytes | None = None
+        self._bound: tuple[Path, bytes] | None = None
         self._set_plan(plan)
 
     @classmethod
@@ -157,17 +158,20 @@ class Store:
         return (Path(folder) / PLAN).is_file()
 
     @contextmanager
-    def lock(self, *, patience: float = 0.0) -> Iterator[None]:
+    def lock(self, *, patience: float = 0.0, beside_jobs: bool = False) -> Iterator[None]:
         """Be the one writer for the block; first clear up after a killed one, and reread the plan.
 
         Raises `StabilityError`: another writer is at work, and still after so many seconds; its pid, host and
-        start are named.
+        start are named. Also, unless told that this is `beside_jobs`, where jobs of a cluster have cohorts.
         """
         with locked(self.folder / LOCK, patience=patience):
+            claimed = [claim.cohort for claim in claims(self.folder) if not self.is_finished(claim.cohort)]
+            if claimed and not beside_jobs:
+                raise in_the_hands_of_jobs(self.folder, claimed)
             with os_errors_as_stability(self.folder):
                 for folder in (self.folder, self.folder / COHORTS, self.folder / CHECKPOINTS):
                     folder.mkdir(exist_ok=True)
-                    sweep(folder)
+                    sweep(folder, spare=claimed)
             apply_pending(self.folder)
             self._set_plan(read_plan(self.folder))
             for cohort in self.finished():
@@ -176,28 +180,28 @@ class Store:
                 yield
 
     @contextmanager
-    def staying(self, signed: bytes | None = None) -> Iterator[None]:
-        """For the block, write only where the lock's file is as it is now, or as it was when it was signed.
+    def staying(self, signed: bytes | None = None, file: Path = Path(LOCK)) -> Iterator[None]:
+        """For the block, write only where the lock's file, or a job's claim, is as it is or as it was signed.
 
         While a study trains for days, its folder may be removed, and even another study laid in its place.
 
         Raises `StabilityError`: it is not as it was.
         """
-        self._signature = signature(self.folder / LOCK) if signed is None else signed
+        self._bound = file, signature(self.folder / file) if signed is None else signed
         try:
             self.check_stayed()
             yield
         finally:
-            self._signature = None
+            self._bound = None
 
     @property
     def signed(self) -> bytes | None:
         """What the lock's file has to hold while this is written to."""
-        return self._signature
+        return None if self._bound is None else self._bound[1]
 
     def check_stayed(self) -> None:
         """Raise `StabilityError` where the folder is not the one any more that is written to."""
-        if self._signature is not None and signature(self.folder / LOCK) != self._signature:
+        if self._bound is not None and signature(self.folder / self._bound[0]) != self._bound[1]:
             raise StabilityError(f"{self.folder}: was removed or replaced while it was written to")
 
     @property
@@ -258,12 +262,12 @@ class Store:
 
     def finished(self) -> set[str]:
         """The planned cohorts that are complete: trained to the plan's horizon."""
-        return {
-            cohort.id
-            for cohort in self._plan.cohorts
-            if self._cohort(cohort.id).is_dir()
-            and state_horizon(self._cohort(cohort.id)) in (None, self._plan.horizon)
-        }
+        return {cohort.id for cohort in self._plan.cohorts if self.is_finished(cohort.id)}
+
+    def is_finished(self, cohort_id: str) -> bool:
+        """Whether this cohort is complete: trained to the plan's horizon."""
+        there = self._cohort(cohort_id)
+        return there.is_dir() and state_horizon(there) in (None, self._plan.horizon)
 
     def write_cohort(self, cohort_id: str, data: CohortData) -> None:
         """Keep a finished cohort, all or nothing, and drop its checkpoint.
@@ -272,7 +276,7 @@ class Store:
         `StabilityError`: it cannot be written; then nothing of it is there.
         """
         self.check_stayed()
-        write_cohort_folder(self._cohort(cohort_id), self._runs(cohort_id), data)
+        write_cohort_folder(self._cohort(cohort_id), self.runs_of(cohort_id), data)
         self.drop_checkpoint(cohort_id)
 
     def keep_cohort(self, cohort_id: str, data: CohortData) -> None:
@@ -285,7 +289,7 @@ class Store:
             self.write_cohort(cohort_id, data)
             return
         self.check_stayed()
-        files = cohort_files(folder, self._runs(cohort_id), data)
+        files = cohort_files(folder, self.runs_of(cohort_id), data)
         commit_changes(
             self.folder, {Path(COHORTS, cohort_id) / relative: content for relative, content in files}
         )
@@ -329,7 +333,7 @@ class Store:
         )
         thresholds = parse_study(self.study_yaml, source=str(self.folder / STUDY)).outcomes
         results = labelled_anew(runs, records, evaluations, thresholds, horizon=self.plan.horizon)
-        rows = relabelled_rows(runs, {run.run: run for run in self._runs(cohort_id)}, results)
+        rows = relabelled_rows(runs, {run.run: run for run in self.runs_of(cohort_id)}, results)
         return runs_table(rows) if name == "runs" else events_table(list(results.values()))
 
     def _stored_table(self, cohort_id: str, name: TableName) -> pa.Table:
@@ -364,11 +368,11 @@ class Store:
     ) -> None:
         """Keep the state of a cohort under way in place of its last one; the note is JSON, floats exact."""
         self.check_stayed()
-        replace_file(self._checkpoint(cohort_id), encode_checkpoint(arrays, note))
+        replace_file(self.checkpoint_path(cohort_id), encode_checkpoint(arrays, note))
 
     def read_checkpoint(self, cohort_id: str) -> tuple[Arrays, dict[str, Any]] | DamagedCheckpoint | None:
         """The state of a cohort under way, None where there is none; a damaged one says why."""
-        path = self._checkpoint(cohort_id)
+        path = self.checkpoint_path(cohort_id)
         try:
             content = path.read_bytes()
         except FileNotFoundError:
@@ -381,7 +385,7 @@ class Store:
     def drop_checkpoint(self, cohort_id: str) -> None:
         """Remove a cohort's checkpoint, if there is one."""
         self.check_stayed()
-        path = self._checkpoint(cohort_id)
+        path = self.checkpoint_path(cohort_id)
         with os_errors_as_stability(path):
             path.unlink(missing_ok=True)
 
@@ -442,7 +446,7 @@ class Store:
         kept = self.table(cohort_id, "runs")
         if missing := [run for run in kept["run"].to_pylist() if run not in results]:
             raise ValueError(f"no new result for {missing[0]}")
-        rows = relabelled_rows(kept, {run.run: run for run in self._runs(cohort_id)}, results)
+        rows = relabelled_rows(kept, {run.run: run for run in self.runs_of(cohort_id)}, results)
         files = {
             "runs.parquet": encode_table(runs_table(rows)),
             "events.parquet": encode_table(events_table([row.result for row in rows])),
@@ -470,20 +474,22 @@ class Store:
     def _check_planned(self, cohort_id: str, runs: pa.Table) -> None:
         """Everything is joined by what a runs table says of the design, so it must be the plan's."""
         path = self._cohort(cohort_id) / "runs.parquet"
-        planned = [planned_fields(run, cohort_id) for run in self._runs(cohort_id)]
+        planned = [planned_fields(run, cohort_id) for run in self.runs_of(cohort_id)]
         if runs["run"].to_pylist() != [fields["run"] for fields in planned]:
             raise StabilityError(f"{path}: does not hold the planned runs")
         for found, fields in zip(runs.to_pylist(), planned, strict=True):
             if any(found[name] != value for name, value in fields.items()):
                 raise StabilityError(f"{path}: {fields['run']} was trained otherwise than planned")
 
-    def _runs(self, cohort_id: str) -> list[Run]:
+    def runs_of(self, cohort_id: str) -> list[Run]:
+        """A planned cohort's runs, in its order."""
         return self._runs_of.get(cohort_id, [])
 
     def _cohort(self, cohort_id: str) -> Path:
         return self.folder / COHORTS / cohort_id
 
-    def _checkpoint(self, cohort_id: str) -> Path:
+    def checkpoint_path(self, cohort_id: str) -> Path:
+        """Where the state of a cohort under way is, if it has one."""
         return self.folder / CHECKPOINTS / f"{cohort_id}.safetensors"
 
     def _set_plan(self, plan: Plan) -> None:

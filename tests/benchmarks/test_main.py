@@ -22,6 +22,7 @@ TITLES = {
     "report": "Report",
     "cohorts": "Cohort sizes",
     "waiting": "Waiting threads",
+    "engines": "Engines",
     "monitor": "Monitor",
     "profile": "Profile",
 }
@@ -31,7 +32,7 @@ def test_every_section_has_a_test() -> None:
     assert list(TITLES) == list(SECTIONS)
 
 
-LONG = ("steps", "study", "waiting", "evaluation")
+LONG = ("steps", "study", "waiting", "evaluation", "engines")
 """Sections that start whole studies, or many processes."""
 
 

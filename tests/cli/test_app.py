@@ -17,6 +17,7 @@ from small_studies import SMALL, StopAfter, result_bytes, run_small, small_mnist
 
 from stability.cli import app as command_line
 from stability.runner import study as runner
+from stability.runner.engines import options
 from stability.selftest import Check
 from stability.spec import load_study
 
@@ -146,6 +147,36 @@ def test_code_that_nobody_allowed_is_told_with_the_line(
     (workplace / "study.yaml").write_text(SMALL)
     answer = stability(command, "study.yaml", "--set", "fixed.architecture=own:pair")
     refused(answer, f"--set fixed.architecture: {words}", workplace, ("own.py", "study.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--engine", "slurm", "--engine-options", "cluster.yaml"], 'cluster.yaml:1: gpu: unknown key "gpu"'),
+        (["--engine", "slurm", "--address", "auto"], "--address: is for --engine ray"),
+        (["--engine", "ray", "--detach"], "--detach: is for --engine slurm"),
+        (["--detach"], "--engine-options, --address, --detach: are for --engine ray or slurm"),
+    ],
+)
+def test_what_is_wrong_with_a_cluster_is_told_before_anything_is_made(
+    stability: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], words: str
+) -> None:
+    monkeypatch.setattr(options, "CARRIERS", {"ray": "json", "slurm": "json"})  # whatever is installed
+    (workplace / "cluster.yaml").write_text("gpu: 1")
+    answer = stability("run", "study.yaml", *arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: {words}")
+    assert answer.err.count("\n") == 1
+    assert not (workplace / "results").exists()
+
+
+def test_a_missing_carrier_is_named(
+    stability: Command, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(options, "CARRIERS", {"ray": "no_such_package"})
+    answer = stability("run", "study.yaml", "--engine", "ray")
+    assert answer.code == 2
+    assert answer.err == "error: --engine ray: needs no_such_package: pip install 'stability[ray]'\n"
 
 
 def test_a_missing_classifier(stability: Command, workplace: Path) -> None:

@@ -10,6 +10,7 @@ from small_studies import small_spec
 from stability.cli import plan_view
 from stability.cli.plan_view import as_text, summarise
 from stability.questions.power.estimate import Sizes, outlook
+from stability.runner.engines.options import Cluster, SlurmOptions
 from stability.runner.materials import Resources
 from stability.spec import Thresholds
 
@@ -53,6 +54,21 @@ def test_the_estimate_adds_up() -> None:
     assert last.startswith("about ")
     assert "training" in last
     assert "evaluation" in last
+
+
+def test_a_cluster_s_jobs_are_counted_and_timed() -> None:
+    options = SlurmOptions(cohorts_per_job=2, array=2, time=1, grace=30, cpus=3)
+    spec = small_spec("training.cohort_size=2", "training.steps=4000000")
+    found = summarise(spec, Resources(), timing=True, cluster=Cluster(options))
+    jobs = found["jobs"]
+    assert (jobs["jobs"], jobs["at_once"], jobs["limit"]) == (3, 2, 60)
+    assert jobs["seconds"] == pytest.approx(found["estimated_seconds"]["total"] / 3, rel=1e-3)
+    assert jobs["in_all"] == 2 * jobs["seconds"]
+    assert found["device"] == "cpu"
+    assert found["threads"] == 3
+    last = as_text(found).splitlines()[-1]
+    assert last.startswith("3 jobs on slurm of about ")
+    assert last.endswith(" when none waits; queued again every 1 min 00 s")
 
 
 def test_what_kept_states_take_is_told() -> None:

@@ -38,6 +38,8 @@ def test_a_state_in_words() -> None:
             {"host": "a", "processor": "Some CPU", "cohorts": 1},
             {"host": "b", "processor": "", "cohorts": 2},
         ],
+        "processors": {"Some CPU": ["c7"], "": [f"c{number}" for number in range(22)]},
+        "jobs": ["c8", "c9"],
         "split": [{"cohort": "c0", "runs": ["p0", "p1"], "into": ["c1", "c2"], "reason": "no memory"}],
     }  # fmt: skip
     lines = as_text(state).splitlines()
@@ -47,6 +49,10 @@ def test_a_state_in_words() -> None:
         "trained   1 cohort on a, Some CPU",
         "trained   2 cohorts on b, unknown processor",
     ]
+    assert lines[7] == "processor Some CPU: c7"
+    assert lines[8].startswith("processor unknown: c0, c1, ")
+    assert lines[8].endswith(", c19 and 2 more")
+    assert lines[9] == "jobs      have c8, c9"
     assert lines[-2:] == ["split     c0, 2 runs, into c1 and c2: no memory", "  p0  stable"]
     assert as_text(state | {"complete": True}).splitlines()[-1] == "next      stability report r"
 

@@ -38,6 +38,21 @@ recording: {every: 10, evaluate_every: 20, samples: 64, final_samples: 64}
 """
 """Twelve runs in cohorts of eight and four; four yields per cohort, the second and the last at a visit."""
 
+RING = """\
+name: ring
+dataset: ring
+space:
+  loss: [minimax, non-saturating]
+  batchnorm: [none, generator]
+  lr: {low: 1.0e-4, high: 1.0e-2, log: true}
+fixed: {width: 8, batch_size: 16, latent_dim: 8}
+design: {points: 4, cross: [loss, batchnorm]}
+training: {steps: 120, cohort_size: 2}
+recording: {every: 10, evaluate_every: 40, samples: 64, final_samples: 64}
+"""
+"""Sixteen runs in eight cohorts."""
+RING_STEPS = 120
+
 
 @cache
 def small_mnist() -> Dataset:
@@ -74,6 +89,10 @@ def make_small(patch: pytest.MonkeyPatch, cache: Path) -> None:
 
 def small_spec(*overrides: str, text: str = SMALL) -> StudySpec:
     return parse_study(text, overrides=overrides)
+
+
+def ring_spec(*overrides: str) -> StudySpec:
+    return small_spec(*overrides, text=RING)
 
 
 def small_materials() -> Materials:

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from small_studies import StopAfter, outcomes_by_run, run_small, small_spec
 
+from stability.records import Machine
 from stability.store import Store
+from stability.store import progress as status
 from stability.store.progress import run_states, stored_results, study_status
 
 
@@ -18,8 +20,17 @@ def test_the_status_counts_what_is_stored(finished: Path) -> None:
     assert (state["runs"], state["runs_finished"], state["cohorts_finished"]) == (12, 12, 2)
     assert sum(state["outcomes"].values()) == 12
     assert [(one["host"], one["cohorts"]) for one in state["machines"]] == [(socket.gethostname(), 2)]
+    assert state["processors"] == {}
     assert json.loads(json.dumps(state)) == state
     assert run_states(finished) == outcomes_by_run(finished)
+
+
+def test_cohorts_of_unlike_processors_are_told(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = iter([Machine("a", "One CPU"), Machine("b", "Another"), *[Machine("a", "One CPU")] * 2])
+    monkeypatch.setattr(status, "read_machine", lambda _: next(machines))
+    store = Store.open(finished)
+    assert status._processors(store) == {"One CPU": ["c0000"], "Another": ["c0001"]}
+    assert status._processors(store) == {}
 
 
 def test_results_are_those_of_the_whole_cohorts(finished: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from stability.errors import StabilityError
-from stability.store.lock import last_owner, locked
+from stability.store import lock
+from stability.store.lock import last_owner, locked, locks_hold
 
 HOLDER = """
 import sys, time
@@ -48,6 +50,30 @@ def test_one_process_cannot_hold_it_twice(tmp_path: Path) -> None:
         pytest.fail("two writers")
     with locked(tmp_path / ".lock"):
         pass
+
+
+def test_a_driver_on_another_host_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "host_name", lambda: "node-7")
+        there = locked(tmp_path / ".lock")
+        there.__enter__()
+    with (
+        pytest.raises(StabilityError, match=f"in use by process {os.getpid()} on node-7, started 20"),
+        locked(tmp_path / ".lock"),
+    ):
+        pytest.fail("two writers")
+    there.__exit__(None, None, None)
+
+
+def test_a_disk_that_keeps_no_locks_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with locked(tmp_path / ".lock"):
+        assert locks_hold(tmp_path)
+        monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+        assert not locks_hold(tmp_path)
+        monkeypatch.undo()
+        with pytest.raises(StabilityError, match="in use"), locked(tmp_path / ".lock"):
+            pytest.fail("two writers")
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 @pytest.mark.parametrize("content", ["", "nonsense", "[1]", "{}"])

@@ -81,6 +81,7 @@ def versus(first: Study, second: Study) -> Versus:
     levels = (_whole_name((first, second), shared), *told)
     parts = _parts((_at_shared(first, shared), _at_shared(second, shared)), factor, levels)
     paired = same_points(first, second)
+    one, other = map(designed, parts[levels[0]])
     return Versus(
         first=first,
         second=second,
@@ -92,11 +93,7 @@ def versus(first: Study, second: Study) -> Versus:
         settings=differing_settings(first.frames.spec, second.frames.spec),
         rates=_rates(parts, names),
         differences=_differences(parts, paired=paired, varied=_common(shared)),
-        transfer=(
-            transfer(*map(designed, parts[levels[0]]), _common(shared))
-            if paired
-            else pd.DataFrame(columns=list(TRANSFER_COLUMNS))
-        ),
+        transfer=transfer(one, other, _common(shared)) if paired else pd.DataFrame(columns=TRANSFER_COLUMNS),
     )
 
 

@@ -16,7 +16,7 @@ from stability.statistics.out_of_fold import half_width
 from stability.statistics.rates import SUCCESS, estimate_row, indicator, rate
 
 Floats = NDArray[np.float64]
-TRANSFER_COLUMNS = ("what", "estimate", "ci_low", "ci_high", "n_points", "n_runs", "reason")
+TRANSFER_COLUMNS = ["what", "estimate", "ci_low", "ci_high", "n_points", "n_runs", "reason"]
 RANKS, SAME, KAPPA = "rank correlation of the points", "runs that end the same way", "kappa of the outcomes"
 FEW = 8
 """Points below which nothing but the share of equal ends has an interval."""
@@ -39,7 +39,7 @@ def transfer(first: pd.DataFrame, second: pd.DataFrame, shared: tuple[str, ...])
         SAME: rate(both.assign(adaptive=False), equal),
         KAPPA: _jackknifed(_tables(both), _kappa, len(both)),
     }
-    return pd.concat([row.assign(what=what) for what, row in rows.items()])[list(TRANSFER_COLUMNS)]
+    return pd.concat([row.assign(what=what) for what, row in rows.items()])[TRANSFER_COLUMNS]
 
 
 def _shares(both: pd.DataFrame) -> Floats:

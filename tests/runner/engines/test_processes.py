@@ -8,41 +8,33 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-from small_studies import Listener, StopAfter, result_bytes, rows_by_run, run_small, small_spec
+from small_studies import (
+    RING,
+    RING_STEPS,
+    Listener,
+    StopAfter,
+    result_bytes,
+    ring_spec,
+    rows_by_run,
+    run_small,
+)
 
 from stability.errors import StabilityError
-from stability.runner import workers
+from stability.runner import crew
+from stability.runner.crew import Crew
+from stability.runner.engines.processes import Processes
+from stability.runner.job import Setup
 from stability.runner.materials import Resources
 from stability.runner.repair import check_study
 from stability.runner.worker_layout import new_layout
-from stability.spec import StudySpec
 from stability.store import Store
 from stability.store.progress import study_status
 
 pytestmark = pytest.mark.slow
 
-RING = """\
-name: ring
-dataset: ring
-space:
-  loss: [minimax, non-saturating]
-  batchnorm: [none, generator]
-  lr: {low: 1.0e-4, high: 1.0e-2, log: true}
-fixed: {width: 8, batch_size: 16, latent_dim: 8}
-design: {points: 4, cross: [loss, batchnorm]}
-training: {steps: 120, cohort_size: 2}
-recording: {every: 10, evaluate_every: 40, samples: 64, final_samples: 64}
-"""
-"""Sixteen runs in eight cohorts."""
-STEPS = 120
 TWO = Resources("cpu", threads=1, workers=2)
-
-
-def ring_spec(*overrides: str) -> StudySpec:
-    return small_spec(*overrides, text=RING)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +50,7 @@ def test_two_workers_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> 
     assert run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=listener)
     assert result_bytes(tmp_path / "r") == result_bytes(here)
     assert sorted(listener.cohorts) == [f"c{i:04d}" for i in range(8)]
-    assert sum(listener.steps) == 16 * STEPS
+    assert sum(listener.steps) == 16 * RING_STEPS
     assert "2 processes at work" in listener.notes
     assert not multiprocessing.active_children()
 
@@ -82,13 +74,13 @@ def test_workers_write_into_no_other_study_than_their_owner_s(tmp_path: Path) ->
     assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
     store = Store.open(tmp_path / "r")
     layout = new_layout(ring_spec(), TWO)
-    setup = workers.Setup(store.folder, b"another's", ring_spec(), TWO, "study.yaml", layout)
+    setup = Setup(store.folder, b"another's", ring_spec(), TWO, "study.yaml", layout)
     with (
         store.lock(),
-        workers.Workers(setup, store, Listener(), lambda: False) as crew,
+        Processes(setup) as engine,
         pytest.raises(StabilityError, match="was removed or replaced while it was written to"),
     ):
-        crew.train(store.plan.cohorts)
+        Crew(engine, store, Listener(), lambda: False).train(store.plan.cohorts)
     assert not store.finished()
 
 
@@ -119,13 +111,13 @@ def test_what_was_kept_before_a_worker_died_is_not_trained_again(here: Path, tmp
     assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
     listener = Listener()
     layout = new_layout(ring_spec(), TWO)
-    setup = workers.Setup(tmp_path / "r", None, ring_spec(), TWO, "study.yaml", layout)
+    setup = Setup(tmp_path / "r", None, ring_spec(), TWO, "study.yaml", layout)
     store = Store.open(tmp_path / "r")
     shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
-    with store.lock(), workers.Workers(setup, store, listener, lambda: False) as crew:
-        assert crew.train(store.plan.cohorts[:2])
+    with store.lock(), Processes(setup) as engine:
+        assert Crew(engine, store, listener, lambda: False).train(store.plan.cohorts[:2])
     assert sorted(listener.cohorts) == ["c0000", "c0001"]
-    assert sum(listener.steps) == 2 * STEPS
+    assert sum(listener.steps) == 2 * RING_STEPS
     assert result_bytes(tmp_path / "r" / "cohorts" / "c0000") == result_bytes(here / "cohorts" / "c0000")
 
 
@@ -133,42 +125,19 @@ def test_a_cohort_that_is_killed_again_goes_on_in_two(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it would be where Linux kills who takes too much memory."""
-    monkeypatch.setattr(workers, "MOST_DEATHS", 1)
+    monkeypatch.setattr(crew, "MOST_DEATHS", 1)
     listener = Killer(1)
     assert run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=listener)
     splits = study_status(tmp_path / "r")["split"]
     assert 1 <= len(splits) <= 2
     assert splits[0]["reason"] == "the process that trained it was killed by SIGKILL, again"
-    assert sum(listener.steps) + sum(listener.skips) == 16 * STEPS
+    assert sum(listener.steps) + sum(listener.skips) == 16 * RING_STEPS
     for table in ("records", "evaluations", "events"):
         assert rows_by_run(tmp_path / "r", table) == rows_by_run(here, table)
 
 
-def test_a_cohort_that_was_kept_when_its_worker_was_killed_again_is_not_split(
-    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert not run_small(ring_spec(), tmp_path / "r", resources=TWO, stop=StopAfter(1))
-    store, listener = Store.open(tmp_path / "r"), Listener()
-    shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
-    setup = workers.Setup(store.folder, None, ring_spec(), TWO, "study.yaml", new_layout(ring_spec(), TWO))
-    crew = workers.Workers(setup, store, listener, lambda: False)
-    monkeypatch.setattr(workers, "_Worker", lambda *_: None)
-    monkeypatch.setattr(workers, "MOST_DEATHS", 1)
-    dead = SimpleNamespace(
-        cohort=store.plan.cohorts[0],
-        counted=0,
-        number=0,
-        process=SimpleNamespace(exitcode=-signal.SIGKILL),
-        how_it_ended=lambda: "was killed",
-    )
-    crew._workers = [dead]  # type: ignore[list-item]
-    assert crew._replace(dead) == [store.plan.cohorts[0]]  # type: ignore[arg-type]
-    assert listener.notes == []
-    assert study_status(tmp_path / "r")["split"] == []
-
-
 def test_a_run_that_is_killed_again_ends_the_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "MOST_DEATHS", 1)
+    monkeypatch.setattr(crew, "MOST_DEATHS", 1)
     alone = ring_spec("training.cohort_size=1")
     with pytest.raises(StabilityError, match=r"p\S+ cannot be trained here, even alone: the process that"):
         run_small(alone, tmp_path / "r", resources=TWO, listener=Killer(1))
@@ -179,7 +148,7 @@ def test_a_run_that_is_killed_again_ends_the_study(tmp_path: Path, monkeypatch: 
 def test_a_cohort_that_crashes_its_workers_ends_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "MOST_DEATHS", 1)
+    monkeypatch.setattr(crew, "MOST_DEATHS", 1)
     with pytest.raises(StabilityError, match=r"trained c\d+ was killed by SIGSEGV, again$"):
         run_small(ring_spec(), tmp_path / "r", resources=TWO, listener=Killer(1, signal.SIGSEGV))
     assert not multiprocessing.active_children()
@@ -206,9 +175,9 @@ if __name__ == "__main__":
 
 
 def test_workers_end_with_the_process_that_started_them(here: Path, tmp_path: Path) -> None:
-    (tmp_path / "study.yaml").write_text(RING.replace(f"steps: {STEPS}", "steps: 100000"))
+    (tmp_path / "study.yaml").write_text(RING.replace(f"steps: {RING_STEPS}", "steps: 100000"))
     (tmp_path / "main.py").write_text(SCRIPT)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
     with subprocess.Popen(
         [sys.executable, "main.py", "study.yaml", "r"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
     ) as process:

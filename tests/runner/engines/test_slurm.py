@@ -1,0 +1,238 @@
+"""With submitit for real, whose jobs are processes of this machine here."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from small_studies import RING, RING_STEPS, Listener, StopAfter, result_bytes, ring_spec, run_small
+
+from stability.errors import StabilityError
+from stability.runner.engines.options import Cluster, SlurmOptions
+from stability.runner.engines.slurm_job import Order, TrainCohorts
+from stability.runner.job import Setup
+from stability.runner.materials import Resources
+from stability.runner.study import StudyRunner, relabel_study
+from stability.runner.worker_layout import Layout
+from stability.store import Store
+from stability.store.claims import claims, new_claim
+
+submitit = pytest.importorskip("submitit", reason="stability[slurm] is not installed")
+pytestmark = [  # submitit lets go of its processes without a look
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+from stability.runner.engines import slurm  # noqa: E402  # which imports submitit
+
+FOUR = "design.points=1"
+"""Four runs in two cohorts."""
+FINISHED = {"end": "finished", "reason": ""}
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing lags behind on one machine."""
+    monkeypatch.setattr(slurm, "LAG_SECONDS", 0.0)
+    monkeypatch.setattr(slurm, "LOOK_SECONDS", 0.1)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    logging.getLogger("submitit").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("here") / "ring"
+    assert run_small(ring_spec(FOUR), folder, resources=Resources("cpu", threads=1, workers=1))
+    return folder
+
+
+def run(
+    folder: Path,
+    *overrides: str,
+    listener: Listener | None = None,
+    stop: Callable[[], bool] = lambda: False,
+    detach: bool = False,
+    cohorts_per_job: int = 1,
+) -> bool:
+    options = SlurmOptions(cluster="local", cohorts_per_job=cohorts_per_job)
+    runner = StudyRunner(
+        ring_spec(FOUR, *overrides),
+        folder,
+        Resources(workers=None),
+        listener or Listener(),
+        should_stop=stop,
+        cluster=Cluster(options, detach=detach),
+    )
+    return runner.run()
+
+
+class Once(Listener):
+    """Does something to the jobs when the first has trained a little."""
+
+    def __init__(self, folder: Path, act: Callable[[list[int]], None]) -> None:
+        super().__init__()
+        self._folder, self._act = folder, act
+        self.jobs: list[str | None] = []
+
+    def trained(self, member_steps: int) -> None:
+        super().trained(member_steps)
+        if not self.jobs:
+            self.jobs = [claim.job for claim in claims(self._folder)]
+            self._act([child for job in self.jobs if job for child in children(int(job))])
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def send(number: signal.Signals) -> Callable[[list[int]], None]:
+    def act(pids: list[int]) -> None:
+        for pid in pids:
+            os.kill(pid, number)
+
+    return act
+
+
+def test_jobs_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    assert run(tmp_path / "r", listener=listener, cohorts_per_job=2)
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    assert sorted(listener.cohorts) == ["c0000", "c0001"]
+    assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
+    assert claims(tmp_path / "r") == []
+    assert len(list((tmp_path / "r" / "jobs" / "logs").glob("*_submitted.pkl"))) == 1
+
+
+def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(here: Path, tmp_path: Path) -> None:
+    listener = Once(tmp_path / "r", send(signal.SIGUSR2))
+    assert run(tmp_path / "r", listener=listener)
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    logs = (tmp_path / "r" / "jobs" / "logs").glob("*.out")
+    assert any("Requeued job" in path.read_text() + path.with_suffix(".err").read_text() for path in logs)
+    assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
+
+
+def test_what_a_killed_job_trained_is_trained_by_another(here: Path, tmp_path: Path) -> None:
+    listener = Once(tmp_path / "r", send(signal.SIGKILL))
+    assert run(tmp_path / "r", listener=listener)
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    assert any("another goes on with it" in note for note in listener.notes)
+
+
+def test_a_job_writes_nothing_without_its_claim_and_trains_nothing_twice(tmp_path: Path) -> None:
+    assert not run_small(ring_spec(FOUR), tmp_path / "r", stop=StopAfter(1))
+    store, layout = Store.open(tmp_path / "r"), Layout((torch.device("cpu"),), 1, 1)
+    setup = Setup(store.folder, None, ring_spec(FOUR), Resources("cpu"), "study.yaml", layout)
+    held = [new_claim(store.folder, cohort.id) for cohort in store.plan.cohorts]
+    orders = [Order.of(store, *both) for both in zip(store.plan.cohorts, held, strict=True)]
+    later = new_claim(store.folder, "c0000")
+    TrainCohorts(setup, orders)()
+    assert store.finished() == {"c0001"}
+    assert later.said() is None
+    first = held[1].said()
+    assert first is not None
+    assert (first["end"], first["trained"] + first["skipped"]) == (FINISHED, 2 * RING_STEPS)
+    TrainCohorts(setup, orders)()
+    assert held[1].said() == first
+    store.folder.rename(tmp_path / "elsewhere")
+    TrainCohorts(setup, orders)()
+    assert not store.folder.exists()
+
+
+def test_a_job_says_why_it_cannot_train(tmp_path: Path) -> None:
+    assert not run_small(ring_spec(FOUR), tmp_path / "r", stop=StopAfter(1))
+    store, layout = Store.open(tmp_path / "r"), Layout((torch.device("cuda:77"),), 1, 1)
+    setup = Setup(store.folder, None, ring_spec(FOUR), Resources("cuda:77"), "study.yaml", layout)
+    claim = new_claim(store.folder, "c0000")
+    TrainCohorts(setup, [Order.of(store, store.plan.cohorts[0], claim)])()
+    said = claim.said()
+    assert said is not None
+    assert said["end"]["end"] == "refused"
+    assert said["end"]["reason"].startswith("--device cuda:77: ")
+
+
+SCRIPT = """\
+import logging
+import sys
+from pathlib import Path
+from small_studies import Listener
+from stability.runner.engines.options import Cluster, SlurmOptions
+from stability.runner.materials import Resources
+from stability.runner.study import StudyRunner
+from stability.spec import parse_study
+
+class Talker(Listener):
+    def trained(self, member_steps):
+        print("trained", flush=True)
+
+if __name__ == "__main__":
+    spec = parse_study(Path(sys.argv[1]).read_text(), overrides=sys.argv[3:])
+    cluster = Cluster(SlurmOptions(cluster="local"))
+    StudyRunner(spec, Path(sys.argv[2]), Resources(workers=None), Talker(), cluster=cluster).run()
+"""
+
+
+def test_jobs_outlive_a_killed_driver_and_are_not_started_twice(here: Path, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(RING)
+    (tmp_path / "main.py").write_text(SCRIPT)
+    folder, search = tmp_path / "r", [str(Path(__file__).parents[1]), *sys.path]
+    with subprocess.Popen(
+        [sys.executable, "main.py", "study.yaml", "r", FOUR],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(search)},
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"trained\n"
+        process.kill()
+    begun = {claim.cohort for claim in claims(folder)} | Store.open(folder).finished()
+    assert begun == {"c0000", "c0001"}
+    if claims(folder):
+        with pytest.raises(StabilityError, match=r"jobs of a cluster have c000\d.*--engine slurm"):
+            relabel_study(folder, [])
+    listener = Listener()
+    assert run(folder, listener=listener)
+    assert result_bytes(folder) == result_bytes(here)
+    assert len(list((folder / "jobs" / "logs").glob("*_submitted.pkl"))) == 2
+
+
+def test_jobs_are_stopped_with_checkpoints_unless_they_are_left(here: Path, tmp_path: Path) -> None:
+    stop = StopAfter(10**9)
+
+    class FirstSteps(Listener):
+        def trained(self, member_steps: int) -> None:
+            super().trained(member_steps)
+            stop.left = 0
+
+    folder = tmp_path / "r"
+    assert not run(folder, listener=FirstSteps(), stop=stop, detach=True)
+    left = [claim.job for claim in claims(folder)]
+    assert left
+    stop.left = 10**9
+    finished = run(folder, listener=FirstSteps(), stop=stop)
+    assert claims(folder) == []
+    assert finished or all(gone(int(job)) for job in left if job)
+    assert run_small(ring_spec(FOUR), folder, resources=Resources("cpu", workers=1))
+    assert result_bytes(folder) == result_bytes(here)
+
+
+def gone(pid: int) -> bool:
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except OSError:
+            return True
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            return True
+        time.sleep(0.1)
+    return False
