@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist
 
 LOWEST := .venv-lowest
 
-.PHONY: quickstart docs test test-fast test-all test-lowest lint bench clean
+.PHONY: quickstart reports docs test test-fast test-all test-lowest lint bench clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stability needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -25,6 +25,12 @@ $(VENV)/.installed-test: pyproject.toml | $(VENV)/bin/python
 quickstart: $(VENV)/.installed
 	$(BIN)/stability run studies/quickstart.yaml
 	$(BIN)/stability report results/quickstart
+
+# What is published, from the results that are kept: the pages, the atlas and the README's table.
+reports: $(VENV)/.installed
+	$(BIN)/stability report results/losses
+	$(BIN)/python studies/atlas.py results/losses stability/data/atlas.parquet
+	$(BIN)/python studies/headline.py results/losses
 
 docs: | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'

@@ -91,9 +91,10 @@ def test_the_site_builds_without_a_warning_and_can_be_searched_offline(tmp_path:
     shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("_build", "_generated"))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "benchmarks").mkdir()
-    for page in (ROOT / "benchmarks").glob("*.md"):
-        shutil.copy(page, tmp_path / "benchmarks")
+    shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    for page in (*ROOT.glob("benchmarks/*.md"), *ROOT.glob("reports/*.md")):
+        (tmp_path / page.parent.name).mkdir(exist_ok=True)
+        shutil.copy(page, tmp_path / page.parent.name)
     build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
     done = subprocess.run(
         [*build, tmp_path / "docs", tmp_path / "site"], capture_output=True, text=True, check=False

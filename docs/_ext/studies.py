@@ -1,0 +1,61 @@
+"""The table of the studies that ship: what each file says first, and what studies/times.json says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+def comment(study: Path) -> str:
+    """The comment at the head of a study file."""
+    lines = study.read_text(encoding="utf-8").splitlines()
+    head = lines[: next(place for place, line in enumerate(lines) if not line.startswith("#"))]
+    return " ".join(line.lstrip("# ").rstrip() for line in head)
+
+
+def duration(seconds: float) -> str:
+    """In the words of a table: nothing finer than it can be known."""
+    if seconds < 60:
+        return f"{max(10, round(seconds, -1)):.0f} s"
+    minutes = seconds / 60
+    if minutes < 90:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"
+
+
+def table() -> str:
+    """A row a study, in Markdown."""
+    times = json.loads((STUDIES / "times.json").read_text(encoding="utf-8"))
+    rows = [
+        f"| `{name}` | {comment(STUDIES / f'{name}.yaml')} | {_time(time)} |"
+        for name, time in times["studies"].items()
+    ]
+    about = (
+        f"On {times['cores']} cores of an {times['processor']}, as `stability validate` estimates it there; "
+        "measured where it says so."
+    )
+    return (
+        "\n".join([about.replace("(R)", ""), "", "| study | what it is for | time |", "|---|---|---|", *rows])
+        + "\n"
+    )
+
+
+def _time(time: dict[str, Any] | None) -> str:
+    if time is None:
+        return "needs data of its own"
+    return duration(time["seconds"]) + (" (measured)" if time["measured"] else "")
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Write the table before the page that includes it is read."""
+
+    def write(app: Any) -> None:
+        folder = Path(app.srcdir) / "_generated"
+        folder.mkdir(exist_ok=True)
+        (folder / "studies.md").write_text(table(), encoding="utf-8")
+
+    app.connect("builder-inited", write)
+    return {"parallel_read_safe": True}
