@@ -10,6 +10,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+EXTRAS = {"ray": "ray", "submitit": "slurm"}
+"""Modules of which an engine is made, by the extra that brings them."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
@@ -26,6 +28,12 @@ def imported() -> set[str]:
 
 def test_every_import_is_a_declared_dependency_and_the_other_way_round() -> None:
     owners = packages_distributions()
-    needed = {owners[module][0].lower().replace("_", "-") for module in imported()}
+    needed = {owners[module][0].lower().replace("_", "-") for module in imported() - EXTRAS.keys()}
     declared = {re.match(r"[\w.-]+", line)[0] for line in PROJECT["dependencies"]}
     assert needed == declared
+
+
+def test_what_an_engine_is_made_of_is_an_extra() -> None:
+    assert EXTRAS.keys() <= imported()
+    for module, extra in EXTRAS.items():
+        assert [line for line in PROJECT["optional-dependencies"][extra] if line.startswith(module)] != []

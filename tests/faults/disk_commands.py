@@ -21,6 +21,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -221,9 +222,10 @@ def _is_worker(process: Path, session: int) -> bool:
 
 
 def load_all() -> None:
-    """Import once for all what a command imports when it needs it."""
+    """Import once for all what a command imports when it needs it; Ray may not be there."""
+    left = {"stability.runner.engines.ray"} if find_spec("ray") is None else set()
     for module in pkgutil.walk_packages(stability.__path__, "stability."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith("__main__") and module.name not in left:
             importlib.import_module(module.name)
 
 

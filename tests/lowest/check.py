@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LENT = {"torch", "torchvision"}
 """May be newer: see the Makefile."""
+ON_EXTRAS = ("stability.runner.engines.ray", "stability.runner.engines.slurm")
 STUDY = """\
 name: lowest
 dataset: mnist
@@ -53,9 +54,10 @@ def is_same(found: str, low: str) -> bool:
 
 
 def modules() -> list[str]:
-    """Every module of the package."""
+    """Every module of the package, but for those that stand on an extra."""
     package = importlib.import_module("stability")
-    return [found.name for found in pkgutil.walk_packages(package.__path__, "stability.")]
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, "stability.")]
+    return [name for name in names if not name.startswith(ON_EXTRAS)]
 
 
 def command(*arguments: str) -> None:
