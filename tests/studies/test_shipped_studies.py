@@ -14,7 +14,7 @@ from stability.spec import Choice, StudySpec, load_study
 from stability.store import Plan
 
 STUDIES = Path(__file__).parents[2] / "studies"
-NEEDS_DATA = {"fashion"}
+NEEDS_DATA = {"fashion", "transfer"}
 """Their images are not shipped, nor is a classifier for them."""
 
 
