@@ -22,10 +22,11 @@ from stability.runner.devices import prepare
 from stability.runner.engines.options import Cluster
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import DATASET, Materials, Resources
-from stability.runner.worker_layout import cluster_layout, new_layout, on_cluster
+from stability.runner.worker_layout import Layout, cluster_layout, new_layout, on_cluster
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.config import ADAMS
 from stability.spec.expand import doubts
+from stability.store import Plan
 
 
 def summarise(
@@ -70,12 +71,7 @@ def summarise(
         "stop_on": list(spec.training.stop_on),
         "thresholds": spec.outcomes.model_dump(mode="json"),
         "doubtful": dict(doubtful),
-        "advice": [
-            *_advice(spec),
-            *_advice_on_modes(spec, len(dataset.classes)),
-            *_advice_on_stops(spec),
-            *horizon_notes(spec),
-        ],
+        "advice": _advice_on(spec, len(dataset.classes)),
         "device": plan.device,
         "threads": plan.threads,
         "processes": layout.workers,
@@ -85,18 +81,24 @@ def summarise(
     if spec.recording.keep_state and plan.runs:
         summary["kept_state_bytes"] = kept_state_bytes(plan, dataset, Placement(device))
     if timing and plan.cohorts:
-        evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
-        placement = Placement.of(spec.training, device)
-        estimate = estimate_time(plan, spec, evaluator, placement, layout.workers)
-        summary["estimated_seconds"] = {
-            "training": round(estimate.training, 1),
-            "evaluation": round(estimate.evaluation, 1),
-            "total": round(estimate.total, 1),
-        }
+        seconds = _seconds(plan, spec, materials, layout)
+        summary["estimated_seconds"] = seconds
         if options is not None:
             cohorts = len(plan.cohorts)
-            summary["jobs"] = options.jobs(cohorts, estimate.total / cohorts)
+            summary["jobs"] = options.jobs(cohorts, seconds["total"] / cohorts)
     return summary
+
+
+def _seconds(plan: Plan, spec: StudySpec, materials: Materials, layout: Layout) -> dict[str, float]:
+    evaluator = materials.evaluator(spec, partial(typer.echo, err=True))
+    placement = Placement.of(spec.training, layout.here)
+    estimate = estimate_time(plan, spec, evaluator, placement, layout.workers)
+    parts = {"training": estimate.training, "evaluation": estimate.evaluation, "total": estimate.total}
+    return {name: round(seconds, 1) for name, seconds in parts.items()}
+
+
+def _advice_on(spec: StudySpec, classes: int) -> list[str]:
+    return [*_advice(spec), *_advice_on_modes(spec, classes), *_advice_on_stops(spec), *horizon_notes(spec)]
 
 
 def _factor(factor: Any) -> str:
