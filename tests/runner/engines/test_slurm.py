@@ -111,6 +111,7 @@ def test_jobs_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "r" / "jobs" / "logs").glob("*_submitted.pkl"))) == 1
 
 
+@pytest.mark.full  # beside other work its jobs, of a second, may be over before they see the signal
 def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(here: Path, tmp_path: Path) -> None:
     listener = Once(tmp_path / "r", send(signal.SIGUSR2))
     assert run(tmp_path / "r", listener=listener)
