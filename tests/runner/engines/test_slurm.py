@@ -121,6 +121,7 @@ def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(here: P
     assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
 
 
+@pytest.mark.full  # as above
 def test_what_a_killed_job_trained_is_trained_by_another(here: Path, tmp_path: Path) -> None:
     listener = Once(tmp_path / "r", send(signal.SIGKILL))
     assert run(tmp_path / "r", listener=listener)
