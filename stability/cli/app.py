@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,18 +12,25 @@ import typer
 
 from stability.cli.classifier import classifier_app
 from stability.cli.options import (
+    Address,
     AllowCode,
     AsJson,
     ClassifierFile,
     DataRoot,
+    Detach,
     Device,
     Download,
+    EngineChoice,
+    EngineName,
+    EngineOptions,
     NewThresholds,
     Overrides,
+    ReportFormat,
     Results,
     Setting,
     StudyFile,
     Threads,
+    Tool,
     Workers,
 )
 from stability.cli.output import written_out
@@ -34,7 +40,6 @@ from stability.runner.memory import memory_shortage
 if TYPE_CHECKING:
     from stability.runner.engines.options import Cluster
     from stability.runner.materials import Resources
-    from stability.runner.study import StudyRunner
     from stability.spec import StudySpec
 
 app = typer.Typer(
@@ -46,37 +51,6 @@ app.add_typer(classifier_app, name="classifier")
 
 EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """What the system says that has no process, memory or file to give."""
-
-
-class ReportFormat(StrEnum):
-    """What `stability report` writes."""
-
-    HTML = "html"
-    JSON = "json"
-    CSV = "csv"
-
-
-class EngineName(StrEnum):
-    """Where `stability run` trains, if not here."""
-
-    RAY = "ray"
-    SLURM = "slurm"
-
-
-EngineChoice = Annotated[
-    EngineName | None, typer.Option("--engine", help="Train on a cluster: ray or slurm; see docs/scaling.md.")
-]
-EngineOptions = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="What the cluster is asked for, such as gpus and time.")
-]
-
-
-class Tool(StrEnum):
-    """What `stability export` writes for."""
-
-    TENSORBOARD = "tensorboard"
-    MLFLOW = "mlflow"
-    WANDB = "wandb"
 
 
 def main() -> None:
@@ -177,16 +151,14 @@ def run(
     ] = None,
     engine: EngineChoice = None,
     engine_options: EngineOptions = None,
-    address: Annotated[str | None, typer.Option(help="Of the Ray cluster, such as auto.")] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", metavar="", help="Let Slurm's jobs go on when this is stopped.")
-    ] = False,
+    address: Address = None,
+    detach: Detach = False,
 ) -> None:
     """Train every run of a study that is not finished yet, and keep everything.
 
     A study file may be edited: more points, seeds or levels of a crossed list are trained besides.
     """
-    from stability.cli.interrupt import leaving_at_once
+    from stability.cli.interrupt import leaving_at_once, train
 
     with leaving_at_once():  # imports take seconds
         spec, where = _load(study, set_, allow_code=allow_code)  # first, so that a bad one is told at once
@@ -212,7 +184,7 @@ def run(
             runner.run()
             typer.echo(f"{folder} is finished; next: stability report {folder}")
         else:
-            _train(runner)
+            train(runner)
             typer.echo(f"finished {folder}; next: stability report {folder}")
 
 
@@ -441,9 +413,9 @@ def pack(
     """Copy results into a folder small enough to publish: whole tables, thinner films, no weights."""
     from stability.design.study_db import rebuild_study_db
     from stability.store import Store
-    from stability.store.pack import pack
+    from stability.store.pack import pack as write
 
-    cohorts = list(pack(Store.open(results), out, images=images))
+    cohorts = list(write(Store.open(results), out, images=images))
     rebuild_study_db(out)
     typer.echo(f"packed {len(cohorts)} cohorts into {out}; next: stability report {out}")
 
@@ -485,26 +457,6 @@ def _check(results: Path, *, repair: bool, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _train(runner: StudyRunner) -> None:
-    """Run a study that can be interrupted, and is then left with the exit code of the signal."""
-    from rich.console import Console
-
-    from stability.cli.display import Display
-    from stability.cli.interrupt import Interrupt
-
-    interrupt, folder = Interrupt(), runner.folder
-    try:
-        with Display(Console()) as display, interrupt:
-            runner.reporter, runner.should_stop = display, interrupt
-            complete = runner.run()
-    except KeyboardInterrupt:
-        typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
-        raise typer.Exit(interrupt.exit_code) from None
-    if not complete and interrupt.received is not None:
-        typer.echo(f"stopped; the same command goes on where this left off ({folder})", err=True)
-        raise typer.Exit(interrupt.exit_code)
-
-
 def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tuple[StudySpec, str]:
     """The study, and where it names its data set. Its file is read once: it may be a pipe."""
     from stability.spec.loader import parse_study, place_of, read_text
@@ -519,9 +471,9 @@ def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tupl
 def _cluster(
     engine: EngineName | None, options: Path | None, address: str | None = None, *, detach: bool = False
 ) -> Cluster | None:
-    from stability.runner.engines.options import choose_cluster
-
     if engine is not None:
+        from stability.runner.engines.options import choose_cluster
+
         return choose_cluster(engine.value, options, address=address, detach=detach)
     if options is not None or address is not None or detach:
         raise StabilityError("--engine-options, --address, --detach: are for --engine ray or slurm")

@@ -7,6 +7,12 @@ import os
 import signal
 from collections.abc import Iterator
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from stability.runner.study import StudyRunner
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 STOPPING = "stopping after this step; Ctrl-C again leaves at once\n"
@@ -60,6 +66,25 @@ def leaving_at_once() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def train(runner: StudyRunner) -> None:
+    """Run a study that can be interrupted, and is then left with the exit code of the signal."""
+    from rich.console import Console
+
+    from stability.cli.display import Display
+
+    interrupt, folder = Interrupt(), runner.folder
+    try:
+        with Display(Console()) as display, interrupt:
+            runner.reporter, runner.should_stop = display, interrupt
+            complete = runner.run()
+    except KeyboardInterrupt:
+        typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)
+        raise typer.Exit(interrupt.exit_code) from None
+    if not complete and interrupt.received is not None:
+        typer.echo(f"stopped; the same command goes on where this left off ({folder})", err=True)
+        raise typer.Exit(interrupt.exit_code)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

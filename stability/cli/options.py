@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -40,3 +41,39 @@ AllowCode = Annotated[
     bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
+
+
+class ReportFormat(StrEnum):
+    """What `stability report` writes."""
+
+    HTML = "html"
+    JSON = "json"
+    CSV = "csv"
+
+
+class EngineName(StrEnum):
+    """Where `stability run` trains, if not here."""
+
+    RAY = "ray"
+    SLURM = "slurm"
+
+
+EngineChoice = Annotated[
+    EngineName | None, typer.Option("--engine", help="Train on a cluster: ray or slurm; see docs/scaling.md.")
+]
+EngineOptions = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="What the cluster is asked for, such as gpus and time.")
+]
+
+Address = Annotated[str | None, typer.Option(help="Of the Ray cluster, such as auto.")]
+Detach = Annotated[
+    bool, typer.Option("--detach", metavar="", help="Let Slurm's jobs go on when this is stopped.")
+]
+
+
+class Tool(StrEnum):
+    """What `stability export` writes for."""
+
+    TENSORBOARD = "tensorboard"
+    MLFLOW = "mlflow"
+    WANDB = "wandb"

@@ -22,7 +22,7 @@ from stability.runner.devices import prepare
 from stability.runner.engines.options import Cluster
 from stability.runner.kept import kept_state_bytes
 from stability.runner.materials import DATASET, Materials, Resources
-from stability.runner.worker_layout import Layout, cluster_layout, new_layout, on_cluster
+from stability.runner.worker_layout import Layout, new_layout, on_cluster
 from stability.spec import Choice, Range, StudySpec
 from stability.spec.config import ADAMS
 from stability.spec.expand import doubts
@@ -41,10 +41,9 @@ def summarise(
 
     Raises StabilityError where data, classifier or device are missing.
     """
-    if cluster is not None:
-        resources = on_cluster(resources, cluster.options)
     options = None if cluster is None else cluster.options
-    layout = new_layout(spec, resources) if options is None else cluster_layout(resources, options.cpus)
+    resources = resources if options is None else on_cluster(resources, options)
+    layout = new_layout(spec, resources, options)
     device = layout.here
     prepare(layout.threads, tf32=spec.training.tf32)
     materials = Materials.load(spec, resources, device, where=where)
@@ -57,13 +56,7 @@ def summarise(
         "study": spec.name,
         "dataset": f"{dataset.name}, {len(dataset.train):,} training {examples}",
         "metrics": f"features of {materials.describer.name}",
-        "sampler": spec.design.sampler,
-        "points": spec.n_points,
-        "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
-        "crossed": {name: _factor(spec.factors[name]) for name in spec.crossed},
-        "variants": {name: _listed(values) for name, values in spec.variants.items()},
-        "configs": {name: _listed(values) for name, values in spec.configs.items()},
-        "seeds": spec.design.seeds,
+        **_design(spec),
         "runs": "planned round by round" if search else len(plan.runs),
         "cohorts": "planned round by round" if search else len(plan.cohorts),
         "horizon": plan.horizon,
@@ -87,6 +80,18 @@ def summarise(
             cohorts = len(plan.cohorts)
             summary["jobs"] = options.jobs(cohorts, seconds["total"] / cohorts)
     return summary
+
+
+def _design(spec: StudySpec) -> dict[str, Any]:
+    return {
+        "sampler": spec.design.sampler,
+        "points": spec.n_points,
+        "sampled": {name: _factor(factor) for name, factor in spec.sampled.items()},
+        "crossed": {name: _factor(spec.factors[name]) for name in spec.crossed},
+        "variants": {name: _listed(values) for name, values in spec.variants.items()},
+        "configs": {name: _listed(values) for name, values in spec.configs.items()},
+        "seeds": spec.design.seeds,
+    }
 
 
 def _seconds(plan: Plan, spec: StudySpec, materials: Materials, layout: Layout) -> dict[str, float]:

@@ -107,7 +107,8 @@ class StudyRunner:
         if Store.holds_study(self.folder):
             return self._begun(log)
         Store.check_creatable(self.folder, dump_study(self.spec))
-        forked, layout = self._forked(), self._new_layout()
+        forked, options = self._forked(), None if self.cluster is None else self.cluster.options
+        layout = new_layout(self.spec, self.resources, options)
         materials = self._materials(layout)
         evaluator = materials.evaluator(self.spec, self.reporter.note)
         if Store.holds_study(self.folder):  # by another process that began at the same time
@@ -143,11 +144,6 @@ class StudyRunner:
     def _has_jobs(self) -> bool:
         """Whether cohorts are trained by jobs that may outlive whoever sent them."""
         return self.cluster is not None and self.cluster.options.name == "slurm"
-
-    def _new_layout(self) -> Layout:
-        if self.cluster is None:
-            return new_layout(self.spec, self.resources)
-        return cluster_layout(self.resources, self.cluster.options.cpus)
 
     def _old_layout(self, store: Store) -> Layout:
         """By all that is to come, also of what the study file adds."""

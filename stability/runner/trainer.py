@@ -105,8 +105,10 @@ class CohortTrainer:
 
     @property
     def step(self) -> int:
-        """The steps that every active run has had."""
-        return self.cohort.step
+        """The steps that every active run has had; once none is left, those of the last to leave."""
+        if self._active:
+            return self.cohort.step
+        return max(track.last_step for track in self.tracks.values())
 
     @property
     def active(self) -> int:

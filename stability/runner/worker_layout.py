@@ -60,8 +60,10 @@ def choose_devices(names: str) -> tuple[torch.device, ...]:
     return devices
 
 
-def new_layout(spec: StudySpec, resources: Resources) -> Layout:
-    """How a study that begins is laid out; of a search, by its first round."""
+def new_layout(spec: StudySpec, resources: Resources, cluster: Options | None = None) -> Layout:
+    """How a study that begins is laid out: of a search by its first round, on a cluster by its options."""
+    if cluster is not None:
+        return cluster_layout(resources, cluster.cpus)
     devices = choose_devices(resources.device)
     plan = make_plan(spec, device=str(devices[0]), threads=1)
     if not plan.runs:
@@ -89,7 +91,7 @@ def on_cluster(resources: Resources, options: Options) -> Resources:
 
 
 def cluster_layout(resources: Resources, cpus: int) -> Layout:
-    """How a study that begins is laid out on machines that nobody sees from here."""
+    """How a study is laid out on machines that nobody sees from here."""
     return Layout((torch.device(resources.device),), 1, resources.threads or cpus)
 
 

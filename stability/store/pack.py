@@ -11,11 +11,11 @@ import numpy as np
 from stability.store.filmstrips import FilmStrip
 from stability.store.store import Store
 
-IMAGES, GREYS = 16, 16
-"""Images of each visit, and levels of each channel, that a packed film keeps: a quarter of the bytes."""
+GREYS = 16
+"""Levels of each channel that a packed film keeps: with 16 images a visit it takes a quarter of the bytes."""
 
 
-def pack(source: Store, out: Path, *, images: int = IMAGES, greys: int = GREYS) -> Iterator[str]:
+def pack(source: Store, out: Path, *, images: int, greys: int = GREYS) -> Iterator[str]:
     """Write a study's finished cohorts into a new results folder, and yield each one's name as it is there.
 
     Raises `StabilityError`: a cohort is damaged, or the folder cannot be written or holds something else.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from made_study import dying
 from small_studies import (
     Listener,
     StopAfter,
@@ -144,17 +144,6 @@ def test_an_extension_cut_short_anywhere_is_seen_whole_or_not_at_all(
         assert len(Store.open(folder).environment["extended"]) == 1
         assert not (folder / "labels").exists()
     assert seen == [2, 3, 3, 3]
-
-
-def dying(
-    move: Callable[[Path, Path], Path], count: Iterator[int], last: int
-) -> Callable[[Path, Path], Path]:
-    def moved(self: Path, target: Path) -> Path:
-        if next(count) == last:
-            raise KeyboardInterrupt
-        return move(self, target)
-
-    return moved
 
 
 # --- beginning anew ---------------------------------------------------------------------------------------

@@ -276,6 +276,15 @@ def test_weights_of_stopped_runs_survive_a_resume(evaluator: Evaluator, override
         assert np.array_equal(view.images, other.latent_views[name].images)
 
 
+def test_a_checkpoint_that_every_run_had_left_goes_on_at_their_last_step(evaluator: Evaluator) -> None:
+    spec = small_spec(*STRICT)
+    whole, again = trained(spec, evaluator), trainer_of(spec, evaluator)
+    assert whole.active == 0
+    again.resume(*whole.checkpoint())
+    assert 0 < again.step == whole.step < spec.training.steps
+    assert list(again.advance()) == []
+
+
 def test_a_checkpoint_after_the_last_step_loses_no_weights(evaluator: Evaluator) -> None:
     spec = small_spec(*KEPT)
     whole, again = trained(spec, evaluator), trainer_of(spec, evaluator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +205,16 @@ def plain(value: Any) -> Any:
 def file_bytes(folder: Path) -> dict[str, bytes]:
     """Every file below folder, by its relative path."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def dying(
+    move: Callable[[Path, Path], Path], count: Iterator[int], last: int
+) -> Callable[[Path, Path], Path]:
+    """A way to move files that is killed at the move with this number."""
+
+    def moved(self: Path, target: Path) -> Path:
+        if next(count) == last:
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    return moved

@@ -41,4 +41,4 @@ def test_all_greys_and_images_are_the_film_itself() -> None:
 def test_nothing_is_packed_over_something_else(tmp_path: Path) -> None:
     store = make_store(tmp_path / "whole")
     with pytest.raises(StabilityError, match="already holds a study"):
-        list(pack(store, store.folder))
+        list(pack(store, store.folder, images=2))

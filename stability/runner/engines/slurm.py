@@ -103,7 +103,7 @@ class SlurmEngine:
         time.sleep(LOOK_SECONDS)
         for watched in self._watched:
             yield from self._look(watched)
-        self._watched = [watched for watched in self._watched if not watched.future.done()]
+        self._forget_ended()
 
     def stop(self) -> None:
         """Ask those at work to leave and cancel those that wait; or let all go on without us."""
@@ -112,10 +112,14 @@ class SlurmEngine:
             ask_to_stop(self._study, stop=True)
         begun = {watched.claim.job for watched in self._watched if watched.claim.said() is not None}
         for watched in self._watched:
-            if self._detach:
-                watched.future.set_result(Stopped())
-            elif watched.job is None or watched.claim.job not in begun:
+            if watched.job is None or (not self._detach and watched.claim.job not in begun):
                 self._give_up(watched)
+            elif self._detach:
+                watched.future.set_result(Stopped())
+        self._forget_ended()
+
+    def _forget_ended(self) -> None:
+        self._watched = [watched for watched in self._watched if not watched.future.done()]
 
     def _send(self, waiting: list[_Watched]) -> None:
         size = self._options.cohorts_per_job

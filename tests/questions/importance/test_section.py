@@ -1,64 +1,29 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from planted_runs import planted_runs, planted_spec, study_of
 
 from stability.questions.importance.estimate import DUMMY, Importance, ImportanceRules, importance
 from stability.questions.importance.section import importance_blocks
-from stability.reading.frames import StudyFrames
 from stability.reading.study import Study
-from stability.spec import Choice, Design, Range, StudySpec
 from stability.statistics.rates import SUCCESS
-from stability.store import Plan
 
-POINTS = 24
-
-SPEC = StudySpec(
-    name="s",
-    space={
-        "loss": Choice(values=("hinge", "minimax", "wasserstein")),
-        "lr": Range(low=1e-4, high=1e-2, log=True),
-        "lr_ratio": Range(low=0.1, high=10, log=True),
-        "beta1": Range(low=0, high=0.95),
-        "batchnorm": Choice(values=("none", "generator")),
-    },
-    design=Design(points=POINTS, seeds=1, cross=("loss",)),
-)
-
-
-def study_of(runs: pd.DataFrame) -> Study:
-    nothing = pd.DataFrame()
-    plan = Plan(1, 1, "cpu", 100, (), ())
-    return Study(StudyFrames("s", SPEC, plan, runs, nothing, nothing, nothing, Path()))
+SPEC = planted_spec(24)
 
 
 def made() -> pd.DataFrame:
     """beta1 alone decides whether a run succeeds."""
-    rng = np.random.default_rng(0)
-    points = pd.DataFrame(
-        {
-            "point": range(POINTS),
-            "lr": 10 ** rng.uniform(-4, -2, POINTS),
-            "lr_ratio": 10 ** rng.uniform(-1, 1, POINTS),
-            "beta1": rng.uniform(0, 0.95, POINTS),
-            "batchnorm": rng.permutation(["none", "generator"] * (POINTS // 2)),
-        }
-    )
-    runs = points.merge(pd.DataFrame({"loss": ["hinge", "minimax", "wasserstein"]}), how="cross")
-    names = runs["point"].astype(str) + "-" + runs["loss"]
-    outcome = np.where(runs["beta1"] < 0.5, "nearly-stable", "collapsed")
-    fid = np.exp(rng.normal(size=len(runs)))
-    kept = {"run": names, "trial": names, "replicate": 0, "adaptive": False, "stopped": False}
-    return runs.assign(**kept, outcome=outcome, fid_ratio=fid)
+    runs = planted_runs(24)
+    return runs.assign(outcome=np.where(runs["beta1"] < 0.5, "nearly-stable", "collapsed"))
 
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return study_of(made())
+    return study_of(SPEC, made())
 
 
 def measured(study: Study) -> Importance:
@@ -95,7 +60,7 @@ def test_every_parameter_has_a_row_and_both_targets_a_score(study: Study) -> Non
 
 def test_what_is_not_estimable_says_why_and_draws_nothing(study: Study) -> None:
     runs = study.frames.runs.assign(outcome="diverged", fid_ratio=np.nan)
-    poor = study_of(runs)
+    poor = study_of(SPEC, runs)
     (block,) = importance_blocks(poor, measured(poor))
     assert block.figure is None
     assert "not estimable: no run succeeded." in block.finding
@@ -114,7 +79,7 @@ def test_a_dummy_that_seems_to_matter_is_a_warning(study: Study) -> None:
 def test_runs_without_a_fid_are_mentioned(study: Study) -> None:
     runs = study.frames.runs.copy()
     runs.loc[runs.index[:3], "fid_ratio"] = np.nan
-    some = study_of(runs)
+    some = study_of(SPEC, runs)
     (block,) = importance_blocks(some, measured(some))
     assert "3 runs trained to the end without a finite FID are not in it." in block.note
     assert "diverged" not in block.note
@@ -124,12 +89,12 @@ def test_runs_that_were_not_trained_to_the_end_are_mentioned(study: Study) -> No
     runs = study.frames.runs.copy()
     runs.loc[runs.index[:2], "outcome"] = "diverged"
     runs.loc[runs.index[2:5], "stopped"] = True
-    some = study_of(runs)
+    some = study_of(SPEC, runs)
     (block,) = importance_blocks(some, measured(some))
     assert "5 runs that diverged or were stopped early are not in it." in block.note
     assert "without a finite FID" not in block.note
 
 
 def test_a_search_has_no_importance(study: Study) -> None:
-    search = study_of(study.frames.runs.assign(adaptive=True))
+    search = study_of(SPEC, study.frames.runs.assign(adaptive=True))
     assert importance_blocks(search, measured(search)) == []

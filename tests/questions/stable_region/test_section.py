@@ -1,67 +1,35 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from planted_runs import planted_runs, planted_spec, study_of
 
 from stability.page_kit.blocks import Block
 from stability.questions.stable_region.estimate import StabilityMap, stability_map
 from stability.questions.stable_region.safe_box import SafeBoxes, safe_boxes
 from stability.questions.stable_region.section import regions_blocks
-from stability.reading.frames import StudyFrames
 from stability.reading.map_axes import map_axes
 from stability.reading.study import Study
-from stability.spec import Choice, Design, Range, StudySpec
 from stability.spec.loader import parse_study
-from stability.store import Plan
 
-POINTS = 20
-
-SPEC = StudySpec(
-    name="s",
-    space={
-        "loss": Choice(values=("hinge", "minimax", "wasserstein")),
-        "lr": Range(low=1e-4, high=1e-2, log=True),
-        "lr_ratio": Range(low=0.1, high=10, log=True),
-        "beta1": Range(low=0, high=0.95),
-        "batchnorm": Choice(values=("none", "generator")),
-    },
-    design=Design(points=POINTS, seeds=1, cross=("loss",)),
-)
-
-
-def study_of(runs: pd.DataFrame) -> Study:
-    nothing = pd.DataFrame()
-    plan = Plan(1, 1, "cpu", 100, (), ())
-    return Study(StudyFrames("s", SPEC, plan, runs, nothing, nothing, nothing, Path()))
+SPEC = planted_spec(20)
 
 
 def made() -> pd.DataFrame:
     """Stable wherever beta1 is below .5, but never under minimax."""
-    rng = np.random.default_rng(0)
-    points = pd.DataFrame(
-        {
-            "point": range(POINTS),
-            "lr": 10 ** rng.uniform(-4, -2, POINTS),
-            "lr_ratio": 10 ** rng.uniform(-1, 1, POINTS),
-            "beta1": rng.uniform(0, 0.95, POINTS),
-            "batchnorm": rng.permutation(["none", "generator"] * (POINTS // 2)),
-        }
+    runs = planted_runs(20)
+    return runs.assign(
+        outcome=np.where((runs["beta1"] < 0.5) & (runs["loss"] != "minimax"), "nearly-stable", "collapsed")
     )
-    runs = points.merge(pd.DataFrame({"loss": ["hinge", "minimax", "wasserstein"]}), how="cross")
-    names = runs["point"].astype(str) + "-" + runs["loss"]
-    outcome = np.where((runs["beta1"] < 0.5) & (runs["loss"] != "minimax"), "nearly-stable", "collapsed")
-    fid = np.exp(rng.normal(size=len(runs)))
-    return runs.assign(run=names, trial=names, replicate=0, adaptive=False, outcome=outcome, fid_ratio=fid)
 
 
 @pytest.fixture(scope="module")
 def study() -> Study:
-    return study_of(made())
+    return study_of(SPEC, made())
 
 
 def estimated(study: Study) -> tuple[StabilityMap, SafeBoxes]:
@@ -112,7 +80,7 @@ def test_panels_without_a_map_give_their_reason_on_hover(of_study: dict[str, Blo
 
 
 def test_no_success_is_told_without_a_map_or_a_box(study: Study) -> None:
-    made = blocks(study_of(study.frames.runs.assign(outcome="collapsed")))
+    made = blocks(study_of(SPEC, study.frames.runs.assign(outcome="collapsed")))
     assert list(made) == ["stability-map", "safe-box"]
     assert made["stability-map"].figure is None
     assert made["stability-map"].finding.startswith("No map is estimable: none of 20 runs succeeded")
@@ -120,7 +88,7 @@ def test_no_success_is_told_without_a_map_or_a_box(study: Study) -> None:
 
 
 def test_a_search_has_no_blocks(study: Study) -> None:
-    assert blocks(study_of(study.frames.runs.assign(adaptive=True))) == {}
+    assert blocks(study_of(SPEC, study.frames.runs.assign(adaptive=True))) == {}
 
 
 @pytest.mark.parametrize(

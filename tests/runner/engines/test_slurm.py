@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from interrupted_job import Interrupted, arrange
 from small_studies import RING, RING_STEPS, Listener, StopAfter, result_bytes, ring_spec, run_small
 
 from stability.runner.engines.options import Cluster, SlurmOptions
@@ -74,33 +75,6 @@ def run(
     return runner.run()
 
 
-class Once(Listener):
-    """Does something to the jobs when the first has trained a little."""
-
-    def __init__(self, folder: Path, act: Callable[[list[int]], None]) -> None:
-        super().__init__()
-        self._folder, self._act = folder, act
-        self.jobs: list[str | None] = []
-
-    def trained(self, member_steps: int) -> None:
-        super().trained(member_steps)
-        if not self.jobs:
-            self.jobs = [claim.job for claim in claims(self._folder)]
-            self._act([child for job in self.jobs if job for child in children(int(job))])
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def send(number: signal.Signals) -> Callable[[list[int]], None]:
-    def act(pids: list[int]) -> None:
-        for pid in pids:
-            os.kill(pid, number)
-
-    return act
-
-
 def test_jobs_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> None:
     listener = Listener()
     assert run(tmp_path / "r", listener=listener, cohorts_per_job=2)
@@ -111,9 +85,23 @@ def test_jobs_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "r" / "jobs" / "logs").glob("*_submitted.pkl"))) == 1
 
 
-@pytest.mark.full  # beside other work its jobs, of a second, may be over before they see the signal
-def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(here: Path, tmp_path: Path) -> None:
-    listener = Once(tmp_path / "r", send(signal.SIGUSR2))
+@pytest.fixture
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[signal.Signals], None]:
+    """Has one of the jobs be sent a signal in the midst of its training."""
+
+    def arranged(number: signal.Signals) -> None:
+        monkeypatch.setattr(slurm, "TrainCohorts", Interrupted)
+        for name, value in arrange(number, tmp_path / "once").items():
+            monkeypatch.setenv(name, value)
+
+    return arranged
+
+
+def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(
+    here: Path, tmp_path: Path, interrupted: Callable[[signal.Signals], None]
+) -> None:
+    interrupted(signal.SIGUSR2)
+    listener = Listener()
     assert run(tmp_path / "r", listener=listener)
     assert result_bytes(tmp_path / "r") == result_bytes(here)
     logs = (tmp_path / "r" / "jobs" / "logs").glob("*.out")
@@ -121,9 +109,11 @@ def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(here: P
     assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
 
 
-@pytest.mark.full  # as above
-def test_what_a_killed_job_trained_is_trained_by_another(here: Path, tmp_path: Path) -> None:
-    listener = Once(tmp_path / "r", send(signal.SIGKILL))
+def test_what_a_killed_job_trained_is_trained_by_another(
+    here: Path, tmp_path: Path, interrupted: Callable[[signal.Signals], None]
+) -> None:
+    interrupted(signal.SIGKILL)
+    listener = Listener()
     assert run(tmp_path / "r", listener=listener)
     assert result_bytes(tmp_path / "r") == result_bytes(here)
     assert any("another goes on with it" in note for note in listener.notes)
@@ -220,6 +210,29 @@ def test_jobs_are_stopped_with_checkpoints_unless_they_are_left(here: Path, tmp_
     assert claims(folder) == []
     assert finished or all(gone(int(job)) for job in left if job)
     assert run_small(ring_spec(FOUR), folder, resources=Resources("cpu", workers=1))
+    assert result_bytes(folder) == result_bytes(here)
+
+
+def test_a_job_that_ends_while_it_is_being_left_ends_once(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, stop, leave = tmp_path / "r", StopAfter(10**9), slurm.SlurmEngine.stop
+
+    class FirstSteps(Listener):
+        def trained(self, member_steps: int) -> None:
+            super().trained(member_steps)
+            stop.left = 0
+
+    def leave_late(engine: slurm.SlurmEngine) -> None:
+        leave(engine)
+        deadline = time.monotonic() + 300
+        while not all("end" in (claim.said() or {}) for claim in claims(folder)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    monkeypatch.setattr(slurm.SlurmEngine, "stop", leave_late)
+    assert not run(folder, listener=FirstSteps(), stop=stop, detach=True)
+    assert run(folder)
     assert result_bytes(folder) == result_bytes(here)
 
 

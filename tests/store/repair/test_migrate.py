@@ -2,12 +2,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from made_study import file_bytes, make_cohort, plain
+from made_study import dying, file_bytes, make_cohort, plain
 
 from stability.errors import StabilityError
 from stability.outcomes import label
@@ -177,14 +176,3 @@ def test_a_migration_cut_short_at_any_rename_is_old_or_new_and_can_be_begun_agai
         parts = {name: content for name, content in file_bytes(whole).items() if name != ".lock"}
         assert {name: file_bytes(copy)[name] for name in parts} == parts
     assert set(seen) == {1, None}
-
-
-def dying(
-    move: Callable[[Path, Path], Path], count: Iterator[int], last: int
-) -> Callable[[Path, Path], Path]:
-    def moved(self: Path, target: Path) -> Path:
-        if next(count) == last:
-            raise KeyboardInterrupt
-        return move(self, target)
-
-    return moved
