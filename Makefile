@@ -1,5 +1,6 @@
 # make quickstart: install, run the quickstart study, write its report.
 # make docs: install, build the documentation into docs/_build.
+# make gpu: with a CUDA device, within nine minutes, what only such a device can show, into benchmarks/GPU.md.
 # make test: install, run the tests; test-fast leaves out the slow ones, test-all also runs the full-size simulations.
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist
 
 LOWEST := .venv-lowest
 
-.PHONY: quickstart reports docs test test-fast test-all test-lowest lint bench clean
+.PHONY: quickstart reports docs test test-fast test-all test-lowest lint bench gpu clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stability needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -63,6 +64,9 @@ lint: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed
 	$(BIN)/python -m benchmarks
+
+gpu: $(VENV)/.installed-test
+	$(BIN)/python -m benchmarks.gpu
 
 clean:
 	rm -rf $(VENV) $(LOWEST) build *.egg-info .pytest_cache .mypy_cache .ruff_cache
