@@ -10,7 +10,7 @@ project = "stability"
 author = "the authors of stability"
 release = version = stability.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-extensions += ["docstrings", "studies", "study_file"]  # of _ext
+extensions += ["docstrings", "gallery", "studies", "study_file"]  # of _ext
 autoclass_content = "both"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

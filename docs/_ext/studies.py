@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 STUDIES = Path(__file__).parents[2] / "studies"
+RESULTS = STUDIES.with_name("results")
+GALLERY = Path(__file__).parents[1] / "gallery"
+"""A page for each study whose results are kept; written by the extension of this name."""
 
 
 def comment(study: Path) -> str:
@@ -30,8 +33,8 @@ def table() -> str:
     """A row a study, in Markdown."""
     times = json.loads((STUDIES / "times.json").read_text(encoding="utf-8"))
     rows = [
-        f"| `{name}` | {comment(STUDIES / f'{name}.yaml')} | {_time(time)} |"
-        for name, time in times["studies"].items()
+        f"| {_linked(name)} | {comment(STUDIES / f'{name}.yaml')} | {told_time(name)} |"
+        for name in times["studies"]
     ]
     about = (
         f"On {times['cores']} cores of an {times['processor']}, as `stability validate` estimates it there; "
@@ -43,7 +46,14 @@ def table() -> str:
     )
 
 
-def _time(time: dict[str, Any] | None) -> str:
+def _linked(name: str) -> str:
+    """Its page in the gallery, where it has one."""
+    return f"[`{name}`](gallery/{name}.md)" if (GALLERY / f"{name}.md").is_file() else f"`{name}`"
+
+
+def told_time(name: str) -> str:
+    """How long a study takes, as `studies/times.json` has it."""
+    time = json.loads((STUDIES / "times.json").read_text(encoding="utf-8"))["studies"][name]
     if time is None:
         return "needs data of its own"
     return duration(time["seconds"]) + (" (measured)" if time["measured"] else "")

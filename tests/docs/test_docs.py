@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stability.cli.app import app
+from stability.reading.frames import load
 from stability.spec import parse_study
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,7 @@ SHELL = [body for _, body in blocks("sh")]
 def test_the_commands_work(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a block that another one holds are not run twice."""
     shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    (tmp_path / "results").symlink_to(ROOT / "results")
     monkeypatch.chdir(tmp_path)
     for program, *words in commands(body):
         if program == "make":  # what it would do, without doing it
@@ -88,10 +90,13 @@ def test_the_commands_work(body: str, tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_can_be_searched_offline(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("_build", "_generated"))
+    shutil.copytree(
+        ROOT / "docs", tmp_path / "docs", ignore=shutil.ignore_patterns("_build", "_generated", "gallery")
+    )
     for name in ("CONTRIBUTING.md", "CHANGELOG.md"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "studies", tmp_path / "studies")
+    (tmp_path / "results").symlink_to(ROOT / "results")
     for page in (*ROOT.glob("benchmarks/*.md"), *ROOT.glob("reports/*.md")):
         (tmp_path / page.parent.name).mkdir(exist_ok=True)
         shutil.copy(page, tmp_path / page.parent.name)
@@ -101,6 +106,11 @@ def test_the_site_builds_without_a_warning_and_can_be_searched_offline(tmp_path:
     )
     assert done.returncode == 0, done.stderr
     assert "wgan-clip" in (tmp_path / "site" / "study-file.html").read_text(encoding="utf-8")
+    shown = (tmp_path / "site" / "gallery" / "losses.html").read_text(encoding="utf-8")
+    n_runs, (kept,) = len(load(ROOT / "results" / "losses").runs), re.findall(r"In all, (.*?)</p>", shown)
+    assert sum(map(int, re.findall(r"(\d+) <em>", kept))) == n_runs
+    assert re.search(r"most often with .*wgan-gp.*47% \(31 to 64%\)", shown)
+    assert (tmp_path / "site" / "_images" / "losses.png").is_file()
     assert (tmp_path / "site" / "searchindex.js").stat().st_size > 10_000
     loaded = [
         link
