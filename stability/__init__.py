@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stability.reading.frames import StudyFrames
 
 __all__ = ["Monitor", "__version__", "advise", "load"]
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # MKL's batched products may round by a matrix's place in memory, so that a member's numbers would depend on
 # its place in a cohort. This mode forbids it; it must be set before torch computes anything.

@@ -9,6 +9,8 @@ import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+from stability import __version__
+
 ROOT = Path(__file__).parents[1]
 EXTRAS = {"ray": "ray", "submitit": "slurm"}
 """Modules of which an engine is made, by the extra that brings them."""
@@ -37,3 +39,10 @@ def test_what_an_engine_is_made_of_is_an_extra() -> None:
     assert EXTRAS.keys() <= imported()
     for module, extra in EXTRAS.items():
         assert [line for line in PROJECT["optional-dependencies"][extra] if line.startswith(module)] != []
+
+
+def test_the_version_is_told_once_and_cited() -> None:
+    assert PROJECT["dynamic"] == ["version"]
+    cited = re.search(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), re.MULTILINE)
+    assert cited is not None
+    assert cited[1] == __version__

@@ -15,6 +15,7 @@ import pytest
 import torch
 from small_studies import SMALL, StopAfter, result_bytes, run_small, small_mnist, small_spec
 
+from stability import __version__
 from stability.cli import app as command_line
 from stability.runner import study as runner
 from stability.runner.engines import options
@@ -411,7 +412,7 @@ def test_relabel_helps_with_thresholds(stability: Command) -> None:
 
 
 def test_the_version(stability: Command) -> None:
-    assert stability("--version").out == "0.1.0\n"
+    assert stability("--version").out == f"{__version__}\n"
 
 
 # --- the installed command --------------------------------------------------------------------------------
