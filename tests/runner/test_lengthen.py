@@ -23,6 +23,8 @@ from stability.store.shorter import cut_short
 from stability.store.states import decode_state
 from stability.store.tables import SCHEMAS, read_table
 
+pytestmark = pytest.mark.slow
+
 KEEP = (
     "space.loss=[minimax, wasserstein]",
     "recording={every: 10, evaluate_every: 20, samples: 64, final_samples: 100, keep_state: true}",

@@ -15,6 +15,8 @@ from stability.runner.trainer import CohortTrainer
 from stability.store import Store
 from stability.store.progress import study_status
 
+pytestmark = pytest.mark.slow
+
 TORCH = (
     "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to "
     "allocate 4294967296 bytes. Error code 12 (Cannot allocate memory)"

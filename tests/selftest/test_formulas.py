@@ -22,6 +22,8 @@ from stability.gan.training.spectral import SpectralNorm
 from stability.selftest import dirac_closed_forms as dirac
 from stability.selftest.bench import Bench
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
