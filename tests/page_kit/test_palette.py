@@ -44,7 +44,7 @@ def test_the_meanings_name_every_way_into_an_outcome() -> None:
         Outcome.COLLAPSED: ["same picture whatever noise"],
         Outcome.PARTIAL_COLLAPSE: ["of some kinds only", "lost or never came"],
         Outcome.DOMINATED: ["tells everything apart", "gets nowhere"],
-        Outcome.NOISE: ["noise, scribbles or half-readable", "no longer get better"],
+        Outcome.NOISE: ["noise, scribbles or half-readable", "no longer better"],
     }
     missing = {
         str(way): words for way, words in ways.items() if not all(w in LOOKS[way].meaning for w in words)

@@ -10,18 +10,16 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import platformdirs
 import torch
-import torchvision
 from jaxtyping import Float, Float32, Int64, UInt8
 from numpy.typing import NDArray
 from PIL import Image
@@ -197,15 +195,14 @@ def _read_mnist(file: bytes) -> _Arrays:
         )
 
 
-_TORCHVISION: dict[str, Callable[..., Any]] = {
-    "fashion-mnist": torchvision.datasets.FashionMNIST,
-    "kmnist": torchvision.datasets.KMNIST,
-    "cifar10": torchvision.datasets.CIFAR10,
-}
+_TORCHVISION = {"fashion-mnist": "FashionMNIST", "kmnist": "KMNIST", "cifar10": "CIFAR10"}
+"""Classes of torchvision.datasets, which takes a second to import: only who reads with it does."""
 
 
 def _read_torchvision(name: str, root: Path, download: bool) -> _Arrays:
-    make = _TORCHVISION[name]
+    from torchvision import datasets
+
+    make = getattr(datasets, _TORCHVISION[name])
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the readers' own deprecations are no news to our users
@@ -233,14 +230,14 @@ def _channels_first(data: Tensor | NDArray[np.uint8]) -> UInt8[Tensor, "n c h w"
 
 
 def _read_folder(folder: Path, size: int) -> _Arrays:
-    listing = _list_folder(folder)
-    labels = torch.tensor(listing.targets, dtype=torch.int64)
-    counts = torch.bincount(labels, minlength=len(listing.classes)).tolist()
-    for label, count in zip(listing.classes, counts, strict=True):
+    classes, samples = _list_folder(folder)
+    labels = torch.tensor([label for _, label in samples], dtype=torch.int64)
+    counts = torch.bincount(labels, minlength=len(classes)).tolist()
+    for label, count in zip(classes, counts, strict=True):
         if count < 2:
             words = f"class {one_line(label)} has {count} image; at least 2 are needed"
             raise StabilityError(f"folder:{folder}: {words}")
-    images = torch.stack([_read_image(path, size) for path, _ in listing.samples])
+    images = torch.stack([_read_image(path, size) for path, _ in samples])
     position = torch.cat([torch.arange(count) for count in counts])
     held_out = position % _HELD_OUT == 0
     return _Arrays(
@@ -248,17 +245,25 @@ def _read_folder(folder: Path, size: int) -> _Arrays:
         train_labels=labels[~held_out],
         test=images[held_out],
         test_labels=labels[held_out],
-        classes=tuple(listing.classes),
+        classes=tuple(classes),
     )
 
 
-def _list_folder(folder: Path) -> torchvision.datasets.ImageFolder:
+def _list_folder(folder: Path) -> tuple[list[str], list[tuple[str, int]]]:
+    """The names of the classes, and each image's path and class; images without classes are of one."""
+    from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+
     try:
         if not folder.is_dir():
             raise StabilityError(f"folder:{folder}: no such folder")
         for _ in os.walk(folder, onerror=_refuse, followlinks=True):
             pass  # torchvision takes a folder that cannot be read for an empty one
-        return _FlatFolder(folder) if _holds_images(folder) else torchvision.datasets.ImageFolder(str(folder))
+        if any(path.suffix.lower() in IMG_EXTENSIONS for path in folder.iterdir()):
+            top, classes = folder.resolve().parent, [folder.resolve().name]
+        else:
+            top, (classes, _) = folder, find_classes(str(folder))
+        places = {name: place for place, name in enumerate(classes)}
+        return classes, make_dataset(str(top), places, IMG_EXTENSIONS)
     except FileNotFoundError as error:
         message = (
             f"folder:{folder}: needs images, or one sub-folder of them per class, as in {folder}/CLASS/1.png"
@@ -267,23 +272,6 @@ def _list_folder(folder: Path) -> torchvision.datasets.ImageFolder:
     except OSError as error:
         message = f"folder:{folder}: {one_line(str(error.filename), _MAX_PATH)}: {error.strerror}"
         raise StabilityError(message) from error
-
-
-def _holds_images(folder: Path) -> bool:
-    extensions = torchvision.datasets.folder.IMG_EXTENSIONS
-    return any(path.suffix.lower() in extensions for path in folder.iterdir())
-
-
-class _FlatFolder(torchvision.datasets.ImageFolder):  # type: ignore[misc]
-    """Images without classes: a single one, named as the folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self._only = folder.resolve()
-        super().__init__(str(self._only.parent))
-
-    def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
-        """The folder itself."""
-        return [self._only.name], {self._only.name: 0}
 
 
 def _refuse(error: OSError) -> NoReturn:

@@ -1,5 +1,7 @@
 """Frechet distance between features (FID) and its floor, by torch-fidelity's statistics functions.
 
+The library takes seconds to import, so only who computes a distance does.
+
 Everything is float64, in memory, on the CPU. May not import store, design, runner, outcomes, Optuna
 or pandas.
 """
@@ -15,7 +17,6 @@ import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
-from torch_fidelity import metric_fid
 
 FLOOR_DRAWS = 20
 
@@ -46,6 +47,8 @@ class FidFloor:
 
 def feature_statistics(features: Float[Tensor, "n features"]) -> Statistics:
     """Mean and covariance (divided by n - 1) of at least two rows; NaN where features are not finite."""
+    from torch_fidelity import metric_fid
+
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")  # overflow shows in the result
         found = metric_fid.fid_features_to_statistics(features.detach().cpu().double())
@@ -58,6 +61,8 @@ def fid(a: Statistics, b: Statistics) -> float:
     NaN where the statistics are not finite or their eigenvalues cannot be computed, never an exception.
     Source: Heusel et al. 2017, "GANs trained by a two time-scale update rule", eq. 6.
     """
+    from torch_fidelity import metric_fid
+
     if not all(np.isfinite(array).all() for array in (a.mean, a.covariance, b.mean, b.covariance)):
         return math.nan
     statistics = [{"mu": each.mean, "sigma": each.covariance} for each in (a, b)]

@@ -123,7 +123,7 @@ def test_colour_images_become_channels_first(tmp_path: Path, monkeypatch: pytest
         def __init__(self, root: Path, *, train: bool, download: bool) -> None:
             self.data, self.targets, self.classes = pixels, [0, 1, 0, 1, 1], ["a", "b"]
 
-    monkeypatch.setitem(data._TORCHVISION, "cifar10", Reader)
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", Reader)
     cifar = load_dataset("cifar10", device=CPU, data_root=tmp_path)
     assert cifar.train.shape == (5, 3, 32, 32)
     assert np.array_equal(cifar.train[2, 1].numpy(), pixels[2, :, :, 1])
