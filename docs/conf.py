@@ -20,4 +20,4 @@ html_theme = "furo"
 html_title = "stability"
 html_static_path = ["_static"]
 html_css_files = ["docs.css"]
-exclude_patterns = ["_build", "_generated"]
+exclude_patterns = ["_build", "_generated", "results"]

@@ -7,6 +7,7 @@ has one point.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,7 +24,7 @@ from stability.store import FilmStrip, Store, read_filmstrip
 from studies import GALLERY, RESULTS, STUDIES, comment, told_time
 
 SUCCESS = "end stable or nearly stable", set(SUCCESSES)
-COLLAPSE = "end in a mode collapse", {Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE}
+COLLAPSE = "lose modes or diversity that they had", "collapse_ever"
 WON = "end with a discriminator that has won", {Outcome.SATURATED, Outcome.DOMINATED}
 ABOUT = {"mode-collapse": COLLAPSE, "saturation": WON, "vanishing-gradient": WON}
 """What a study asks of its runs, where it is not success."""
@@ -47,11 +48,11 @@ def page(name: str, study: Study) -> str:
 
 def answer(name: str, study: Study) -> str:
     """Two sentences: where what is asked for happens most and least often, and how all runs ended."""
-    words, ends = ABOUT.get(name, SUCCESS)
-    shares = [(_share(runs, ends), cell) for cell, runs in _cells(study)]
+    words, asked = ABOUT.get(name, SUCCESS)
+    shares = [(_share(runs, asked), cell) for cell, runs in _cells(study)]
     most, least = (pick(shares, key=lambda pair: pair[0].value) for pick in (max, min))
     if most[0].value == least[0].value:
-        first = f"Runs that {words}: {_share(study.runs, ends).of_runs()}"
+        first = f"Runs that {words}: {_share(study.runs, asked).of_runs()}"
     else:
         often = f"most often with {most[1]}, {most[0].of_runs()}"
         first = f"Runs {words} {often}, and least often with {least[1]}, {least[0].of_runs()}"
@@ -59,11 +60,11 @@ def answer(name: str, study: Study) -> str:
 
 
 def _table(name: str, study: Study) -> str:
-    words, ends = ABOUT.get(name, SUCCESS)
+    words, asked = ABOUT.get(name, SUCCESS)
     rows = []
     for cell, runs in _cells(study):
         shown = f"`{runs['run'].iloc[0]}`: *{runs['outcome'].iloc[0]}*"
-        rows.append(f"| {cell or 'all'} | {shown} | {_share(runs, ends).of_runs()} | {_ended(runs)} |")
+        rows.append(f"| {cell or 'all'} | {shown} | {_share(runs, asked).of_runs()} | {_ended(runs)} |")
     return "\n".join([f"| runs with | shown | {words} | how they ended |", "|---|---|---|---|", *rows])
 
 
@@ -112,17 +113,19 @@ def _below(strips: list[Image.Image]) -> Image.Image:
     return sheet
 
 
-def _share(runs: pd.DataFrame, ends: set[Outcome]) -> Estimate:
-    return Estimate.of(rows_of(rate(runs, runs["outcome"].isin(ends)))[0])
+def _share(runs: pd.DataFrame, asked: set[Outcome] | str) -> Estimate:
+    event = asked if isinstance(asked, str) else runs["outcome"].isin(asked)
+    return Estimate.of(rows_of(rate(runs, event))[0])
 
 
 def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def kept() -> list[str]:
-    """The studies that ship and whose results are kept."""
-    return sorted(path.stem for path in STUDIES.glob("*.yaml") if (RESULTS / path.stem).is_dir())
+def kept() -> dict[str, Path]:
+    """The studies that ship and whose results are kept, and where."""
+    places = {path.name: path for folder in RESULTS for path in sorted(folder.glob("*")) if path.is_dir()}
+    return {path.stem: places[path.stem] for path in sorted(STUDIES.glob("*.yaml")) if path.stem in places}
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -130,8 +133,8 @@ def setup(app: Any) -> dict[str, bool]:
 
     def write(app: Any) -> None:
         GALLERY.mkdir(exist_ok=True)
-        for name in kept():
-            study, store = Study(load(RESULTS / name)), Store.open(RESULTS / name)
+        for name, results in kept().items():
+            study, store = Study(load(results)), Store.open(results)
             (GALLERY / f"{name}.md").write_text(page(name, study), encoding="utf-8")
             (GALLERY / f"{name}.png").write_bytes(encode_picture(picture(study, store)))
 
