@@ -8,7 +8,7 @@ from typing import Any
 
 STUDIES = Path(__file__).parents[2] / "studies"
 RESULTS = STUDIES.with_name("results"), Path(__file__).parents[1] / "results"
-"""Where results are kept: what is published, and what only the gallery needs, out of the way of who runs it."""
+"""Where results are kept: what is published, and what only the gallery needs, apart from users' own."""
 GALLERY = Path(__file__).parents[1] / "gallery"
 """A page for each study whose results are kept; written by the extension of this name."""
 
