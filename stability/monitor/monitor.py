@@ -27,7 +27,7 @@ from stability.monitor.real import RealData, read_real
 from stability.monitor.settings import plain_settings, seed_of
 from stability.monitor.taps import LOSSES, Taps
 from stability.monitor.telling import Telling
-from stability.monitor.visits import Sample, Visitor
+from stability.monitor.visits import Sample, Visitor, left_alone
 from stability.outcomes import label, stop_reason
 from stability.records import Divergence, Evaluation, Event, Record, RunResult
 from stability.runner.devices import this_machine
@@ -173,7 +173,9 @@ class Monitor:
         if self._sample is None or real is None:
             say.warn("no visits, and so no outcome but a divergence: give sample and real")
         else:
-            self._visitor = self._visitor_of(read_real(real, held_out, self._device, say.note), self._sample)
+            with left_alone():  # a loader draws its order
+                data = read_real(real, held_out, self._device, say.note)
+            self._visitor = self._visitor_of(data, self._sample)
         self._kept = ObservedFolder.enter(self._folder, self._wanted, self._customs, say.warn)
         self._track = Track(self._kept.run)
         say.name, self._news.thresholds = self.run, self._kept.thresholds

@@ -149,7 +149,23 @@ class Taps:
         slope, rows = self._kept_slopes.get("logit"), sum(found.shape[1] for found in logits.values())
         return slope is not None and len(logits) == 2 and slope.numel() == rows
 
-    def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    def _before_step(
+        self, optimizer: Optimizer, args: Any, kwargs: dict[str, Any]
+    ) -> tuple[Any, dict[str, Any]] | None:
+        """Read what the optimiser is about to use; where there is a closure, as in Lightning, after it."""
+        closure = (*args, kwargs.get("closure"))[1]
+        if closure is None:
+            self._read(optimizer)
+            return None
+
+        def read_after() -> Any:
+            loss = closure()
+            self._read(optimizer)
+            return loss
+
+        return (args[0], read_after), {}
+
+    def _read(self, optimizer: Optimizer) -> None:
         for network in self._networks.values():
             network.read(optimizer)
         if _holds(optimizer, self._networks["g"].names):

@@ -223,7 +223,8 @@ def _is_worker(process: Path, session: int) -> bool:
 
 def load_all() -> None:
     """Import once for all what a command imports when it needs it; Ray may not be there."""
-    left = {"stability.runner.engines.ray"} if find_spec("ray") is None else set()
+    left = {"stability.monitor.lightning"}  # of no command
+    left |= {"stability.runner.engines.ray"} if find_spec("ray") is None else set()
     for module in pkgutil.walk_packages(stability.__path__, "stability."):
         if not module.name.endswith("__main__") and module.name not in left:
             importlib.import_module(module.name)

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LENT = {"torch", "torchvision"}
 """May be newer: see the Makefile."""
-ON_EXTRAS = ("stability.runner.engines.ray", "stability.runner.engines.slurm")
+ON_EXTRAS = ("stability.monitor.lightning", "stability.runner.engines.ray", "stability.runner.engines.slurm")
 STUDY = """\
 name: lowest
 dataset: mnist

@@ -253,3 +253,25 @@ def test_very_many_logits_are_looked_at_evenly() -> None:
     taken = evenly(values, MOST_LOGITS)
     assert (len(taken), taken[0].item(), taken[-1].item()) == (MOST_LOGITS, 0, 9_999)
     assert evenly(values[:7], MOST_LOGITS).tolist() == list(range(7))
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+def test_an_optimiser_with_a_closure_is_read_after_it(by_name: bool) -> None:
+    g, d = small_pair()
+    optimizer = torch.optim.SGD(d.parameters(), 0.1)
+    for weight in d.parameters():
+        weight.grad = torch.full_like(weight, 1e3)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = d(torch.ones(8, 2)).mean()
+        loss.backward()
+        return loss
+
+    taps = Taps(g, d, CPU, sigmoid=False)
+    taps.arm()
+    loss = optimizer.step(closure=closure) if by_name else optimizer.step(closure)
+    norm = torch.cat([weight.grad.flatten() for weight in d.parameters()]).norm().item()
+    record = taps.record("run", 1, {"loss_d": loss})
+    assert record.grad_norm_d == pytest.approx(norm, rel=1e-6)
+    assert record.discriminator_update == pytest.approx(norm / 17**0.5, rel=1e-4)
