@@ -10,6 +10,7 @@ from types import ModuleType
 import nbformat
 import optuna
 import pytest
+import torch
 from nbclient import NotebookClient
 from typer.testing import CliRunner
 
@@ -20,12 +21,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def example(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
     monkeypatch.setattr(sys, "path", [str(EXAMPLES), *sys.path])
-    return import_module("optuna_objective")
+    return import_module(request.param)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("example", ["optuna_objective"], indirect=True)
 def test_a_search_fills_one_observed_study(example: ModuleType, tmp_path: Path) -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = example.search(tmp_path / "optuna", trials=2, steps=12, evaluate_every=6)
@@ -38,6 +40,32 @@ def test_a_search_fills_one_observed_study(example: ModuleType, tmp_path: Path) 
         assert trial.params["lr"] == run["lr"]
         assert trial.user_attrs["outcome"] == run["outcome"]
         assert list(trial.intermediate_values) == [6, 12]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("example", "words"),
+    [
+        ("mlp_gan", ("--n_epochs=2", "--batch_size=8", "--folder")),
+        ("dcgan", ("--niter=2", "--batchSize=8", "--ngf=4", "--ndf=4", "--outf")),
+    ],
+    indirect=["example"],
+)
+def test_scripts_of_the_usual_form_are_watched(
+    example: ModuleType, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    side = {"mlp_gan": 28, "dcgan": 32}[example.__name__]
+    images = torch.tanh(torch.randn(80, 1, side, side, generator=torch.Generator().manual_seed(0)))
+    opt = example.options([*words, str(tmp_path / "r")])
+    monitor = example.train(opt, images)
+    frames = stability.load(tmp_path / "r")
+    assert list(frames.records["step"]) == [10, 20]
+    told = frames.records[["loss_d", "loss_g", "grad_norm_d", "grad_norm_g", "signal"]]
+    assert (told > 0).all().all()
+    assert frames.records["real_probability"].notna().all() == (example.__name__ == "dcgan")
+    assert frames.evaluations["separation"].between(0, 1).all()
+    assert list(frames.runs["lr"]) == [opt.lr]
+    assert monitor.result.step == 20
 
 
 @pytest.mark.slow
