@@ -38,7 +38,7 @@ Workers = Annotated[
     ),
 ]
 AllowCode = Annotated[
-    bool, typer.Option("--allow-code", metavar="", help="Import networks of your own that a study names.")
+    bool, typer.Option("--allow-code", metavar="", help="Import code of your own that a study names.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON for machines.")]
 

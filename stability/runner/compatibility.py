@@ -10,6 +10,7 @@ from stability.errors import StabilityError
 from stability.gan.data.datasets import Dataset
 from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
+from stability.gan.training.penalties import check_penalty
 from stability.gan.training.placement import Placement
 from stability.spec import Choice, Range, StudySpec, make_config, relations
 from stability.spec.config import Config, is_own_code
@@ -44,7 +45,7 @@ def check_code_allowed(spec: StudySpec, *, allowed: bool) -> None:
 
 
 def check_fit(spec: StudySpec, dataset: Dataset) -> None:
-    """Try the user's own losses and networks, and look whether there are as many images as asked for.
+    """Try what is the user's own, and look whether there are as many images as asked for.
 
     Raises StabilityError in one line.
     """
@@ -52,6 +53,8 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
     placement = Placement(dataset.train.device)
     for name in _own(spec, "loss"):
         check_loss(name)
+    for name in _own(spec, "penalty"):
+        check_penalty(name)
     for config in _own_structures(spec):
         check_pair(config, image, fused=placement.fused(config))
     total = len(dataset.train)
@@ -66,7 +69,7 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
 
 
 def own_code(spec: StudySpec) -> tuple[str, ...]:
-    """The architectures and losses of the study that are the user's own code."""
+    """What of the study is the user's own code."""
     return tuple(name for parameter in relations.CODE for name in _own(spec, parameter))
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from stability.vocabulary.losses import LOSS_NAMES
+from stability.vocabulary.own_code import registered
 
 ARCHITECTURE_NAMES = (
     "mlp",
@@ -28,11 +29,11 @@ POINT_ARCHITECTURES = ("maxout", "dirac")
 """... and these only on points; mlp takes both."""
 DENSE_ARCHITECTURES = ("mlp", "fully-connected", "maxout")
 """Their layers hold features, not maps."""
+PENALTY_NAMES = ("none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan")
 OWN_CODE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
-"""A pair of networks or a loss of the user's own, `package.module:name`; naming one imports code."""
+"""Something of the user's own, `package.module:name`; naming it imports code."""
 MAX_OWN_NAME = 120
 
-Penalty = Literal["none", "gradient-penalty", "zero-centred-gradient-penalty", "r1", "r2", "r1-r2", "dragan"]
 BatchNorm = Literal["none", "generator", "discriminator", "both"]
 Norm = Literal["none", "batch", "layer", "instance"]
 Optimizer = Literal["adam", "adamw", "optimistic-adam", "rmsprop", "sgd"]
@@ -56,27 +57,29 @@ Steps = Annotated[int, Field(ge=1, le=100)]
 
 
 def is_own_code(name: str) -> bool:
-    """Whether an architecture or a loss is the user's own code, `package.module:name`."""
+    """Whether something is the user's own code, `package.module:name`."""
     return len(name) <= MAX_OWN_NAME and OWN_CODE.fullmatch(name) is not None
 
 
-def _one_of(names: tuple[str, ...]) -> AfterValidator:
+def _one_of(names: tuple[str, ...], kind: str) -> AfterValidator:
+    """One of the names, or the user's own; a name that an installed package gives becomes what it means."""
+
     def known(name: str) -> str:
-        if name not in names and not is_own_code(name):
+        meant = name if name in names or is_own_code(name) else registered(kind, name)
+        if meant is None or not (meant in names or is_own_code(meant)):
             raise ValueError(f"neither known nor package.module:name: {name!r}")
-        return name
+        return meant
 
     return AfterValidator(known)
 
 
-Architecture = Annotated[
-    str,
-    _one_of(ARCHITECTURE_NAMES),
-    Field(json_schema_extra={"enum": [*ARCHITECTURE_NAMES, "package.module:pair"]}),
-]
-Loss = Annotated[
-    str, _one_of(LOSS_NAMES), Field(json_schema_extra={"enum": [*LOSS_NAMES, "package.module:loss"]})
-]
+def _shown(names: tuple[str, ...], own: str) -> Any:
+    return Field(json_schema_extra={"enum": [*names, f"package.module:{own}"]})
+
+
+Architecture = Annotated[str, _one_of(ARCHITECTURE_NAMES, "networks"), _shown(ARCHITECTURE_NAMES, "pair")]
+Loss = Annotated[str, _one_of(LOSS_NAMES, "losses"), _shown(LOSS_NAMES, "loss")]
+Penalty = Annotated[str, _one_of(PENALTY_NAMES, "penalties"), _shown(PENALTY_NAMES, "penalty")]
 
 
 COMMON = ("optimizer", "beta1", "beta2", "momentum", "weight_decay", "width", "lr_schedule")
@@ -165,7 +168,7 @@ class Config(BaseModel):
     weight_decay_g: NotNegative | None = None
     weight_decay_d: NotNegative | None = None
     penalty: Penalty = "none"
-    """What is added to the discriminator's loss at each of its updates."""
+    """What is added to the discriminator's loss at each of its updates, by name or of your own."""
     penalty_weight: NotNegative = 10.0
     """The factor of the penalty."""
     weight_clip: Positive | None = None

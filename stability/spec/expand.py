@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stability.spec.config import ADAMS, RECIPES, Config
+from stability.spec.config import ADAMS, RECIPES, Config, is_own_code
 from stability.vocabulary.losses import ALPHA_LOSSES, CROSS_ENTROPIES, LABELLED_LOSSES
 
 
@@ -30,16 +30,21 @@ def _is_penalised(config: Config) -> bool:
     return config.penalty != "none" and config.penalty_weight > 0
 
 
+def _has_gradient_penalty(config: Config) -> bool:
+    """Of one of somebody's own nobody knows."""
+    return _is_penalised(config) and not is_own_code(config.penalty)
+
+
 DOUBTS: dict[str, Callable[[Config], bool]] = {
     "gradient penalty with batchnorm in the discriminator: "
     "the penalty is on each image's own gradient, batchnorm mixes the images of a batch": lambda config: (
-        _is_penalised(config) and config.discriminator.norm == "batch"
+        _has_gradient_penalty(config) and config.discriminator.norm == "batch"
     ),
     "gradient penalty with dropout: its gradient is of another network each time": lambda config: (
-        _is_penalised(config) and config.dropout > 0
+        _has_gradient_penalty(config) and config.dropout > 0
     ),
     "gradient penalty together with weight_clip: two bounds on the discriminator at once": lambda config: (
-        _is_penalised(config) and config.weight_clip is not None
+        _has_gradient_penalty(config) and config.weight_clip is not None
     ),
     "spectral_norm together with weight_clip: a clipped weight's scale has no effect": lambda config: (
         config.spectral_norm and config.weight_clip is not None
@@ -90,7 +95,7 @@ DOUBTS: dict[str, Callable[[Config], bool]] = {
     "label_flip of .5 or more: labels say nothing, or the contrary": lambda config: config.label_flip >= 0.5,
     "gradient penalty with minibatch_std: the penalty is on each image's own gradient, "
     "minibatch_std mixes the images of a batch": lambda config: (
-        _is_penalised(config) and config.minibatch_std
+        _has_gradient_penalty(config) and config.minibatch_std
     ),
     "input_range_real is not the range of the fakes: the discriminator can tell them by their scale": (
         lambda config: config.input_range_real not in (None, config.input_range)

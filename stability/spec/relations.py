@@ -251,12 +251,12 @@ def _given(spec: StudySpec, name: str, config: str, variant: str) -> list[tuple[
     return [(("fixed", name), spec.fixed[name])] if name in spec.fixed else []
 
 
-CODE = ("architecture", "loss")
+CODE = ("architecture", "loss", "penalty")
 """The parameters that may name code of the user's own."""
 
 
 def code_problems(spec: StudySpec) -> list[Problem]:
-    """The networks and losses that are the user's own code: a study file may come from somebody else."""
+    """Whatever is the user's own code: a study file may come from somebody else."""
     words = "is code that would be imported and run; if you trust it, add --allow-code"
     return [
         Problem(path, f"{name} {words}") for parameter in CODE for path, name in own_code(spec, parameter)
@@ -288,7 +288,7 @@ def _sampled(spec: StudySpec, name: str) -> list[tuple[Path, Any]]:
 def _own_name_problems(spec: StudySpec) -> list[Problem]:
     """Two names of own code that differ by case alone: files are named by a crossed one in lower case."""
     problems = []
-    for parameter in ("architecture", "loss"):
+    for parameter in CODE:
         factor = spec.space.get(parameter)
         names = [name.lower() for name in factor.values] if isinstance(factor, Choice) else []
         problems += [

@@ -8,11 +8,24 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from stability.errors import StabilityError
+
+
+@cache
+def registered(kind: str, name: str) -> str | None:
+    """What an installed package calls so by an entry point of the group `stability.<kind>`.
+
+    That is its `package.module:attribute`, of which nothing is imported; None where no package does, or
+    where two mean different things.
+    """
+    found = {entry.value for entry in entry_points(group=f"stability.{kind}", name=name)}
+    return found.pop() if len(found) == 1 else None
 
 
 def find_own(name: str) -> Any:

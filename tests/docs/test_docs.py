@@ -27,6 +27,8 @@ EXECUTED = {
     ("monitor.md", "MonitorCallback"),
     ("extending.md", "pair ="),
     ("extending.md", "loss = Loss"),
+    ("extending.md", "penalty = Term"),
+    ("extending.md", "drift = FreeTerm"),
 }
 """The blocks of Python, by words of theirs: tests/monitor and tests/spec run them."""
 

@@ -17,9 +17,11 @@ from stability.vocabulary.own_code import source_digest
 
 OWN = """\
 from pathlib import Path
+import torch
 from torch import nn
 from stability.gan.losses import LOSSES, Loss
 from stability.gan.networks import ARCHITECTURES, Pair, Shaped
+from stability.gan.training.penalties import FreeTerm, Term, at_fake, between
 Path("imported").write_text("x")
 
 def discriminator(config, image):
@@ -39,6 +41,13 @@ mean = Loss(lambda real, fake: (fake - real).mean(), lambda real, fake: -fake)
 mixing = Loss(lambda real, fake: fake - real, lambda real, fake: -fake + fake.mean())
 unsaid = Loss(lambda real, fake: fake - real, lambda real, fake: real - fake)
 numb = Loss(lambda real, fake: fake - real, lambda real, fake: -real)
+penalty = Term(between, lambda squares: squares), FreeTerm(lambda score, real, fake, u: score(real).square())
+total = FreeTerm(lambda score, real, fake, u: score(real).square().mean())
+across = FreeTerm(lambda score, real, fake, u: score(real) * score(real).mean(0))
+still = FreeTerm(lambda score, real, fake, u: real.flatten(2).sum(2))
+drawn = FreeTerm(lambda score, real, fake, u: score(torch.rand_like(real)))
+steep = Term(at_fake, lambda squares: squares / 0)
+broken = FreeTerm(lambda score, real, fake: real)  # no u
 """
 
 
@@ -61,6 +70,7 @@ def test_own_code_is_not_imported_unless_allowed(module: str) -> None:
         f"space: {{architecture: [mlp, '{module}:pair']}}",
         f"fixed: {{loss: '{module}:pair'}}",
         f"variants: {{a: {{}}, b: {{loss: '{module}:pair'}}}}",
+        f"space: {{penalty: [none, '{module}:pair']}}",
     ):
         spec = study(text)
         assert own_code(spec) == (f"{module}:pair",)
@@ -86,6 +96,27 @@ def test_own_losses_are_tried(module: str, name: str, words: str) -> None:
     check_fit(study(f"fixed: {{loss: '{module}:loss'}}"), small_mnist())
     with pytest.raises(StabilityError) as told:
         check_fit(study(f"fixed: {{loss: '{module}:{name}'}}"), small_mnist())
+    assert str(told.value).startswith(f"{module}:{name}: ")
+    assert words in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("total", "gives [] for images of [2, 4, 1, 3, 3]; one value for each is needed"),
+        ("across", "mixes members, which are the first axis"),
+        ("still", "gives the discriminator's weights no gradient"),
+        ("drawn", "draws from torch's global stream"),
+        ("steep", "is not finite, or its gradient is not"),
+        ("broken", "TypeError: "),
+        ("pair", "is a Pair, not a Term or FreeTerm of stability.gan.training.penalties"),
+        ("none", "has no none"),
+    ],
+)
+def test_own_penalties_are_tried(module: str, name: str, words: str) -> None:
+    check_fit(study(f"fixed: {{penalty: '{module}:penalty'}}"), small_mnist())
+    with pytest.raises(StabilityError) as told:
+        check_fit(study(f"fixed: {{penalty: '{module}:{name}'}}"), small_mnist())
     assert str(told.value).startswith(f"{module}:{name}: ")
     assert words in str(told.value)
 

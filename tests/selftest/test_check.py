@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 import pytest
 import torch
@@ -36,7 +35,7 @@ def test_every_row_has_a_name_of_its_own() -> None:
 
 def test_nothing_that_a_study_accepts_is_left_out() -> None:
     assert list(LOSS_VALUES) == list(FORMULAS) == list(LOSSES)
-    assert list(BY_HAND) == list(PENALTIES) == list(get_args(config.Penalty))
+    assert list(BY_HAND) == list(PENALTIES) == list(config.PENALTY_NAMES)
     planted = {planted.outcome for planted in outcomes.COURSES.values()}
     assert planted == set(Outcome)
 

@@ -13,12 +13,14 @@ from ruamel.yaml import YAML
 
 from stability.gan.losses import check_loss
 from stability.gan.networks import ImageShape, check_pair
+from stability.gan.training.penalties import check_penalty
 from stability.spec import Config, StudySpec, Thresholds, load_study
 from stability.spec.config import (
     ARCHITECTURE_NAMES,
     COMMON,
     LOSS_NAMES,
     PARAMETERS,
+    PENALTY_NAMES,
     RECIPES,
     Activation,
     BatchNorm,
@@ -27,7 +29,6 @@ from stability.spec.config import (
     Latent,
     Norm,
     Optimizer,
-    Penalty,
     Schedule,
 )
 from stability.spec.study import DATASETS, Compile, Design, Recording, Training
@@ -36,11 +37,12 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "stability" / "cli" / "study.yaml"
 PAGE = ROOT / "docs" / "study-file.md"
 EXTENDING = ROOT / "docs" / "extending.md"
-LITERALS = (Penalty, BatchNorm, Optimizer, Latent, Activation, InputRange, Norm, Init, Schedule)
+LITERALS = (BatchNorm, Optimizer, Latent, Activation, InputRange, Norm, Init, Schedule)
 CHOICES = (
     *DATASETS,
     *ARCHITECTURE_NAMES,
     *LOSS_NAMES,
+    *PENALTY_NAMES,
     *RECIPES,
     *(name for kind in LITERALS for name in get_args(kind)),
 )
@@ -95,6 +97,15 @@ def test_the_loss_in_the_docs_can_be_trained(tmp_path: Path, monkeypatch: pytest
     check_loss("docs_loss:loss")
 
 
+@pytest.mark.parametrize("name", ["penalty", "drift"])
+def test_the_penalties_in_the_docs_can_be_trained(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / f"docs_{name}.py").write_text(example(f"{name} ="), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    check_penalty(f"docs_{name}:{name}")
+
+
 def test_the_template_names_every_choice() -> None:
     named = set(re.findall(r"[\w-]+", TEMPLATE.read_text(encoding="utf-8")))
     assert {*CHOICES, *get_args(Compile)} - named == set()
@@ -109,7 +120,7 @@ def test_the_docs_explain_every_choice() -> None:
     """Beside the tables of keys, which are made from the models, what needs words has some."""
     prose = re.sub(r"^```.*?^```", "", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     named = {word for code in re.findall(r"`([^`]+)`", prose) for word in re.findall(r"[\w-]+", code)}
-    assert {*DATASETS, *ARCHITECTURE_NAMES, *LOSS_NAMES, *get_args(Penalty)} - named == set()
+    assert {*DATASETS, *ARCHITECTURE_NAMES, *LOSS_NAMES, *PENALTY_NAMES} - named == set()
 
 
 @pytest.mark.parametrize("model", SECTIONS.values(), ids=lambda model: model.__name__)

@@ -26,7 +26,7 @@ from stability.gan.training.diagnostics import Trace
 from stability.gan.training.draws import Draws
 from stability.gan.training.member_losses import MemberLosses
 from stability.gan.training.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
-from stability.gan.training.penalties import PENALTIES, penalty
+from stability.gan.training.penalties import find_penalty, penalty
 from stability.gan.training.placement import Placement
 from stability.gan.training.replay import Replay
 from stability.gan.training.sampler import Sampler, Switches
@@ -334,7 +334,7 @@ class Cohort:
         return self.generator(z, {**self._batch.switches, **self._draws.generator_masks(self._masks, rows)})
 
     def _penalties(self, real: Tensor, fake: Tensor) -> Float[Tensor, " members"] | None:
-        terms = PENALTIES[self.config.penalty]
+        terms = find_penalty(self.config.penalty)
         if not terms:
             return None
         uniform = [self._draws.uniform(term.uniform_shape(real.shape[1:])) for term in terms]

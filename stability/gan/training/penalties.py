@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from stability.errors import StabilityError
 from stability.gan.arithmetic.stable_sums import row_sums
+from stability.vocabulary.own_code import errors_of_own_code, find_own
 
 Images = Float[Tensor, "members batch *image"]
 PerExample = Float[Tensor, "members batch"]
@@ -71,9 +75,20 @@ def around_real(real: Images, fake: Images, uniform: Images) -> Images:
     return real + PERTURBATION * variance.sqrt().reshape(-1, *(1 for _ in real.shape[1:])) * uniform
 
 
+class _Drawn:
+    """What is common to terms: the numbers they draw."""
+
+    __slots__ = ()
+    uniform_axes: int | None
+
+    def uniform_shape(self, images: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the uniform numbers for one member's images `[batch, ...]`, without any if none."""
+        return () if self.uniform_axes is None else tuple(images[: 1 + self.uniform_axes])
+
+
 @dataclass(frozen=True, slots=True)
-class Term:
-    """One penalty: where the gradient is taken, and what its square costs."""
+class Term(_Drawn):
+    """A cost of the gradient: where that is taken, and what its square costs."""
 
     points: Callable[[Images, Images, Tensor], Images]
     """Of (real, fake, uniform numbers)."""
@@ -81,9 +96,19 @@ class Term:
     uniform_axes: int | None = 0
     """How many axes of the images, besides the batch's, need a number of their own; None: no numbers."""
 
-    def uniform_shape(self, images: Sequence[int]) -> tuple[int, ...]:
-        """The shape of the uniform numbers for one member's images `[batch, ...]`, without any if none."""
-        return () if self.uniform_axes is None else tuple(images[: 1 + self.uniform_axes])
+    def value(self, score: Score, real: Images, fake: Images, uniform: Tensor) -> PerExample:
+        """The cost at every point."""
+        return self.cost(squared_input_gradients(score, self.points(real, fake, uniform)))
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTerm(_Drawn):
+    """Any other cost of what the discriminator says, such as of its logits."""
+
+    value: Callable[[Score, Images, Images, Tensor], PerExample]
+    """Of (score, real, fake, uniform numbers); `score` takes as many images as a batch has."""
+    uniform_axes: int | None = None
+    """As a `Term`'s."""
 
 
 EVERY_PIXEL = 3
@@ -99,6 +124,9 @@ R2 = Term(at_fake, half_square, uniform_axes=None)
 DRAGAN = Term(around_real, one_centred, uniform_axes=EVERY_PIXEL)
 """(|grad D(x + d)| - 1)^2 near real images (Kodali 2017, algorithm 1)."""
 
+TRIED = (2, 4, 1, 3, 3)
+"""Members, batch and images that somebody's own penalty is tried with."""
+
 PENALTIES: dict[str, tuple[Term, ...]] = {
     "none": (),
     "gradient-penalty": (GRADIENT_PENALTY,),
@@ -110,8 +138,56 @@ PENALTIES: dict[str, tuple[Term, ...]] = {
 }
 
 
+def find_penalty(name: str) -> tuple[Term | FreeTerm, ...]:
+    """The terms of this name: the package's own, or `package.module:penalty`, which imports the module.
+
+    Raises StabilityError in one line, where there is no such penalty or importing the module fails.
+    """
+    if name in PENALTIES:
+        return PENALTIES[name]
+    found = find_own(name)
+    terms = found if isinstance(found, tuple) else (found,)
+    if not terms or not all(isinstance(term, Term | FreeTerm) for term in terms):
+        needed = "a Term or FreeTerm of stability.gan.training.penalties"
+        raise StabilityError(f"{name}: is a {type(found).__name__}, not {needed}")
+    return terms
+
+
+def check_penalty(name: str) -> None:
+    """Try a penalty that somebody brings on a few images and a small discriminator.
+
+    Raises StabilityError in one line: it fails, gives other than one finite value for every example, mixes
+    members, gives the discriminator's weights no gradient, or draws from torch's global stream.
+    """
+    rand = partial(torch.rand, generator=torch.Generator().manual_seed(0))
+    real, fake, weights = rand(TRIED), rand(TRIED), rand(2, 1, *TRIED[2:]).requires_grad_()
+    stream, fault = torch.get_rng_state(), ""
+    for term in find_penalty(name):
+        uniform = rand(2, *term.uniform_shape(TRIED[1:]))
+        with errors_of_own_code(name):
+            values = term.value(lambda x: (weights * x.square()).flatten(2).sum(2), real, fake, uniform)
+            fault = fault or _fault(values, weights)
+    if not fault and not torch.equal(stream, torch.get_rng_state()):
+        fault = "draws from torch's global stream: no run could be repeated; uniform_axes asks for numbers"
+    if fault:
+        raise StabilityError(f"{name}: {fault}")
+
+
+def _fault(values: Any, weights: Tensor) -> str:
+    """What is wrong with the values of two members; nothing if empty."""
+    if not isinstance(values, Tensor) or values.shape != TRIED[:2]:
+        found = list(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        return f"gives {found} for images of {list(TRIED)}; one value for each is needed"
+    if not values.requires_grad:
+        return "gives the discriminator's weights no gradient"
+    (gradient,) = torch.autograd.grad(values[0].sum(), weights)
+    if not (values.isfinite().all() and gradient.isfinite().all()):
+        return "is not finite, or its gradient is not"
+    return "mixes members, which are the first axis" if gradient[1].any() else ""
+
+
 def penalty(
-    terms: Sequence[Term], score: Score, real: Images, fake: Images, uniform: Sequence[Tensor]
+    terms: Sequence[Term | FreeTerm], score: Score, real: Images, fake: Images, uniform: Sequence[Tensor]
 ) -> PerExample:
     """The sum of the terms for every example, to be multiplied by the penalty's weight.
 
@@ -125,7 +201,7 @@ def penalty(
     """
     total: Tensor | None = None
     for term, numbers in zip(terms, uniform, strict=True):
-        cost = term.cost(squared_input_gradients(score, term.points(real, fake, numbers)))
+        cost = term.value(score, real, fake, numbers)
         total = cost if total is None else total + cost
     assert total is not None
     return total
