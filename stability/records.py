@@ -105,7 +105,8 @@ class Evaluation:
     """What depends on the number of samples, by full names that end in it: `fid_<features>_<n>` at n_samples
     and at the last visit's larger n; on all samples of the visit, for ring, grid and digits-stacked,
     `modes_pacgan_<n>` (modes with at least one sample) and `kl_pacgan_<n>` (KL of the samples' shares of the
-    modes to the even distribution, nats), as PacGAN's tables count: for points, those of high quality."""
+    modes to the even distribution, nats), as PacGAN's tables count: for points, those of high quality.
+    Metrics of the user's own, on n_samples, are `own_<name>`."""
     fid_floor: float
     """Mean FID of n_samples training images against the same test statistics, over 20 draws."""
     fid_floor_std: float

@@ -5,6 +5,7 @@ What it does never ends a training: whatever fails after the first step is told 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from stability.errors import StabilityError
 from stability.gan.metrics.evaluation import Evaluator
 from stability.gan.metrics.features import Features
+from stability.gan.metrics.own import OwnMetric
 from stability.gan.training.diagnostics import first_bad_tensor, note_bad
 from stability.monitor.folder import PATIENCE, Customs, ObservedFolder, Wanted, run_of
 from stability.monitor.news import News
@@ -36,6 +38,7 @@ from stability.spec import Recording, Thresholds
 from stability.spec.study import UNDECLARED, StopOutcome
 from stability.store import CohortData
 from stability.vocabulary.losses import LOSSES as KNOWN_LOSSES
+from stability.vocabulary.own_code import one_line
 
 Drawn = Literal["random", "sobol", "grid", "tpe"]
 SHARE = 0.02
@@ -82,6 +85,7 @@ class Monitor:
         sample: Sample | None = None,
         config: Mapping[str, Any] | None = None,
         features: Features = None,
+        metrics: Mapping[str, OwnMetric] | None = None,
         dataset: str = "own data",
         steps: int | None = None,
         every: int = 10,
@@ -108,6 +112,7 @@ class Monitor:
             config: the run's settings by any names; `seed` tells runs of one setting apart.
             features: a classifier's file (`stability classifier train`), `inception:WEIGHTS`, a function of
                 images in -1..1 that gives features or (features, logits); None chooses by the images.
+            metrics: of your own, by name: functions of (images, real), both in -1..1, that give a number.
             dataset: what the page calls the data.
             steps: how long it is going to train, if that is known.
             every: steps between records.
@@ -131,6 +136,7 @@ class Monitor:
         self._real, self._sample, self._features = (real, held_out), sample, features
         self._stop_on, self._on_event = frozenset(stop_on), on_event
         _check_choices(drawn, stop_on, steps)
+        self._metrics = _checked_metrics(metrics or {})
         self._device = _device_of(generator, discriminator)
         self._customs = Customs(
             dataset=dataset,
@@ -348,8 +354,19 @@ class Monitor:
         note = self._telling.note
         dataset, describer = data.dataset(self._customs.dataset, self._features, note)
         n = min(self._customs.recording.samples, len(dataset.train))
-        evaluator = Evaluator(dataset, describer, samples=n, final_samples=n, note=note)
+        own = {name: self._left_out_if_it_fails(name, metric) for name, metric in self._metrics.items()}
+        evaluator = Evaluator(dataset, describer, samples=n, final_samples=n, own=own, note=note)
         return Visitor(sample, self._generator, self._discriminator, data, evaluator)
+
+    def _left_out_if_it_fails(self, name: str, metric: OwnMetric) -> OwnMetric:
+        def value(images: Tensor, real: Tensor) -> Tensor | float:
+            try:
+                return float(metric(images, real))
+            except Exception as error:
+                self._telling.warn(f"no {name}: {one_line(error)}")
+                return math.nan
+
+        return value
 
 
 def _rank() -> int:
@@ -361,6 +378,14 @@ def _device_of(*modules: nn.Module | None) -> torch.device:
     weights = (weight for module in modules if module is not None for weight in module.parameters())
     weight = next(weights, None)
     return torch.device("cpu") if weight is None else weight.device
+
+
+def _checked_metrics(metrics: Mapping[str, OwnMetric]) -> Mapping[str, OwnMetric]:
+    for name, metric in metrics.items():
+        if not (name.isidentifier() and callable(metric)):
+            needed = "a name and a function of (images, real) are needed"
+            raise StabilityError(f"Monitor: metrics: {name!r}: {needed}")
+    return metrics
 
 
 def _checked(every: int, evaluate_every: int, samples: int) -> Recording:

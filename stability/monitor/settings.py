@@ -10,6 +10,7 @@ from stability.spec import PARAMETERS, Choice, Config, Range
 from stability.spec.problems import one_line
 from stability.spec.study import CONFIGURATION, VARIANT
 from stability.store.tables import EVALUATIONS, RUNS
+from stability.vocabulary.metrics import EXTRA_PREFIXES
 
 TAKEN = ({*RUNS.names, *EVALUATIONS.names} - {*PARAMETERS}) | {VARIANT, CONFIGURATION, "study"}
 """Names that a frame of runs uses for something else."""
@@ -26,7 +27,8 @@ def plain_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     settings = {}
     for name, value in _flat(config, ""):
         if name != SEED:
-            settings[f"config.{name}" if name in TAKEN else one_line(name, MOST_NAME)] = plain(value)
+            taken = name in TAKEN or name.startswith(EXTRA_PREFIXES)
+            settings[f"config.{name}" if taken else one_line(name, MOST_NAME)] = plain(value)
     return settings
 
 

@@ -71,10 +71,10 @@ class Visitor:
                     logits = self._judge(self.discriminator, samples, batch)
                 except Exception as error:  # of one that takes more than an image, for example
                     unjudged = f"the discriminator cannot be asked ({type(error).__name__}: {error})"
-        unit = self.real.scale.unit(samples)
-        found = self.evaluator.evaluate(
-            unit, run=run, step=step, real_logits=logits[0], fake_logits=logits[1]
-        )
+            unit = self.real.scale.unit(samples)
+            found = self.evaluator.evaluate(
+                unit, run=run, step=step, real_logits=logits[0], fake_logits=logits[1]
+            )
         return Seen(found, self._pictures(unit), unjudged)
 
     def _draw(self) -> Tensor:

@@ -23,7 +23,7 @@ from stability.spec.study import CONFIGURATION, VARIANT
 from stability.store import Plan, Store
 from stability.store.store import TableName
 from stability.store.tables import EVALUATIONS, EVENTS, NULLABLE_INTEGERS, RUNS
-from stability.vocabulary.metrics import EVENT_FLAGS, FINAL, PACGAN_PREFIXES
+from stability.vocabulary.metrics import EVENT_FLAGS, EXTRA_PREFIXES, FINAL
 
 MODES_BY = ["features", "modes", "n_modes", "precision", "class_shares"]
 """What tells which modes points cover."""
@@ -164,7 +164,7 @@ def with_event_flags(runs: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
 def with_last_visit(runs: pd.DataFrame, evaluations: pd.DataFrame) -> pd.DataFrame:
     """Add each run's metrics at its last visit, and `best_fid_ratio`, the lowest of its visits."""
     ordered = evaluations.sort_values("step", kind="stable")
-    names = [*FINAL, *(name for name in evaluations if str(name).startswith(PACGAN_PREFIXES))]
+    names = [*FINAL, *(name for name in evaluations if str(name).startswith(EXTRA_PREFIXES))]
     last = ordered.drop_duplicates("run", keep="last").set_index("run")[names].astype("float64")
     best = evaluations.groupby("run")["fid_ratio"].min().rename("best_fid_ratio")
     return runs.join(last, on="run").join(best, on="run")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from stability.reading.factors import is_log, level_text, levels
 from stability.reading.study import Study
-from stability.vocabulary.metrics import IN_PANEL, PACGAN_PREFIXES, TABLED, TABLED_IF_KNOWN
+from stability.vocabulary.metrics import EXTRA_PREFIXES, IN_PANEL, TABLED, TABLED_IF_KNOWN
 
 DIGITS = 6
 """Significant digits of the numbers in the page; the CSV beside it has more."""
@@ -60,7 +60,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
     """One value a run in each: its place in the design, everything that was set, how it ended."""
     runs, names = study.runs, [str(name) for name in study.runs]
     known = [name for name in names if runs[name].notna().any()]
-    extra = [name for name in known if name in TABLED_IF_KNOWN or name.startswith(PACGAN_PREFIXES)]
+    extra = [name for name in known if name in TABLED_IF_KNOWN or name.startswith(EXTRA_PREFIXES)]
     kept = dict.fromkeys((*study.frames.spec.named, "lr_d", "lr_g", "seed"))
     fixed = [name for name in kept if name in known and name not in study.varied]
     columns = [

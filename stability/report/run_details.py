@@ -21,7 +21,7 @@ from stability.spec.config import RECIPES
 from stability.store import Store, read_filmstrip
 from stability.store.sheets import as_sheet
 from stability.vocabulary.losses import LOSSES
-from stability.vocabulary.metrics import CURVES, VISIT_CURVES
+from stability.vocabulary.metrics import CURVES, OWN_PREFIX, VISIT_CURVES
 
 MOST_RUNS, MOST_BYTES = 300, 6_000_000
 """At most so many runs have details, and at most so many bytes of the page are theirs."""
@@ -154,7 +154,8 @@ def thinned(columns: Sequence[NDArray[np.float64]], n_rows: int, even: int) -> N
 def _visits(visits: pd.DataFrame | None) -> dict[str, list[Any]]:
     if visits is None:
         return {}
-    values = {name: _short(visits[name].to_numpy(dtype=np.float64, na_value=np.nan)) for name in VISIT_CURVES}
+    names = [*VISIT_CURVES, *(name for name in map(str, visits) if name.startswith(OWN_PREFIX))]
+    values = {name: _short(visits[name].to_numpy(dtype=np.float64, na_value=np.nan)) for name in names}
     return {"step": visits["step"].tolist(), **values}
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.gan.data.datasets import Dataset
+from stability.gan.data.datasets import Dataset, to_unit
 from stability.gan.losses import check_loss
+from stability.gan.metrics.own import TRIED, check_metric
 from stability.gan.networks import ImageShape, check_pair
 from stability.gan.training.penalties import check_penalty
 from stability.gan.training.placement import Placement
@@ -55,6 +56,8 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
         check_loss(name)
     for name in _own(spec, "penalty"):
         check_penalty(name)
+    for name in spec.recording.metrics:
+        check_metric(name, to_unit(dataset.test[:TRIED]))
     for config in _own_structures(spec):
         check_pair(config, image, fused=placement.fused(config))
     total = len(dataset.train)
@@ -70,10 +73,10 @@ def check_fit(spec: StudySpec, dataset: Dataset) -> None:
 
 def own_code(spec: StudySpec) -> tuple[str, ...]:
     """What of the study is the user's own code."""
-    return tuple(name for parameter in relations.CODE for name in _own(spec, parameter))
+    return _own(spec)
 
 
-def _own(spec: StudySpec, parameter: str) -> tuple[str, ...]:
+def _own(spec: StudySpec, parameter: str | None = None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for _, name in relations.own_code(spec, parameter)))
 
 

@@ -13,6 +13,7 @@ from stability.errors import StabilityError
 from stability.gan.data.datasets import Dataset, load_dataset
 from stability.gan.metrics.describers import Describer, load_describer
 from stability.gan.metrics.evaluation import Evaluator
+from stability.gan.metrics.own import find_metrics
 from stability.runner.compatibility import check_code_allowed, check_fit, own_code
 from stability.runner.devices import describe_environment
 from stability.spec import StudySpec
@@ -85,6 +86,7 @@ class Materials:
             self.describer,
             samples=recording.samples,
             final_samples=recording.final_samples,
+            own=find_metrics(recording.metrics),
             note=note,
         )
 

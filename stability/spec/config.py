@@ -79,6 +79,7 @@ def _shown(names: tuple[str, ...], own: str) -> Any:
 
 Architecture = Annotated[str, _one_of(ARCHITECTURE_NAMES, "networks"), _shown(ARCHITECTURE_NAMES, "pair")]
 Loss = Annotated[str, _one_of(LOSS_NAMES, "losses"), _shown(LOSS_NAMES, "loss")]
+Metric = Annotated[str, _one_of((), "metrics"), _shown((), "metric")]
 Penalty = Annotated[str, _one_of(PENALTY_NAMES, "penalties"), _shown(PENALTY_NAMES, "penalty")]
 
 

@@ -251,21 +251,26 @@ def _given(spec: StudySpec, name: str, config: str, variant: str) -> list[tuple[
     return [(("fixed", name), spec.fixed[name])] if name in spec.fixed else []
 
 
-CODE = ("architecture", "loss", "penalty")
-"""The parameters that may name code of the user's own."""
+OWN = ("architecture", "loss", "penalty")
+"""The parameters that may name code of the user's own; `recording.metrics` names nothing else."""
 
 
 def code_problems(spec: StudySpec) -> list[Problem]:
     """Whatever is the user's own code: a study file may come from somebody else."""
     words = "is code that would be imported and run; if you trust it, add --allow-code"
-    return [
-        Problem(path, f"{name} {words}") for parameter in CODE for path, name in own_code(spec, parameter)
-    ]
+    return [Problem(path, f"{name} {words}") for path, name in own_code(spec)]
 
 
-def own_code(spec: StudySpec, parameter: str) -> list[tuple[Path, str]]:
-    """Where a study names code of the user's own for one of the parameters in `CODE`, and which."""
-    return [(path, name) for path, name in _named(spec, parameter) if is_own_code(name)]
+def own_code(spec: StudySpec, parameter: str | None = None) -> list[tuple[Path, str]]:
+    """Where a study names code of the user's own, by default of any kind, and which."""
+    named = [found for name in OWN if parameter in (None, name) for found in _named(spec, name)]
+    if parameter is None:
+        named += _metrics(spec)
+    return [(path, name) for path, name in named if is_own_code(name)]
+
+
+def _metrics(spec: StudySpec) -> list[tuple[Path, str]]:
+    return [(("recording", "metrics", index), name) for index, name in enumerate(spec.recording.metrics)]
 
 
 def _architectures(spec: StudySpec) -> list[tuple[Path, str]]:
@@ -286,9 +291,17 @@ def _sampled(spec: StudySpec, name: str) -> list[tuple[Path, Any]]:
 
 
 def _own_name_problems(spec: StudySpec) -> list[Problem]:
-    """Two names of own code that differ by case alone: files are named by a crossed one in lower case."""
-    problems = []
-    for parameter in CODE:
+    """Two names of own code that differ by case alone: files are named by a crossed one in lower case.
+
+    Two metrics whose columns would have one name.
+    """
+    columns = [name.partition(":")[2] for name in spec.recording.metrics]
+    problems = [
+        Problem(("recording", "metrics", index), f"another metric is called {name}, too")
+        for index, name in enumerate(columns)
+        if name in columns[:index]
+    ]
+    for parameter in OWN:
         factor = spec.space.get(parameter)
         names = [name.lower() for name in factor.values] if isinstance(factor, Choice) else []
         problems += [

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from stability.spec.config import Metric
 from stability.spec.thresholds import Thresholds
 
 Sampler = Literal["sobol", "random", "grid", "given", "tpe"]
@@ -111,6 +112,8 @@ class Recording(_Section):
     """Generated images per visit; distances of all their pairs are taken."""
     final_samples: Annotated[int, Field(ge=16, le=50_000)] = 2048
     """Images that the last visit takes one more FID on, and what else is counted on many samples."""
+    metrics: tuple[Metric, ...] = ()
+    """Metrics of your own, at every visit."""
     keep_weights: bool = False
     """Keep every run's final weights, and its latent views."""
     keep_state: bool = False

@@ -34,6 +34,7 @@ from stability.records import (
 from stability.spec import Config, Run
 from stability.spec.problems import one_line
 from stability.store.ages import RENAMED, with_younger_columns
+from stability.vocabulary.metrics import EXTRA_PREFIXES
 
 ARROW_TYPES: dict[Any, tuple[pa.DataType, bool]] = {
     bool: (pa.bool_(), False),
@@ -56,8 +57,8 @@ WORDS: dict[str, set[str]] = {"outcome": set(Outcome) | OLDER_OUTCOMES, "kind": 
 
 JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64(), "boolean": pa.bool_()}
 
-SIZED_PREFIXES = ("fid_", "modes_pacgan_", "kl_pacgan_")
-"""How the metrics begin whose full names end in the number of samples."""
+SIZED_PREFIXES = ("fid_", *EXTRA_PREFIXES)
+"""How the metrics begin that not every evaluation has."""
 CONTENTS = "contents"
 
 
@@ -178,7 +179,7 @@ def read_evaluations(table: pa.Table) -> list[Evaluation]:
 
 
 def sized_columns(names: Iterable[str]) -> list[str]:
-    """Which columns of an evaluations table are metrics named by their sizes."""
+    """Which columns of an evaluations table are metrics of `sized`."""
     return [name for name in names if name.startswith(SIZED_PREFIXES) and name not in EVALUATIONS.names]
 
 

@@ -99,8 +99,10 @@ FINAL = (
     "diversity_within",
 )
 """Columns of a frame of runs: their values at a run's last visit, missing where it had none."""
-PACGAN_PREFIXES = ("modes_pacgan_", "kl_pacgan_")
-"""Columns of `runs` of a study of stacked digits or points, at a run's last visit, too."""
+OWN_PREFIX = "own_"
+"""Before the names of metrics of the user's own, ..."""
+EXTRA_PREFIXES = ("modes_pacgan_", "kl_pacgan_", OWN_PREFIX)
+"""... which are columns of `runs`, at a run's last visit, where there are any; so are PacGAN's metrics."""
 
 EVENT_FLAGS: dict[str, str] = {
     "saturation_ever": "saturation",

@@ -29,6 +29,7 @@ EXECUTED = {
     ("extending.md", "loss = Loss"),
     ("extending.md", "penalty = Term"),
     ("extending.md", "drift = FreeTerm"),
+    ("extending.md", "def sharpness"),
 }
 """The blocks of Python, by words of theirs: tests/monitor and tests/spec run them."""
 

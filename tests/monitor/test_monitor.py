@@ -163,6 +163,24 @@ def test_what_is_missing_is_named_once_and_the_rest_is_there(
     assert write([tmp_path / "r"], "html", tmp_path / "page.html").is_file()
 
 
+def test_metrics_of_ones_own_are_kept_and_those_that_fail_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def brightness(images: Tensor, real: Tensor) -> Tensor:
+        return images.mean() + 0 * torch.rand(1)
+
+    alone = Loop().train(tmp_path / "alone")
+    metrics = {"brightness": brightness, "broken": lambda images: 1.0}
+    Loop().train(tmp_path / "r", metrics=metrics, config={"own_size": 3})
+    frames = stability.load(tmp_path / "r")
+    assert frames.evaluations["own_brightness"].between(-1, 1).all()
+    assert frames.evaluations["own_broken"].isna().all()
+    assert list(frames.evaluations["fid_ratio"]) == [one.fid_ratio for one in alone.evaluations]
+    assert list(frames.runs["config.own_size"]) == [3], "a setting is not taken for a metric"
+    said = [record.getMessage() for record in caplog.records]
+    assert len([words for words in said if "no broken: TypeError" in words]) == 1
+
+
 def test_nothing_that_fails_ends_the_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     def broken(n: int) -> Tensor:
         raise RuntimeError("out of everything")
@@ -267,6 +285,8 @@ def test_other_ranks_leave_everything_to_the_first(tmp_path: Path, monkeypatch: 
         ({"stop_on": ["late"]}, "stop_on: 'late'"),
         ({"outcomes": {"persists": 3}}, "outcomes.persists"),
         ({"steps": 0}, "steps: 0"),
+        ({"metrics": {"two words": len}}, "metrics: 'two words'"),
+        ({"metrics": {"number": 3}}, "metrics: 'number'"),
     ],
 )
 def test_a_wrong_option_is_told_before_anything_is_trained(

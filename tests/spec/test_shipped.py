@@ -135,7 +135,7 @@ def test_every_key_has_words_of_its_own(model: type[BaseModel]) -> None:
 def test_the_templates_commented_options_are_at_their_defaults() -> None:
     options = commented_options()
     examples = {key for key, (_, text) in options.items() if text.startswith("for example")}
-    assert examples == {("", "image_size"), ("training", "cohort_size")}
+    assert examples == {("", "image_size"), ("training", "cohort_size"), ("recording", "metrics")}
     wrong = {
         key: value
         for key, (value, _) in options.items()

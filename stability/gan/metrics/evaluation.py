@@ -8,7 +8,7 @@ store, design, runner, outcomes, Optuna or pandas.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,9 @@ from stability.gan.metrics.manifold import (
     spread,
 )
 from stability.gan.metrics.modes import class_agreement, class_shares, class_use, pacgan_scores
+from stability.gan.metrics.own import OwnMetric, measured
 from stability.records import Evaluation
+from stability.vocabulary.metrics import OWN_PREFIX
 
 HELD_OUT = 1024
 """Held-out real images used for the separation, at most, and for the spread within each class."""
@@ -66,6 +68,7 @@ class Evaluator:
         *,
         samples: int,
         final_samples: int,
+        own: Mapping[str, OwnMetric] | None = None,
         cache_dir: Path | None = None,
         note: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -76,6 +79,7 @@ class Evaluator:
             describer: whose features, modes and confidences are used.
             samples: images of every evaluation.
             final_samples: images that the last evaluation's additional FID is taken on.
+            own: metrics of the user's own, by name.
             cache_dir: where features and floors are kept; by default the user's cache folder.
             note: told what is about to take a while, and if it cannot be kept.
 
@@ -84,7 +88,7 @@ class Evaluator:
 
         """
         self.dataset, self.describer = dataset, describer
-        self.samples, self.final_samples = samples, final_samples
+        self.samples, self.final_samples, self._own = samples, final_samples, dict(own or {})
         _check_sizes(dataset, max(samples, final_samples))
         self._cache = Cache(dataset, describer, cache_dir, note)
         order = torch.randperm(len(dataset.test), generator=torch.Generator().manual_seed(_SEED))
@@ -153,11 +157,13 @@ class Evaluator:
 
         Every metric is taken on the first `samples` images, so that visits compare; more of them, as at the
         last visit, give one more FID under its own name, and PacGAN's metrics. If anything is not finite
-        every metric of the samples is NaN and no mode is covered. `labels` are the classes that the images
+        every metric of the samples is NaN and no mode is covered. Raises StabilityError where a metric of the
+        user's own fails. `labels` are the classes that the images
         were asked for, `train_size` is how many training images the run was trained on; None is all.
         """
         whole = self.describer.describe(images)
-        if not (images.isfinite().all() and whole.is_finite()):
+        is_finite = bool(images.isfinite().all() and whole.is_finite())
+        if not is_finite:
             whole, fake_logits = whole.unknown(), torch.full_like(fake_logits, torch.nan)
         scores = self._fid(whole.features)
         n, n_classes = min(len(images), self.samples), len(self.dataset.classes)
@@ -166,13 +172,14 @@ class Evaluator:
         fake = manifold(found.features, least_radius=self._unit)
         similarity = prdc(reference.real, fake)
         use = class_use(found, similarity.near_real, self._class_shares)
+        extra = pacgan_scores(self.dataset.name, whole, n_classes) | self._own_metrics(images[:n], is_finite)
         copied = _median(nearest(found.features, self._trained_on(train_size)))
         return Evaluation(
             run=run,
             step=step,
             n_samples=n,
             features=self.describer.name,
-            sized=dict(sorted((scores | pacgan_scores(self.dataset.name, whole, n_classes)).items())),
+            sized=dict(sorted((scores | extra).items())),
             fid_floor=reference.floor.mean,
             fid_floor_std=reference.floor.std,
             fid_ratio=relative(score, reference.floor.mean, self._unit**2),
@@ -194,6 +201,12 @@ class Evaluator:
             class_agreement=None if asked is None else class_agreement(found, asked),
             diversity_within=None if asked is None else self._diversity_within(found, asked),
         )
+
+    def _own_metrics(self, images: Float[Tensor, "n c h w"], is_finite: bool) -> dict[str, float]:
+        if not is_finite:
+            return {f"{OWN_PREFIX}{name}": math.nan for name in self._own}
+        real = to_unit(self.dataset.test[self._order[: len(images)]]) if self._own else images
+        return measured(self._own, images, real.to(images))
 
     def _diversity_within(self, found: Description, asked: Int64[Tensor, " n"]) -> float:
         ratios = []

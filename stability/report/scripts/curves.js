@@ -7,6 +7,7 @@ const curves = (() => {
   function panels(detail, details, bars) {
     const level = detail.equilibrium || {};
     const modes = (detail.visits.n_modes || []).find((value) => value !== null) || 10;
+    const own = Object.keys(detail.visits).filter((key) => key.startsWith("own_"));
     const both = (key) => [["D", `${key}_d`], ["G", `${key}_g`]];
     const all = [
       { title: "separation", lines: [["batch", "separation"]], dots: "separation", bars: [0.5, bars.separation], range: [-0.04, 1.06] },
@@ -16,6 +17,7 @@ const curves = (() => {
       { title: "updates / lr", lines: [["D", "discriminator_update"], ["G", "generator_update"]], bars: [bars.update], kind: "log" },
       { title: `modes, of ${modes}`, dots: "modes", joined: true, bars: [bars.modes * modes], range: [-0.05 * modes, 1.06 * modes] },
       { title: "FID excess", dots: "fid_excess", joined: true, bars: [bars.fid_excess], kind: "log" },
+      ...own.map((key) => ({ title: key.slice(4), dots: key, joined: true, kind: "linear" })),
     ];
     return all.filter((one) => one.dots || one.lines.some(([, key]) => details.some((any) => any.curves[key])));
   }

@@ -376,3 +376,29 @@ def test_real_training_images_are_scored_as_if_generated(evaluator: Evaluator) -
     assert evaluator.real_scores().sized.keys() == {"fid_mnist_cnn_256"}
     with pytest.raises(StabilityError, match="fewer than the 5000 samples"):
         evaluator.real_scores(5000)
+
+
+def test_metrics_of_ones_own_stand_beside_ours(
+    evaluator: Evaluator, unseen: torch.Tensor, cache: Path
+) -> None:
+    """On as many images as all others, beside as many real ones; of what is not finite nothing is known."""
+    seen: list[torch.Tensor] = []
+
+    def brightness(images: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        seen.extend([images, real])
+        return images.mean()
+
+    own = Evaluator(
+        evaluator.dataset,
+        evaluator.describer,
+        samples=256,
+        final_samples=512,
+        own={"brightness": brightness},
+        cache_dir=cache,
+    )
+    plain, found = evaluate(evaluator, unseen), evaluate(own, unseen)
+    assert found.sized == plain.sized | {"own_brightness": pytest.approx(unseen[:256].mean().item())}
+    assert torch.equal(seen[0], unseen[:256])
+    assert (seen[1].shape, seen[1].min(), seen[1].max()) == (seen[0].shape, -1, 1)
+    assert math.isnan(evaluate(own, unseen * torch.nan).sized["own_brightness"])
+    assert len(seen) == 2
