@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,6 +24,8 @@ from stability.cli.options import (
     EngineChoice,
     EngineName,
     EngineOptions,
+    Live,
+    LiveTool,
     NewThresholds,
     Overrides,
     ReportFormat,
@@ -38,8 +41,11 @@ from stability.errors import StabilityError
 from stability.runner.memory import memory_shortage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stability.runner.engines.options import Cluster
     from stability.runner.materials import Resources
+    from stability.runner.reporter import Reporter
     from stability.spec import StudySpec
 
 app = typer.Typer(
@@ -153,6 +159,7 @@ def run(
     engine_options: EngineOptions = None,
     address: Address = None,
     detach: Detach = False,
+    export: LiveTool = None,
 ) -> None:
     """Train every run of a study that is not finished yet, and keep everything.
 
@@ -171,11 +178,12 @@ def run(
 
         original = out or Path("results") / spec.name
         folder = fork or original
+        told = _told(folder, export)
         runner = StudyRunner(
             spec,
             folder,
             _resources(device, data_root, download, classifier, threads, allow_code, workers),
-            Display(Console(quiet=True)),
+            told(Display(Console(quiet=True))),
             where=where,
             forked_from=original if fork else None,
             cluster=cluster,
@@ -184,7 +192,7 @@ def run(
             runner.run()
             typer.echo(f"{folder} is finished; next: stability report {folder}")
         else:
-            train(runner)
+            train(runner, told)
             typer.echo(f"finished {folder}; next: stability report {folder}")
 
 
@@ -466,6 +474,15 @@ def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tupl
     spec = parse_study(text, source, overrides or [], allow_code=allow_code)
     check_trained_here(spec)
     return spec, place_of(text, source, ("dataset",), overrides or [])
+
+
+def _told(folder: Path, export: Live | None) -> Callable[[Reporter], Reporter]:
+    """Who hears of a study for a display: that itself, or what exports besides."""
+    if export is None:
+        return lambda reporter: reporter
+    from stability.cli.export.live import LiveExport
+
+    return partial(LiveExport, folder)
 
 
 def _cluster(

@@ -77,3 +77,14 @@ class Tool(StrEnum):
     TENSORBOARD = "tensorboard"
     MLFLOW = "mlflow"
     WANDB = "wandb"
+
+
+class Live(StrEnum):
+    """What `stability run` writes for while it trains."""
+
+    TENSORBOARD = Tool.TENSORBOARD.value
+
+
+LiveTool = Annotated[
+    Live | None, typer.Option("--export", help="Also write the runs of each finished cohort for this tool.")
+]

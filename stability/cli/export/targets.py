@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,41 +31,66 @@ def export(tool: str, folder: Path, out: Path | None) -> Iterator[str]:
     Raises `StabilityError`: the tool's library is not installed, the folder holds no study, or something is
     in the way: written twice, every run would be there twice.
     """
+    yield from TARGETS[tool](folder, free_place(tool, folder, out))
+
+
+def free_place(tool: str, folder: Path, out: Path | None = None, *, may_exist: bool = False) -> Path:
+    """Where a study's runs go.
+
+    Raises `StabilityError`: something is there and may not be.
+    """
     place = out or Path("exports") / tool / folder.resolve().name
-    if place.exists():
+    if place.exists() and not may_exist:
         raise StabilityError(f"{place}: is there already; remove it, or give another folder with --out")
-    yield from TARGETS[tool](folder, place)
+    return place
 
 
 def to_tensorboard(folder: Path, place: Path) -> Iterator[str]:
-    """Event files: scalars, films, settings beside last metrics, and how each run ended as text."""
-    module = _library("torch.utils.tensorboard", "tensorboard")
+    """Event files, a folder a run."""
+    tensorboard = library("torch.utils.tensorboard", "tensorboard")
     for run in exported_runs(folder):
-        with module.SummaryWriter(str(place / run.name)) as writer:
-            for step, numbers in run.numbers():
-                for name, value in numbers.items():
-                    writer.add_scalar(name, value, step)
-            for step, picture in pictures(run):
-                writer.add_image("samples", picture, step, dataformats="HWC")
-            for name, text in run.ended.items():
-                writer.add_text(name, text)
-            last = {f"last/{name}": value for name, value in run.last.items()}
-            writer.add_hparams(dict(_texts(run.settings)), last, run_name=".")
+        write_events(tensorboard, run, place)
         yield f"{run.name}: {run.ended['outcome']}"
     yield f"next: tensorboard --logdir {place}"
 
 
+def write_events(tensorboard: Any, run: ExportedRun, place: Path) -> None:
+    """Scalars, the film, how the run ended as text, and its settings and outcome beside its last metrics.
+
+    Its folder is there when all is in it: TensorBoard may be looking, and this process may be killed.
+    """
+    unfinished = place.with_name(f".{place.name}-{run.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    with tensorboard.SummaryWriter(str(unfinished)) as writer:
+        for step, numbers in run.numbers():
+            for name, value in numbers.items():
+                writer.add_scalar(name, value, step)
+        for step, picture in pictures(run):
+            writer.add_image("samples", picture, step, dataformats="HWC")
+        writer.add_text("end", run.end)
+        settings = {"outcome": run.ended["outcome"], **dict(_texts(run.settings))}
+        for summary in tensorboard.summary.hparams(settings, {f"visit/{name}": 0 for name in run.last}):
+            writer.file_writer.add_summary(summary)  # not by add_hparams, which would draw the last values
+    place.mkdir(parents=True, exist_ok=True)
+    unfinished.rename(place / run.name)
+
+
 def to_mlflow(folder: Path, place: Path) -> Iterator[str]:
     """A local store: settings as parameters, numbers as metrics, how a run ended as tags, films as images."""
-    mlflow = _library("mlflow", "mlflow")
+    mlflow = library("mlflow", "mlflow")
     place.mkdir(parents=True, exist_ok=True)
     address = f"sqlite:///{(place / 'mlflow.db').resolve()}"
     client = mlflow.MlflowClient(tracking_uri=address)
     experiment = client.create_experiment(
-        folder.resolve().name, artifact_location=(place / "artifacts").resolve().as_uri()
+        folder.resolve().name,
+        artifact_location=(place / "artifacts").resolve().as_uri(),
+        tags={"mlflow.experimentKind": "custom_model_development"},
     )
     for run in exported_runs(folder):
-        made = client.create_run(experiment, run_name=run.name, tags=run.ended)
+        now = round(time.time() * 1000)
+        tags = {**run.ended, "mlflow.note.content": run.end}
+        begun = now - round(run.seconds * 1000)  # so that its duration is the training's
+        made = client.create_run(experiment, start_time=begun, run_name=run.name, tags=tags)
         params = [mlflow.entities.Param(name, str(value)) for name, value in run.settings.items()]
         client.log_batch(made.info.run_id, params=params)
         for step, numbers in run.numbers():
@@ -70,14 +98,15 @@ def to_mlflow(folder: Path, place: Path) -> Iterator[str]:
             client.log_batch(made.info.run_id, metrics=metrics)
         for step, picture in pictures(run):
             client.log_image(made.info.run_id, picture, artifact_file=f"samples/step-{step:08d}.png")
-        client.set_terminated(made.info.run_id)
+        client.set_terminated(made.info.run_id, end_time=now)
         yield f"{run.name}: {run.ended['outcome']}"
-    yield f"next: mlflow ui --backend-store-uri {address}"
+    whole = "" if find_spec("flask") else "pip install mlflow; "  # the extra's has no pages
+    yield f"next: {whole}mlflow ui --backend-store-uri {address}"
 
 
 def to_wandb(folder: Path, place: Path) -> Iterator[str]:
     """Offline runs, which `wandb sync` uploads; nothing leaves this machine before."""
-    wandb = _library("wandb", "wandb")
+    wandb = library("wandb", "wandb")
     place.mkdir(parents=True, exist_ok=True)
     for run in exported_runs(folder):
         films = dict(pictures(run))
@@ -118,7 +147,8 @@ def pictures(run: ExportedRun) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         yield step, np.asarray(enlarged(sheet, scale).convert("RGB"))
 
 
-def _library(module: str, package: str) -> Any:
+def library(module: str, package: str) -> Any:
+    """A tool's library; raises `StabilityError` where it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -38,6 +38,7 @@ def test_a_run_is_told_by_what_the_study_named_and_by_all_its_numbers(folder: Pa
     assert list(numbers) == sorted(numbers)
     named = {name for found in numbers.values() for name in found}
     assert {"train/loss_d", "train/separation", "visit/precision", "visit/fid_excess"} <= named
+    assert not {"train/step", "visit/step", "visit/n_samples", "visit/fid_floor"} & named, "no curves"
     assert not any(math.isnan(value) for found in numbers.values() for value in found.values())
 
 
@@ -78,7 +79,15 @@ def test_tensorboard_reads_scalars_films_and_outcomes(folder: Path, tmp_path: Pa
     assert [step for step, _ in told] == [step for step, _ in expected]
     assert [value for _, value in told] == pytest.approx([value for _, value in expected])
     assert [event.step for event in read.Images("samples")] == list(run.film.steps)
-    assert read.Tensors("outcome/text_summary")[0].tensor_proto.string_val[0].decode() == run.ended["outcome"]
+    assert read.Tensors("end/text_summary")[0].tensor_proto.string_val[0].decode() == run.end
+    assert run.end.startswith(f"**{run.ended['outcome']}**: {run.ended['reason']}; events: ")
+    assert not any(name.startswith("last/") for name in read.Tags()["scalars"]), "no curves of one point"
+    plugin = read.summary_metadata["_hparams_/session_start_info"].plugin_data.content
+    settings = importlib.import_module(
+        "tensorboard.plugins.hparams.metadata"
+    ).parse_session_start_info_plugin_data(plugin)
+    assert settings.hparams["outcome"].string_value == run.ended["outcome"]
+    assert settings.hparams["lr"].number_value == run.settings["lr"]
 
 
 @pytest.mark.slow
@@ -93,6 +102,8 @@ def test_mlflow_reads_parameters_metrics_and_tags(folder: Path, tmp_path: Path) 
     found = runs[expected.name]
     assert found.data.params["loss"] == str(expected.settings["loss"])
     assert found.data.tags["outcome"] == expected.ended["outcome"]
+    assert found.data.tags["mlflow.note.content"] == expected.end
+    assert found.info.end_time - found.info.start_time == round(expected.seconds * 1000)
     history = client.get_metric_history(found.info.run_id, "train/loss_d")
     told = {
         step: numbers["train/loss_d"] for step, numbers in expected.numbers() if "train/loss_d" in numbers
