@@ -84,7 +84,6 @@ def to_mlflow(folder: Path, place: Path) -> Iterator[str]:
     experiment = client.create_experiment(
         folder.resolve().name,
         artifact_location=(place / "artifacts").resolve().as_uri(),
-        tags={"mlflow.experimentKind": "custom_model_development"},
     )
     for run in exported_runs(folder):
         now = round(time.time() * 1000)
