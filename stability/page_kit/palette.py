@@ -56,9 +56,7 @@ LOOKS: dict[str, Look] = {
         "#5b4fa8", "p", "the discriminator tells everything apart, the generator moves but gets nowhere"
     ),
     Outcome.DIVERGED: Look("#d55e00", "X", "numbers exploded or were no longer finite"),
-    Outcome.NOISE: Look(
-        "#8a8f98", "P", "noise, scribbles or half-readable, and no longer better"
-    ),
+    Outcome.NOISE: Look("#8a8f98", "P", "noise, scribbles or half-readable, and no longer better"),
 }
 """In the order in which legends list them."""
 

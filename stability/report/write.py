@@ -20,6 +20,7 @@ from stability.report.export import Tables, write_csv, write_json, write_text
 from stability.report.facts import cautions, facts
 from stability.report.page import REPLAY, render, render_versus
 from stability.report.paper import write_figures, write_tables
+from stability.spec.relations import own_code
 
 Format = Literal["html", "json", "csv"]
 
@@ -87,7 +88,8 @@ def _write_study(estimates: Estimates, kind: Format, out: Path, extras: Extras, 
         extras.write(contents.blocks)
     tell("writing")
     if kind == "html":
-        return write_text(out, render(estimates, replay_command=REPLAY, contents=contents))
+        again = f"{REPLAY} --allow-code" if own_code(estimates.study.frames.spec) else REPLAY
+        return write_text(out, render(estimates, replay_command=again, contents=contents))
     return _write_tables(about(estimates.study), estimates.tables(), kind, out)
 
 

@@ -31,6 +31,7 @@ def own(workplace: Path) -> Path:
     return workplace
 
 
+@pytest.mark.slow
 def test_the_docs_code_trains_is_reported_and_comes_again(own: Path, stability: Any) -> None:
     done = stability("run", "study.yaml", "--out", "r", "--allow-code", *SET, *OWN)
     assert done.code == 0, done.err
@@ -46,7 +47,9 @@ def test_the_docs_code_trains_is_reported_and_comes_again(own: Path, stability: 
     assert (refused.code, "--allow-code" in refused.err) == (2, True)
     page = stability("report", "r", "--out", "page.html")
     assert page.code == 0
-    assert '"own_sharpness"' in (own / "page.html").read_text()
+    text = (own / "page.html").read_text()
+    assert '"own_sharpness"' in text
+    assert " --allow-code" in text, "the command that trains a run again"
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,7 @@ def test_what_ends_a_training_is_told_and_another_one_is_another_run(tmp_path: P
     }
 
 
+@pytest.mark.slow
 def test_the_docs_lines_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[2] / "docs" / "monitor.md").read_text()
     (code,) = [

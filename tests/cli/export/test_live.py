@@ -51,6 +51,7 @@ def files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "library", lambda module, package: Files)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("files")
 def test_every_run_is_there_once_it_is_kept(stability: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cohort's after it, those of before when a study goes on, and what was lost when it is finished."""
