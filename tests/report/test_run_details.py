@@ -77,6 +77,18 @@ def test_curves_and_visits_are_the_run_s_own(study: Study) -> None:
     np.testing.assert_allclose(detail["visits"]["fid_excess"], visits["fid_excess"], rtol=6e-4)
 
 
+def test_metrics_of_the_users_own_have_curves(study: Study) -> None:
+    visits = study.frames.evaluations
+    visits = visits.assign(own_sharpness=visits["step"] / 7)
+    frames = dataclasses.replace(study.frames, evaluations=visits)
+    own = dataclasses.replace(study, frames=frames)
+    details = run_details(own, rng=fresh())
+    run = next(run for run, detail in details.items() if detail["visits"])
+    np.testing.assert_allclose(
+        details[run]["visits"]["own_sharpness"], visits.loc[visits["run"] == run, "step"] / 7, rtol=6e-4
+    )
+
+
 def test_a_divergence_is_a_gap_and_an_event(study: Study) -> None:
     run = str(study.runs.loc[study.runs["outcome"] == "diverged", "run"].iloc[0])
     detail = run_details(study, rng=fresh())[run]
