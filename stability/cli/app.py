@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +23,6 @@ from stability.cli.options import (
     EngineChoice,
     EngineName,
     EngineOptions,
-    Live,
     LiveTool,
     NewThresholds,
     Overrides,
@@ -41,11 +39,8 @@ from stability.errors import StabilityError
 from stability.runner.memory import memory_shortage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stability.runner.engines.options import Cluster
     from stability.runner.materials import Resources
-    from stability.runner.reporter import Reporter
     from stability.spec import StudySpec
 
 app = typer.Typer(
@@ -174,16 +169,16 @@ def run(
         from rich.console import Console
 
         from stability.cli.display import Display
+        from stability.cli.export import exporting
         from stability.runner.study import StudyRunner
 
         original = out or Path("results") / spec.name
         folder = fork or original
-        told = _told(folder, export)
         runner = StudyRunner(
             spec,
             folder,
             _resources(device, data_root, download, classifier, threads, allow_code, workers),
-            told(Display(Console(quiet=True))),
+            exporting(export, folder, Display(Console(quiet=True))),
             where=where,
             forked_from=original if fork else None,
             cluster=cluster,
@@ -192,7 +187,7 @@ def run(
             runner.run()
             typer.echo(f"{folder} is finished; next: stability report {folder}")
         else:
-            train(runner, told)
+            train(runner, export)
             typer.echo(f"finished {folder}; next: stability report {folder}")
 
 
@@ -474,15 +469,6 @@ def _load(study: Path, overrides: list[str] | None, *, allow_code: bool) -> tupl
     spec = parse_study(text, source, overrides or [], allow_code=allow_code)
     check_trained_here(spec)
     return spec, place_of(text, source, ("dataset",), overrides or [])
-
-
-def _told(folder: Path, export: Live | None) -> Callable[[Reporter], Reporter]:
-    """Who hears of a study for a display: that itself, or what exports besides."""
-    if export is None:
-        return lambda reporter: reporter
-    from stability.cli.export.live import LiveExport
-
-    return partial(LiveExport, folder)
 
 
 def _cluster(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from stability.runner.reporter import Reporter
+    from stability.cli.options import Live
     from stability.runner.study import StudyRunner
 
 EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -69,19 +69,17 @@ def leaving_at_once() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def train(runner: StudyRunner, told: Callable[[Reporter], Reporter]) -> None:
-    """Run a study that can be interrupted, and is then left with the exit code of the signal.
-
-    `told` is what hears of it for the display, which it is given.
-    """
+def train(runner: StudyRunner, export: Live | None) -> None:
+    """Run a study that can be interrupted, and is then left with the exit code of the signal."""
     from rich.console import Console
 
     from stability.cli.display import Display
+    from stability.cli.export import exporting
 
     interrupt, folder = Interrupt(), runner.folder
     try:
         with Display(Console()) as display, interrupt:
-            runner.reporter, runner.should_stop = told(display), interrupt
+            runner.reporter, runner.should_stop = exporting(export, folder, display), interrupt
             complete = runner.run()
     except KeyboardInterrupt:
         typer.echo(f"stopped at once; the same command goes on from the last checkpoint ({folder})", err=True)

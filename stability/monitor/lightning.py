@@ -81,7 +81,10 @@ class MonitorCallback(Callback):  # type: ignore[misc]  # an extra
             for name, own in self._names.items()
         }
         self.monitor.step(**told)
-        trainer.should_stop |= self.monitor.should_stop
+        if self._options.get("stop_on"):  # rank 0 alone knows, and all have to stop
+            trainer.should_stop |= trainer.strategy.reduce_boolean_decision(
+                self.monitor.should_stop, all=False
+            )
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """Keep the run."""
