@@ -45,7 +45,6 @@ RECORDS = 12
 """Words of progress from each cohort."""
 BUSY = "a cohort has to be written too, on a machine that may have other things to do"
 LINEAR, OWN = Target(0.9), Target(50.0, "most")
-BUSY = "a cohort has to be written too, on a machine that may have other things to do"
 SIZES, QUICK_SIZES = (1_000, 10_000, 100_000), (100,)
 READ = 50
 """Cohorts whose results are read for an average."""

@@ -63,11 +63,10 @@ class _Diary:
             self._stopping = self.claim.should_stop()
         return self._stopping or self.was_called()
 
-    def write(self, end: str | None = None, reason: str = "") -> None:
+    def write(self, end: str | None = None, reason: str = "", *, gave_way: bool = False) -> None:
+        said = {"trained": self.trained_steps, "skipped": self.skipped_steps, "notes": self.notes}
         ended = None if end is None else {"end": end, "reason": reason}
-        self.claim.say(
-            {"trained": self.trained_steps, "skipped": self.skipped_steps, "notes": self.notes, "end": ended}
-        )
+        self.claim.say({**said, "end": ended, "gave_way": gave_way})
         self._said = time.monotonic()
 
 
@@ -89,7 +88,7 @@ class TrainCohorts:
                 diary = _Diary(order.claim, call.came)
                 end = self._train(order, diary)
                 if isinstance(end, Stopped) and call.came():
-                    diary.write()
+                    diary.write(gave_way=True)
                     call.answer()
                     return
                 if end is not None:
