@@ -231,7 +231,7 @@ def _slept(folder: Path, workers: int, rounds: int, seconds: float) -> tuple[flo
     brought = _brought(folder.with_name("template"))
     store = Store.create(folder, study_yaml=dump_study(spec), plan=plan, environment={})
     setup = SleepingSetup(folder, None, spec, Resources("cpu"), "study", layout, seconds, brought)
-    with store.lock(), Processes(setup) as engine:
+    with store.lock(), Processes(setup, store) as engine:
         crew = Crew(engine, store, Silent(), lambda: False)
         crew.train(plan.cohorts[:workers])
         began, own = time.perf_counter(), time.process_time()

@@ -6,13 +6,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from stability.errors import StabilityError
 from stability.runner.ends import End, Finished, Refused, Short, Stopped
-from stability.runner.job import Job, Setup
+from stability.runner.job import Job, Setup, plan_of
 from stability.runner.memory import memory_shortage
 from stability.store import Plan, PlannedCohort, Store
 from stability.store.claims import Claim
@@ -27,13 +27,13 @@ class Order:
     """A cohort for a job."""
 
     plan: Plan
-    """Of this cohort alone: a job need not read a large study's."""
+    """Of this cohort alone."""
     claim: Claim
 
     @staticmethod
     def of(store: Store, cohort: PlannedCohort, claim: Claim) -> Order:
         """All there is to know of it."""
-        return Order(replace(store.plan, cohorts=(cohort,), runs=tuple(store.runs_of(cohort.id))), claim)
+        return Order(plan_of(store, cohort), claim)
 
 
 @dataclass(slots=True)
