@@ -86,20 +86,25 @@ def run(folder: Path, listener: Listener, *, stop: StopAfter | None = None) -> b
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_tasks_train_what_one_process_trains_and_go_on_where_they_stopped(here: Path, tmp_path: Path) -> None:
+def test_tasks_train_what_one_process_trains_and_go_on_where_they_stopped(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class FirstSteps(Listener):
         def trained(self, member_steps: int) -> None:
             super().trained(member_steps)
             stop.left = 0
 
     stop = StopAfter(10**9)
-    assert not run(tmp_path / "r", FirstSteps(), stop=stop)
-    assert len(Store.open(tmp_path / "r").finished()) < 2
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_train", interrupted_task.patient)
+        assert not run(tmp_path / "r", FirstSteps(), stop=stop)
+    assert not Store.open(tmp_path / "r").finished()
     listener = Listener()
     assert run(tmp_path / "r", listener)
     assert result_bytes(tmp_path / "r") == result_bytes(here)
     assert sorted(listener.cohorts) == ["c0000", "c0001"]
     assert "2 cohorts at a time, on ray" in listener.notes
+    assert any(note.startswith("going on with c000") for note in listener.notes)
     assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
 
 
