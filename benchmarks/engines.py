@@ -45,7 +45,6 @@ RECORDS = 12
 """Words of progress from each cohort."""
 BUSY = "a cohort has to be written too, on a machine that may have other things to do"
 LINEAR, OWN = Target(0.9), Target(50.0, "most")
-BUSY = "a cohort has to be written too, on a machine that may have other things to do"
 SIZES, QUICK_SIZES = (1_000, 10_000, 100_000), (100,)
 READ = 50
 """Cohorts whose results are read for an average."""
@@ -232,7 +231,7 @@ def _slept(folder: Path, workers: int, rounds: int, seconds: float) -> tuple[flo
     brought = _brought(folder.with_name("template"))
     store = Store.create(folder, study_yaml=dump_study(spec), plan=plan, environment={})
     setup = SleepingSetup(folder, None, spec, Resources("cpu"), "study", layout, seconds, brought)
-    with store.lock(), Processes(setup) as engine:
+    with store.lock(), Processes(setup, store) as engine:
         crew = Crew(engine, store, Silent(), lambda: False)
         crew.train(plan.cohorts[:workers])
         began, own = time.perf_counter(), time.process_time()

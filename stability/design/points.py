@@ -1,6 +1,7 @@
 """The points of the samplers that are fixed before the first run.
 
-Point i depends on the space, the study's seed and i alone, so a longer design extends a shorter one.
+Point i depends on the space, the study's seed and i alone, so a longer design extends a shorter one. They are
+what Optuna's own samplers drew in the first versions, one by one, and stay so for the studies that have them.
 """
 
 from __future__ import annotations
@@ -8,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import optuna
-from optuna.distributions import BaseDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, QMCSampler, RandomSampler
+import numpy as np
+from numpy.typing import NDArray
 
 from stability.design.seeds import Purpose, sampler_seed
-from stability.design.space import from_unit, grid_points, quiet_optuna
+from stability.design.space import from_unit, grid_points
 from stability.spec.study import CONFIGURATION, StudySpec
 
 
@@ -27,31 +27,27 @@ def draw_points(spec: StudySpec) -> list[dict[str, Any]]:
 
 def _sobol(spec: StudySpec) -> list[dict[str, Any]]:
     """A scrambled Sobol sequence: a power of 2 of points fills as many strata in every parameter."""
-    # Optuna draws a study's first trial by other means, so it is asked for one more and that is dropped.
-    return _unit_points(spec, _sobol_sampler, skipped=1)
+    from scipy.stats.qmc import Sobol  # takes a second, which whoever draws nothing is spared
+
+    sequence = Sobol(len(spec.sampled), seed=_seed(spec))  # by `rng` the sequence would be another
+    return _points(spec, sequence.random_base2((spec.design.points - 1).bit_length()))
 
 
 def _random(spec: StudySpec) -> list[dict[str, Any]]:
-    return _unit_points(spec, lambda seed: RandomSampler(seed=seed), skipped=0)
+    generator = np.random.RandomState(_seed(spec))
+    return _points(spec, generator.random_sample((spec.design.points, len(spec.sampled))))
 
 
-def _sobol_sampler(seed: int) -> BaseSampler:
-    return QMCSampler(qmc_type="sobol", scramble=True, seed=seed)
+def _seed(spec: StudySpec) -> int:
+    return sampler_seed(spec.design.seed, Purpose.POINTS)
 
 
-def _unit_points(
-    spec: StudySpec, make_sampler: Callable[[int], BaseSampler], *, skipped: int
-) -> list[dict[str, Any]]:
+def _points(spec: StudySpec, unit: NDArray[np.float64]) -> list[dict[str, Any]]:
     """Every parameter is one uniform dimension, which is mapped here: so choices are stratified, too."""
-    factors = spec.sampled
-    unit: dict[str, BaseDistribution] = {name: FloatDistribution(0.0, 1.0) for name in factors}
-    with quiet_optuna():
-        sampler = make_sampler(sampler_seed(spec.design.seed, Purpose.POINTS))
-        study = optuna.create_study(sampler=sampler)
-        trials = [study.ask(fixed_distributions=unit) for _ in range(spec.design.points + skipped)]
+    factors = spec.sampled.items()
     return [
-        {name: from_unit(factor, trial.params[name]) for name, factor in factors.items()}
-        for trial in trials[skipped:]
+        {name: from_unit(factor, share) for (name, factor), share in zip(factors, shares, strict=True)}
+        for shares in unit[: spec.design.points].tolist()
     ]
 
 

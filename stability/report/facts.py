@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -112,8 +112,8 @@ def cautions(study: Study) -> list[str]:
             "can depend on how they train, so every share may still move."
         )
     if going := under_way(Store(study.frames.folder, study.frames.plan)) if spec.observed else ():
-        names = listed(going[:MOST_NAMED]) + (" and others" if len(going) > MOST_NAMED else "")
-        sentences.append(f"Not known to be over, so shown as far as they had come: {names}.")
+        sentences.append(f"Not known to be over, so shown as far as they had come: {_some(going)}.")
+    sentences += _unlike_processors(study)
     if not study.estimable:
         if finished:
             sentences.append(NOT_SAID if spec.observed else SEARCHED)
@@ -137,6 +137,22 @@ def cautions(study: Study) -> list[str]:
             "Runs that were stopped early keep their label; whether they would have recovered is unknown."
         )
     return sentences
+
+
+def _unlike_processors(study: Study) -> list[str]:
+    """Which cohorts were trained on which processor, if not all on the same."""
+    cohorts = study.frames.runs.groupby("processor")["cohort"].unique()
+    if len(cohorts) < 2:
+        return []
+    told = "; ".join(f"{processor or 'unknown'}: {_some(names)}" for processor, names in cohorts.items())
+    return [
+        "Cohorts were trained on unlike processors, on which equal seeds give records that part, first in "
+        f"their last digits: {told}."
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return listed(names[:MOST_NAMED]) + (" and others" if len(names) > MOST_NAMED else "")
 
 
 def _reach(study: Study) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,10 +19,15 @@ from stability.runner.reporter import Progress
 from stability.runner.trainer import CohortTrainer
 from stability.runner.worker_layout import Layout
 from stability.spec import StudySpec
-from stability.store import DamagedCheckpoint, PlannedCohort, Store
+from stability.store import DamagedCheckpoint, Plan, PlannedCohort, Store
 
 CHECKPOINT_SECONDS = 120.0
 """Between two checkpoints of a cohort under way; what a kill can cost."""
+
+
+def plan_of(store: Store, cohort: PlannedCohort) -> Plan:
+    """The plan of a cohort alone, so that who trains it need not read a large study's."""
+    return replace(store.plan, cohorts=(cohort,), runs=tuple(store.runs_of(cohort.id)))
 
 
 @dataclass(frozen=True, slots=True)

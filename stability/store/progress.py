@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from stability.errors import StabilityError
-from stability.records import Outcome, RunResult
+from stability.records import Machine, Outcome, RunResult
 from stability.spec import StudySpec
 from stability.spec.loader import parse_study
 from stability.store import Store
@@ -43,8 +45,8 @@ def study_status(folder: Path) -> dict[str, Any]:
     Raises StabilityError where there is no study.
     """
     store = Store.open(folder)
-    ended = _outcomes(store)
-    counts = Counter(ended.values())
+    ended = _ended(store)
+    counts = Counter(outcome for cohort in ended for outcome in cohort.outcomes.values())
     spec = parse_study(store.study_yaml, source=str(folder / "study.yaml"))
     return {
         "study": spec.name,
@@ -52,16 +54,16 @@ def study_status(folder: Path) -> dict[str, Any]:
         "observed": spec.observed,
         "complete": is_complete(store, spec) and not under_way(store),
         "runs": len(store.plan.runs),
-        "runs_finished": len(ended),
+        "runs_finished": counts.total(),
         "cohorts": len(store.plan.cohorts),
-        "cohorts_finished": len(store.finished()),
+        "cohorts_finished": len(ended),
         "outcomes": {outcome.value: counts[outcome.value] for outcome in Outcome},
         "horizon": store.plan.horizon,
         "device": store.plan.device,
         "threads": store.plan.threads,
         "split": splits(store),
-        "machines": _machines(store),
-        "processors": _processors(store),
+        "machines": _machines(ended),
+        "processors": _processors(ended),
         "jobs": [claim.cohort for claim in claims(folder) if not store.is_finished(claim.cohort)],
         "under_way": list(under_way(store)),
     }
@@ -70,8 +72,8 @@ def study_status(folder: Path) -> dict[str, Any]:
 def run_states(folder: Path) -> dict[str, str]:
     """By planned run: its outcome, or `waiting`."""
     store = Store.open(folder)
-    ended = _outcomes(store)
-    return {run.run: ended.get(run.run, "waiting") for run in store.plan.runs}
+    outcomes = {run: outcome for cohort in _ended(store) for run, outcome in cohort.outcomes.items()}
+    return {run.run: outcomes.get(run.run, "waiting") for run in store.plan.runs}
 
 
 def splits(store: Store) -> list[dict[str, Any]]:
@@ -83,30 +85,38 @@ def splits(store: Store) -> list[dict[str, Any]]:
     return splits
 
 
-def _machines(store: Store) -> list[dict[str, Any]]:
-    """Where the finished cohorts were trained, and how many on each; null where an older release did it."""
-    counts = Counter(read_machine(store.table(cohort, "runs")) for cohort in finished_cohorts(store))
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A finished cohort, read once for all that is told of it: there may be thousands."""
+
+    cohort: str
+    machine: Machine | None
+    """None where an older release trained it."""
+    outcomes: dict[str, str]
+    """By run."""
+
+
+def _ended(store: Store) -> list[_Ended]:
+    ended = []
+    for cohort in finished_cohorts(store):
+        table = store.table(cohort, "runs")
+        names, outcomes = (table[column].to_pylist() for column in ("run", "outcome"))
+        ended.append(_Ended(cohort, read_machine(table), dict(zip(names, outcomes, strict=True))))
+    return ended
+
+
+def _machines(ended: Sequence[_Ended]) -> list[dict[str, Any]]:
+    """Where the cohorts were trained, and how many on each machine."""
     return [
         {"host": machine and machine.host, "processor": machine and machine.processor, "cohorts": count}
-        for machine, count in counts.items()
+        for machine, count in Counter(one.machine for one in ended).items()
     ]
 
 
-def _processors(store: Store) -> dict[str, list[str]]:
+def _processors(ended: Sequence[_Ended]) -> dict[str, list[str]]:
     """By processor its cohorts, whose records may differ in their last digits; empty if all had the same."""
     cohorts: dict[str, list[str]] = {}
-    for cohort in finished_cohorts(store):
-        machine = read_machine(store.table(cohort, "runs"))
-        if machine is not None:
-            cohorts.setdefault(machine.processor, []).append(cohort)
+    for one in ended:
+        if one.machine is not None:
+            cohorts.setdefault(one.machine.processor, []).append(one.cohort)
     return cohorts if len(cohorts) > 1 else {}
-
-
-def _outcomes(store: Store) -> dict[str, str]:
-    """By finished run."""
-    tables = (store.table(cohort, "runs") for cohort in finished_cohorts(store))
-    return {
-        run: outcome
-        for table in tables
-        for run, outcome in zip(table["run"].to_pylist(), table["outcome"].to_pylist(), strict=True)
-    }

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any, get_args
 
+import optuna
 import pytest
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.samplers import QMCSampler, RandomSampler
 
 from stability.design import draw_points
 from stability.design.points import DRAWS
-from stability.design.space import from_unit
-from stability.spec import Choice, Range, StudySpec, parse_study
+from stability.design.seeds import Purpose, sampler_seed
+from stability.design.space import from_unit, quiet_optuna
+from stability.spec import Choice, Range, StudySpec, load_study, parse_study
 from stability.spec.study import Sampler
 
 TEXT = """
@@ -30,6 +35,37 @@ def study(**design: Any) -> StudySpec:
 
 def test_every_fixed_sampler_has_its_draw() -> None:
     assert set(DRAWS) == set(get_args(Sampler)) - {"tpe"}
+
+
+STUDIES = [
+    path
+    for path in sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
+    if load_study(path).design.sampler not in ("grid", "given")
+]
+
+
+def optunas_points(spec: StudySpec) -> list[dict[str, Any]]:
+    """What Optuna itself draws from the unit cube, one trial after the other, in the study's space."""
+    unit: dict[str, BaseDistribution] = {name: FloatDistribution(0.0, 1.0) for name in spec.sampled}
+    seed = sampler_seed(spec.design.seed, Purpose.POINTS)
+    with quiet_optuna():
+        sobol = spec.design.sampler == "sobol"
+        sampler = QMCSampler(qmc_type="sobol", scramble=True, seed=seed) if sobol else RandomSampler(seed)
+        study = optuna.create_study(sampler=sampler)
+        asked = range(spec.design.points + sobol)  # its first trial is drawn by other means
+        shares = [study.ask(fixed_distributions=unit).params for _ in asked][sobol:]
+    return [
+        {name: from_unit(factor, share[name]) for name, factor in spec.sampled.items()} for share in shares
+    ]
+
+
+@pytest.mark.parametrize("sampler", ["sobol", "random"])
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_points_are_those_that_optuna_draws_one_by_one(path: Path, sampler: str) -> None:
+    for seed, points in ((0, 1), (5, 37)):
+        overrides = [f"design.sampler={sampler}", f"design.seed={seed}", f"design.points={points}"]
+        spec = load_study(path, overrides)
+        assert draw_points(spec) == optunas_points(spec)
 
 
 @pytest.mark.parametrize("seed", [0, 1])

@@ -266,6 +266,7 @@ def run_rows(pairs: list[tuple[Run, str]], reason: str) -> pd.DataFrame:
             "divergence_step": 412 if outcome == "diverged" else None,
             "divergence_tensor": "loss_d" if outcome == "diverged" else None,
             "seconds": 12.25 + run.point,
+            "processor": "One CPU",
         }
         for run, outcome in pairs
     ]
@@ -279,7 +280,16 @@ def run_rows(pairs: list[tuple[Run, str]], reason: str) -> pd.DataFrame:
         "cohort",
         *Config.model_fields,
     ]
-    ends = ["outcome", "step", "reason", "stopped", "divergence_step", "divergence_tensor", "seconds"]
+    ends = [
+        "outcome",
+        "step",
+        "reason",
+        "stopped",
+        "divergence_step",
+        "divergence_tensor",
+        "seconds",
+        "processor",
+    ]
     return pd.DataFrame(rows, columns=[*columns, *ends]).astype({"divergence_step": "Int64"})
 
 

@@ -45,6 +45,17 @@ def test_a_study_without_runs_has_nothing_to_estimate_yet(make_study: MakeStudy)
     assert cautions(study) == []
 
 
+def test_unlike_processors_are_told_by_cohort(make_study: MakeStudy) -> None:
+    frames = make_study()
+    cohorts = ("c0" + frames.runs["point"].astype(str)).rename("cohort")
+    processors = cohorts.map(
+        {"c00": "One CPU", "c01": "", "c02": "One CPU"}
+    )  # the others: an older release's
+    unlike = frames.runs.assign(cohort=cohorts, processor=processors)
+    (told,) = set(cautions(Study(dataclasses.replace(frames, runs=unlike)))) - set(cautions(Study(frames)))
+    assert told.endswith(" their last digits: unknown: c01; One CPU: c00 and c02.")
+
+
 def test_a_search_crosses_nothing_unless_told_to(make_study: MakeStudy) -> None:
     free = Study(make_study(design=Design(sampler="tpe", points=6)))
     told = Study(make_study(design=Design(sampler="tpe", points=2, cross=("loss",))))

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
-import signal
+import time
 from pathlib import Path
 
 from stability.runner.engines import slurm_job
 from stability.runner.engines.slurm_job import TrainCohorts
 
-NUMBER, ONCE = "TESTS_SIGNAL", "TESTS_SIGNAL_ONCE"
-"""Variables: the signal, and a file that whoever sends it removes."""
+NUMBER, ONCE, STARTS = "TESTS_SIGNAL", "TESTS_SIGNAL_ONCE", "TESTS_STARTS"
+"""Variables: the signal, a file that whoever sends it removes, and how often a job is started."""
 
 
 class Interrupted(TrainCohorts):
-    """Sends its own process a signal once it has trained a little, unless another has had it."""
+    """Sends itself a signal once it has trained a little, or with 0 waits for one, unless another did."""
 
     def __call__(self) -> None:
         class Diary(slurm_job._Diary):
             def trained(self, member_steps: int) -> None:
                 super().trained(member_steps)
-                if was_first():
-                    os.kill(os.getpid(), int(os.environ[NUMBER]))
+                if not was_first():
+                    return
+                os.kill(os.getpid(), int(os.environ[NUMBER]))
+                while os.environ[NUMBER] == "0" and not self.was_called():
+                    time.sleep(0.05)
 
         slurm_job._Diary = Diary  # type: ignore[misc]
         super().__call__()
@@ -35,7 +38,7 @@ def was_first() -> bool:
     return True
 
 
-def arrange(number: signal.Signals, once: Path) -> dict[str, str]:
+def arrange(number: int, once: Path) -> dict[str, str]:
     """What is to stand in the environment of the jobs."""
     once.touch()
     return {NUMBER: str(int(number)), ONCE: str(once)}

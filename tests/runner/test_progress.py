@@ -28,9 +28,8 @@ def test_the_status_counts_what_is_stored(finished: Path) -> None:
 def test_cohorts_of_unlike_processors_are_told(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     machines = iter([Machine("a", "One CPU"), Machine("b", "Another"), *[Machine("a", "One CPU")] * 2])
     monkeypatch.setattr(status, "read_machine", lambda _: next(machines))
-    store = Store.open(finished)
-    assert status._processors(store) == {"One CPU": ["c0000"], "Another": ["c0001"]}
-    assert status._processors(store) == {}
+    assert study_status(finished)["processors"] == {"One CPU": ["c0000"], "Another": ["c0001"]}
+    assert study_status(finished)["processors"] == {}
 
 
 def test_results_are_those_of_the_whole_cohorts(finished: Path) -> None:

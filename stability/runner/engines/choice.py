@@ -14,7 +14,7 @@ from stability.store import Store
 def engine_of(setup: Setup, store: Store, cluster: Cluster | None) -> AbstractContextManager[Engine]:
     """Processes of this machine, unless a cluster is asked for."""
     if cluster is None:
-        return Processes(setup)
+        return Processes(setup, store)
     if isinstance(cluster.options, RayOptions):
         from stability.runner.engines.ray import RayEngine
 

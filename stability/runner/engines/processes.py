@@ -25,9 +25,9 @@ from typing import Any
 from stability.errors import StabilityError
 from stability.runner.crew import Said
 from stability.runner.ends import Died, End, Refused
-from stability.runner.job import Setup
+from stability.runner.job import Job, Setup, plan_of
 from stability.runner.memory import memory_shortage
-from stability.store import PlannedCohort, Store
+from stability.store import Plan, PlannedCohort, Store
 
 POLL_SECONDS = 0.2
 """How often it is looked whether to stop."""
@@ -44,8 +44,8 @@ _spawn = multiprocessing.get_context("spawn")
 class Processes:
     """As many processes as the layout says, started at once. Use as a context manager."""
 
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
+    def __init__(self, setup: Setup, store: Store) -> None:
+        self._setup, self._store = setup, store
         self._stopping = _spawn.Event()
         self._workers: list[_Worker] = []
 
@@ -75,7 +75,8 @@ class Processes:
 
     def submit(self, cohort: PlannedCohort) -> Future[End]:
         """Give it to one that has none."""
-        return next(worker for worker in self._workers if worker.cohort is None).begin(cohort)
+        worker = next(worker for worker in self._workers if worker.cohort is None)
+        return worker.begin(plan_of(self._store, cohort))
 
     def listen(self) -> Iterator[Said]:
         """One word of everybody who has something to say."""
@@ -124,11 +125,11 @@ class _Worker:
             self.process.start()
         theirs.close()  # else its end would never be noticed
 
-    def begin(self, cohort: PlannedCohort) -> Future[End]:
-        """Give it a cohort to train."""
-        self.cohort, self.future = cohort, Future()
+    def begin(self, plan: Plan) -> Future[End]:
+        """Give it a cohort to train, the plan's only one."""
+        (self.cohort,), self.future = plan.cohorts, Future()
         with suppress(OSError):  # it is dead, which `recv` tells
-            self.connection.send(cohort)
+            self.connection.send(plan)
         return self.future
 
     def death(self) -> Died:
@@ -193,13 +194,15 @@ def _work(setup: Setup, number: int, connection: Connection[Any, Any], stopping:
             os._exit(1)
         return stopping.is_set()
 
+    job: Job | None = None
     try:
-        store, device = Store.open(setup.folder), setup.layout.device(number)
-        job = setup.job(store, device, _Voice(connection), should_stop)
-        while (cohort := connection.recv()) is not None:
-            job.store = Store.open(setup.folder)  # a search has planned more since
-            with job.store.staying(setup.signed):
-                connection.send(("ended", job.attempt(cohort)))
+        while (plan := connection.recv()) is not None:
+            store = Store(setup.folder, plan)
+            with store.staying(setup.signed):
+                if job is None:
+                    job = setup.job(store, setup.layout.device(number), _Voice(connection), should_stop)
+                job.store = store
+                connection.send(("ended", job.attempt(plan.cohorts[0])))
     except StabilityError as error:
         connection.send(("ended", Refused(str(error))))
     except (EOFError, BrokenPipeError):

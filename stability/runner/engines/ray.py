@@ -27,7 +27,7 @@ from stability.errors import StabilityError
 from stability.runner.crew import Said
 from stability.runner.ends import Died, End, Finished, Refused, Stopped
 from stability.runner.engines.options import RayOptions
-from stability.runner.job import Job, Setup
+from stability.runner.job import Job, Setup, plan_of
 from stability.runner.memory import memory_shortage
 from stability.store import Plan, PlannedCohort, Store
 from stability.store.parcels import cohort_parcel, keep_checkpoint, read_checkpoint
@@ -96,8 +96,8 @@ class RayEngine:
 
     def submit(self, cohort: PlannedCohort) -> Future[End]:
         """Send it, with its last checkpoint."""
-        plan = replace(self._store.plan, cohorts=(cohort,), runs=tuple(self._store.runs_of(cohort.id)))
-        order = _Order(self._store.study_yaml, plan, read_checkpoint(self._store, cohort.id))
+        checkpoint = read_checkpoint(self._store, cohort.id)
+        order = _Order(self._store.study_yaml, plan_of(self._store, cohort), checkpoint)
         future: Future[End] = Future()
         self._tasks[self._train.remote(self._told, order, self._board)] = cohort, future
         return future

@@ -181,9 +181,9 @@ class SlurmEngine:
     def _lost(self, watched: _Watched) -> End | Exception:
         """What became of a cohort whose job is over, which said nothing of its end."""
         assert watched.job is not None
-        state = watched.job.state
+        state, said = watched.job.state, watched.claim.said()
         gave_way = self._deadline is not None or state.startswith(GAVE_WAY)
-        if gave_way or watched.claim.said() is None:  # it was another cohort's turn
+        if gave_way or said is None or said.get("gave_way"):  # another's turn, or it was not queued again
             return Stopped()
         return Died(
             f"is over ({state}; see {watched.job.paths.stderr})", for_memory=state.startswith("OUT_OF_ME")

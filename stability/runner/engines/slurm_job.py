@@ -6,13 +6,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
 from stability.errors import StabilityError
 from stability.runner.ends import End, Finished, Refused, Short, Stopped
-from stability.runner.job import Job, Setup
+from stability.runner.job import Job, Setup, plan_of
 from stability.runner.memory import memory_shortage
 from stability.store import Plan, PlannedCohort, Store
 from stability.store.claims import Claim
@@ -27,13 +27,13 @@ class Order:
     """A cohort for a job."""
 
     plan: Plan
-    """Of this cohort alone: a job need not read a large study's."""
+    """Of this cohort alone."""
     claim: Claim
 
     @staticmethod
     def of(store: Store, cohort: PlannedCohort, claim: Claim) -> Order:
         """All there is to know of it."""
-        return Order(replace(store.plan, cohorts=(cohort,), runs=tuple(store.runs_of(cohort.id))), claim)
+        return Order(plan_of(store, cohort), claim)
 
 
 @dataclass(slots=True)
@@ -63,11 +63,10 @@ class _Diary:
             self._stopping = self.claim.should_stop()
         return self._stopping or self.was_called()
 
-    def write(self, end: str | None = None, reason: str = "") -> None:
+    def write(self, end: str | None = None, reason: str = "", *, gave_way: bool = False) -> None:
+        said = {"trained": self.trained_steps, "skipped": self.skipped_steps, "notes": self.notes}
         ended = None if end is None else {"end": end, "reason": reason}
-        self.claim.say(
-            {"trained": self.trained_steps, "skipped": self.skipped_steps, "notes": self.notes, "end": ended}
-        )
+        self.claim.say({**said, "end": ended, "gave_way": gave_way})
         self._said = time.monotonic()
 
 
@@ -89,7 +88,7 @@ class TrainCohorts:
                 diary = _Diary(order.claim, call.came)
                 end = self._train(order, diary)
                 if isinstance(end, Stopped) and call.came():
-                    diary.write()
+                    diary.write(gave_way=True)
                     call.answer()
                     return
                 if end is not None:

@@ -77,7 +77,7 @@ def test_workers_write_into_no_other_study_than_their_owner_s(tmp_path: Path) ->
     setup = Setup(store.folder, b"another's", ring_spec(), TWO, "study.yaml", layout)
     with (
         store.lock(),
-        Processes(setup) as engine,
+        Processes(setup, store) as engine,
         pytest.raises(StabilityError, match="was removed or replaced while it was written to"),
     ):
         Crew(engine, store, Listener(), lambda: False).train(store.plan.cohorts)
@@ -114,7 +114,7 @@ def test_what_was_kept_before_a_worker_died_is_not_trained_again(here: Path, tmp
     setup = Setup(tmp_path / "r", None, ring_spec(), TWO, "study.yaml", layout)
     store = Store.open(tmp_path / "r")
     shutil.copytree(here / "cohorts" / "c0000", tmp_path / "r" / "cohorts" / "c0000")
-    with store.lock(), Processes(setup) as engine:
+    with store.lock(), Processes(setup, store) as engine:
         assert Crew(engine, store, listener, lambda: False).train(store.plan.cohorts[:2])
     assert sorted(listener.cohorts) == ["c0000", "c0001"]
     assert sum(listener.steps) == 2 * RING_STEPS

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from interrupted_job import arrange
 from small_studies import (
     RING_STEPS,
     Listener,
@@ -32,6 +35,10 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+import interrupted_task  # noqa: E402  # which imports Ray
+
+from stability.runner.engines import ray as engine  # noqa: E402
+
 RAY = Cluster(RayOptions())
 FOUR = "design.points=1"
 """Four runs in two cohorts."""
@@ -44,11 +51,31 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def _once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens to a task happens to the first alone; they find what they are made of."""
+    for name, value in arrange(signal.SIGKILL, tmp_path / "once").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+
+
 @pytest.fixture
-def two_cores() -> Iterator[None]:
+def two_cores(_once: None) -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def three_nodes(_once: None) -> Iterator[Any]:
+    """The driver's own, which trains nothing, and two others."""
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    ray.init(cluster.address, log_to_driver=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
 
 
 def run(folder: Path, listener: Listener, *, stop: StopAfter | None = None) -> bool:
@@ -59,71 +86,56 @@ def run(folder: Path, listener: Listener, *, stop: StopAfter | None = None) -> b
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_tasks_train_what_one_process_trains_and_go_on_where_they_stopped(here: Path, tmp_path: Path) -> None:
+def test_tasks_train_what_one_process_trains_and_go_on_where_they_stopped(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class FirstSteps(Listener):
         def trained(self, member_steps: int) -> None:
             super().trained(member_steps)
             stop.left = 0
 
     stop = StopAfter(10**9)
-    assert not run(tmp_path / "r", FirstSteps(), stop=stop)
-    assert len(Store.open(tmp_path / "r").finished()) < 2
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_train", interrupted_task.patient)
+        assert not run(tmp_path / "r", FirstSteps(), stop=stop)
+    assert not Store.open(tmp_path / "r").finished()
     listener = Listener()
     assert run(tmp_path / "r", listener)
     assert result_bytes(tmp_path / "r") == result_bytes(here)
     assert sorted(listener.cohorts) == ["c0000", "c0001"]
     assert "2 cohorts at a time, on ray" in listener.notes
+    assert any(note.startswith("going on with c000") for note in listener.notes)
     assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
 
 
 @pytest.mark.usefixtures("two_cores")
-def test_a_killed_task_is_trained_by_another(here: Path, tmp_path: Path) -> None:
-    class Killer(Listener):
-        killed = 0
-
-        def trained(self, member_steps: int) -> None:
-            super().trained(member_steps)
-            if not self.killed:
-                self.killed = next(_tasks())
-                os.kill(self.killed, signal.SIGKILL)
-
-    listener = Killer()
+def test_what_a_killed_task_trained_another_goes_on_with(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_train", interrupted_task.killed)
+    listener = Listener()
     assert run(tmp_path / "r", listener)
-    assert any("was killed; another goes on with it" in note for note in listener.notes)
+    (told,) = [note for note in listener.notes if note.endswith(" was killed; another goes on with it")]
+    assert f"going on with {told.split()[4]} at step 10" in listener.notes
     assert result_bytes(tmp_path / "r") == result_bytes(here)
+    assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
 
 
-def test_what_a_lost_node_trained_is_trained_elsewhere(here: Path, tmp_path: Path) -> None:
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-    nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    ray.init(cluster.address, log_to_driver=False)
+def test_what_a_lost_node_trained_another_goes_on_with(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, three_nodes: Any
+) -> None:
+    class Remover(Listener):
+        def note(self, text: str) -> None:
+            super().note(text)
+            for node in list(three_nodes.worker_nodes):
+                if text == interrupted_task.AT_WORK + node.node_id:
+                    three_nodes.remove_node(node, allow_graceful=False)
 
-    class Loser(Listener):
-        def trained(self, member_steps: int) -> None:
-            super().trained(member_steps)
-            if nodes:
-                cluster.remove_node(nodes.pop(), allow_graceful=False)
-                nodes.clear()
-
-    try:
-        listener = Loser()
-        assert run(tmp_path / "r", listener)
-        assert result_bytes(tmp_path / "r") == result_bytes(here)
-        assert any("another goes on" in note for note in listener.notes)
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-
-
-def _tasks() -> Iterator[int]:
-    """Processes of Ray's that train."""
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and b"ray::_train" in _command(entry):
-            yield int(entry.name)
-
-
-def _command(process: Path) -> bytes:
-    try:
-        return (process / "cmdline").read_bytes()
-    except OSError:
-        return b""
+    monkeypatch.setattr(engine, "_train", interrupted_task.stranded)
+    listener = Remover()
+    assert run(tmp_path / "r", listener)
+    assert len(three_nodes.worker_nodes) == 1
+    (told,) = [note for note in listener.notes if note.endswith(" is gone; another goes on")]
+    assert f"going on with {told.split()[4]} at step 10" in listener.notes
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from interrupted_job import Interrupted, arrange
-from small_studies import RING, RING_STEPS, Listener, StopAfter, result_bytes, ring_spec, run_small
+from interrupted_job import STARTS, Interrupted, arrange
+from small_studies import RING_STEPS, Listener, StopAfter, result_bytes, ring_spec, run_small
 
 from stability.runner.engines.options import Cluster, SlurmOptions
 from stability.runner.engines.slurm_job import Order, TrainCohorts
@@ -32,7 +35,10 @@ pytestmark = [  # submitit lets go of its processes without a look
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-from stability.runner.engines import slurm  # noqa: E402  # which imports submitit
+import patient_controller  # noqa: E402  # which imports submitit
+import slurm_driver  # noqa: E402
+
+from stability.runner.engines import slurm  # noqa: E402
 
 FOUR = "design.points=1"
 """Four runs in two cohorts."""
@@ -61,9 +67,9 @@ def run(
     listener: Listener | None = None,
     stop: Callable[[], bool] = lambda: False,
     detach: bool = False,
-    cohorts_per_job: int = 1,
+    **asked: Any,
 ) -> bool:
-    options = SlurmOptions(cluster="local", cohorts_per_job=cohorts_per_job)
+    options = SlurmOptions(cluster="local", **asked)
     runner = StudyRunner(
         ring_spec(FOUR, *overrides),
         folder,
@@ -86,10 +92,10 @@ def test_jobs_keep_what_one_process_keeps(here: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[signal.Signals], None]:
+def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Has one of the jobs be sent a signal in the midst of its training."""
 
-    def arranged(number: signal.Signals) -> None:
+    def arranged(number: int) -> None:
         monkeypatch.setattr(slurm, "TrainCohorts", Interrupted)
         for name, value in arrange(number, tmp_path / "once").items():
             monkeypatch.setenv(name, value)
@@ -98,7 +104,7 @@ def interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[si
 
 
 def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(
-    here: Path, tmp_path: Path, interrupted: Callable[[signal.Signals], None]
+    here: Path, tmp_path: Path, interrupted: Callable[[int], None]
 ) -> None:
     interrupted(signal.SIGUSR2)
     listener = Listener()
@@ -109,8 +115,33 @@ def test_a_preempted_job_is_queued_again_and_goes_on_from_its_checkpoint(
     assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
 
 
+@pytest.mark.parametrize("starts", [2, 1], ids=["queued again", "not queued again"])
+def test_a_job_whose_time_is_over_is_gone_on_with_from_its_checkpoint(
+    here: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    interrupted: Callable[[int], None],
+    starts: int,
+) -> None:
+    def start_patiently(command: list[str], **named: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([command[0], patient_controller.__file__, command[-1]], **named)
+
+    monkeypatch.setattr(submitit.local.local, "subprocess", SimpleNamespace(Popen=start_patiently))
+    monkeypatch.setenv(STARTS, str(starts))
+    interrupted(0)
+    listener = Listener()
+    assert run(tmp_path / "r", listener=listener, cohorts_per_job=2, time=10, grace=500)
+    assert "going on with c0000 at step 10" in listener.notes
+    assert result_bytes(tmp_path / "r") == result_bytes(here)
+    assert sum(listener.steps) + sum(listener.skips) == 4 * RING_STEPS
+    logs = tmp_path / "r" / "jobs" / "logs"
+    assert "this job is timed-out" in "".join(path.read_text() for path in logs.glob("*.err"))
+    assert len(list(logs.glob("*_submitted.pkl"))) == 3 - starts
+    assert not any("another goes on with it" in note for note in listener.notes)
+
+
 def test_what_a_killed_job_trained_is_trained_by_another(
-    here: Path, tmp_path: Path, interrupted: Callable[[signal.Signals], None]
+    here: Path, tmp_path: Path, interrupted: Callable[[int], None]
 ) -> None:
     interrupted(signal.SIGKILL)
     listener = Listener()
@@ -151,39 +182,17 @@ def test_a_job_says_why_it_cannot_train(tmp_path: Path) -> None:
     assert said["end"]["reason"].startswith("--device cuda:77: ")
 
 
-SCRIPT = """\
-import logging
-import sys
-from pathlib import Path
-from small_studies import Listener
-from stability.runner.engines.options import Cluster, SlurmOptions
-from stability.runner.materials import Resources
-from stability.runner.study import StudyRunner
-from stability.spec import parse_study
-
-class Talker(Listener):
-    def trained(self, member_steps):
-        print("trained", flush=True)
-
-if __name__ == "__main__":
-    spec = parse_study(Path(sys.argv[1]).read_text(), overrides=sys.argv[3:])
-    cluster = Cluster(SlurmOptions(cluster="local"))
-    StudyRunner(spec, Path(sys.argv[2]), Resources(workers=None), Talker(), cluster=cluster).run()
-"""
+def driver(folder: Path, where: str, *overrides: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, slurm_driver.__file__, str(folder), where, *overrides]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
 def test_jobs_outlive_a_killed_driver_and_are_not_started_twice(here: Path, tmp_path: Path) -> None:
-    (tmp_path / "study.yaml").write_text(RING)
-    (tmp_path / "main.py").write_text(SCRIPT)
-    folder, search = tmp_path / "r", [str(Path(__file__).parents[1]), *sys.path]
-    with subprocess.Popen(
-        [sys.executable, "main.py", "study.yaml", "r", FOUR],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(search)},
-        stdout=subprocess.PIPE,
-    ) as process:
+    folder = tmp_path / "r"
+    with driver(folder, "anywhere", FOUR) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"trained\n"
+        while process.stdout.readline() != b"trained\n":
+            assert process.poll() is None
         process.kill()
     begun = {claim.cohort for claim in claims(folder)} | Store.open(folder).finished()
     assert begun == {"c0000", "c0001"}
@@ -191,6 +200,44 @@ def test_jobs_outlive_a_killed_driver_and_are_not_started_twice(here: Path, tmp_
     assert run(folder, listener=listener)
     assert result_bytes(folder) == result_bytes(here)
     assert len(list((folder / "jobs" / "logs").glob("*_submitted.pkl"))) == 2
+
+
+def test_jobs_of_which_a_killed_driver_had_noted_nothing_give_way_to_others(
+    here: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "r"
+    with driver(folder, "unnoted", FOUR) as process:
+        assert process.wait() == -signal.SIGKILL
+    assert [claim.job for claim in claims(folder)] == [None, None]
+    assert len(list((folder / "jobs" / "logs").glob("*_submitted.pkl"))) == 2
+    assert run(folder)
+    assert result_bytes(folder) == result_bytes(here)
+
+
+@pytest.mark.full
+def test_drivers_killed_ten_times_lose_nothing_and_train_nothing_twice(tmp_path: Path) -> None:
+    folder, many, chance = tmp_path / "r", "design.points=8", random.Random(0)
+    finished: list[dict[Path, tuple[int, int]]] = [{}]
+    for _ in range(10):
+        with driver(folder, "anywhere", many) as process:
+            assert process.stdout is not None
+            for _ in range(chance.randrange(12)):
+                process.stdout.readline()
+            time.sleep(2 * chance.random())
+            process.kill()
+        finished.append(written(folder))
+        assert finished[-2].items() <= finished[-1].items()
+    assert len(finished[5]) < len(finished[-1]), "the study was over too early for this to show anything"
+    assert run(folder, many)
+    assert finished[-1].items() <= written(folder).items()
+    assert run_small(ring_spec(many), tmp_path / "here", resources=Resources("cpu", threads=1, workers=1))
+    assert result_bytes(folder) == result_bytes(tmp_path / "here")
+
+
+def written(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Every file of a finished cohort, by when it was written and its number on the disk."""
+    there = {path: path.stat() for path in folder.glob("cohorts/c*/**/*") if path.is_file()}
+    return {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in there.items()}
 
 
 def test_jobs_are_stopped_with_checkpoints_unless_they_are_left(here: Path, tmp_path: Path) -> None:
