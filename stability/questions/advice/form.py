@@ -32,13 +32,14 @@ PLACES = 10
 
 
 def advice_form(study: Study) -> dict[str, Any] | None:
-    """The form; None where nothing was drawn that could be asked for, or where too much was crossed."""
+    """The form; None where points differ in nothing that could be asked for, or too much was crossed."""
     spec = study.frames.spec
     runs = in_design_order(study.runs, spec)
     axes, drawn = numeric(spec, runs), drawn_factors(spec, runs)
     picks = [name for name in study.factors if name not in drawn]
     combinations = [dict(zip(picks, row, strict=True)) for row in runs[picks].drop_duplicates().to_numpy()]
-    if not (axes or drawn) or not 0 < len(combinations) <= MOST_FITS:
+    asks = (axes or drawn) and study.frames.runs["point"].nunique() > 1
+    if not asks or len(combinations) > MOST_FITS:
         return None
     asked = [Setting(spec, levels, axes, drawn) for levels in combinations]
     rows = {run: row for row, run in enumerate(study.runs["run"])}

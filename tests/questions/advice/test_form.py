@@ -66,5 +66,6 @@ def test_no_form_where_nothing_was_drawn_or_too_much_was_crossed(
 ) -> None:
     losses: dict[str, Range | Choice] = {"loss": Choice(values=("hinge", "minimax"))}
     assert advice_form(Study(make_study(space=losses, design=POINTS))) is None
+    assert advice_form(Study(make_study(design=Design(points=1, seeds=2, cross=("loss",))))) is None
     monkeypatch.setattr(module, "MOST_FITS", 2)
     assert advice_form(Study(make_study(design=POINTS))) is None
