@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist
 
 LOWEST := .venv-lowest
 
-.PHONY: quickstart reports docs test test-fast test-all test-lowest lint bench gpu clean
+.PHONY: quickstart reports demos docs test test-fast test-all test-lowest lint bench gpu clean
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("stability needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
@@ -32,6 +32,14 @@ reports: $(VENV)/.installed
 	$(BIN)/stability report results/losses
 	$(BIN)/python studies/atlas.py results/losses stability/data/atlas.parquet
 	$(BIN)/python studies/headline.py results/losses
+
+# The finished studies of `stability demo`, trained and packed. The thread count is part of their plans.
+demos: $(VENV)/.installed
+	for name in healthy collapse saturation oscillation; do \
+		$(BIN)/stability run studies/demos/$$name.yaml --device cpu --threads 1 --workers 1 && rm -rf stability/data/demos/$$name && \
+		$(BIN)/stability pack --images 9 results/$$name stability/data/demos/$$name && \
+		rm -r stability/data/demos/$$name/study.db stability/data/demos/$$name/checkpoints || exit 1; \
+	done
 
 docs: | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable '.[docs]'

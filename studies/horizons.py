@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 from stability.questions.time_to_event.horizons import horizon_facts
 from stability.reading.frames import load
@@ -18,6 +19,6 @@ if __name__ == "__main__":
     studies = [
         row
         for folder in sys.argv[1:]
-        for row in horizon_facts(load(folder), stored_histories(Store.open(folder)))
+        for row in horizon_facts(load(folder), stored_histories(Store.open(Path(folder))))
     ]
     print(json.dumps({"version": 1, "studies": studies}, indent=1))

@@ -39,6 +39,17 @@ def test_every_import_is_a_declared_dependency_and_the_other_way_round() -> None
     assert needed == declared
 
 
+def test_studies_and_demos_are_in_the_wheel() -> None:
+    package = ROOT / "stability"
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    packed = {path for pattern in tools["package-data"]["stability"] for path in package.glob(pattern)}
+    studies = package / "data" / "studies"
+    wanted = {*studies.glob("*.yaml"), *studies.glob("demos/*.yaml"), studies / "times.json"}
+    wanted |= {path for path in (package / "data" / "demos").rglob("*") if path.is_file()}
+    assert len(wanted) > 50
+    assert wanted <= packed
+
+
 def test_what_not_everybody_needs_is_an_extra() -> None:
     assert EXTRAS.keys() <= imported()
     for module, extra in EXTRAS.items():

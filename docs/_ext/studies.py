@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
+
+from stability.cli.shipped import comment, rough, times
 
 STUDIES = Path(__file__).parents[2] / "studies"
 RESULTS = STUDIES.with_name("results"), Path(__file__).parents[1] / "results"
@@ -13,32 +14,15 @@ GALLERY = Path(__file__).parents[1] / "gallery"
 """A page for each study whose results are kept; written by the extension of this name."""
 
 
-def comment(study: Path) -> str:
-    """The comment at the head of a study file."""
-    lines = study.read_text(encoding="utf-8").splitlines()
-    head = lines[: next(place for place, line in enumerate(lines) if not line.startswith("#"))]
-    return " ".join(line.lstrip("# ").rstrip() for line in head)
-
-
-def duration(seconds: float) -> str:
-    """In the words of a table: nothing finer than it can be known."""
-    if seconds < 60:
-        return f"{max(10, round(seconds, -1)):.0f} s"
-    minutes = seconds / 60
-    if minutes < 90:
-        return f"{minutes:.0f} min"
-    return f"{minutes / 60:.1f} h"
-
-
 def table() -> str:
     """A row a study, in Markdown."""
-    times = json.loads((STUDIES / "times.json").read_text(encoding="utf-8"))
+    told = times()
     rows = [
         f"| {_linked(name)} | {comment(STUDIES / f'{name}.yaml')} | {told_time(name)} |"
-        for name in times["studies"]
+        for name in told["studies"]
     ]
     about = (
-        f"On {times['cores']} cores of an {times['processor']}, as `stability validate` estimates it there; "
+        f"On {told['cores']} cores of an {told['processor']}, as `stability validate` estimates it there; "
         "measured where it says so."
     )
     return (
@@ -54,10 +38,10 @@ def _linked(name: str) -> str:
 
 def told_time(name: str) -> str:
     """How long a study takes, as `studies/times.json` has it."""
-    time = json.loads((STUDIES / "times.json").read_text(encoding="utf-8"))["studies"][name]
+    time = times()["studies"][name]
     if time is None:
         return "needs data of its own"
-    return duration(time["seconds"]) + (" (measured)" if time["measured"] else "")
+    return rough(time["seconds"]) + (" (measured)" if time["measured"] else "")
 
 
 def setup(app: Any) -> dict[str, bool]:

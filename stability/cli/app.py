@@ -35,6 +35,7 @@ from stability.cli.options import (
     Workers,
 )
 from stability.cli.output import written_out
+from stability.cli.starting import demo, init
 from stability.errors import StabilityError
 from stability.runner.memory import memory_shortage
 
@@ -49,6 +50,8 @@ app = typer.Typer(
     help="Which GAN hyperparameters train stably, how sure are we, and what goes wrong elsewhere.",
 )
 app.add_typer(classifier_app, name="classifier")
+for _command in (init, demo):
+    app.command()(_command)
 
 EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """What the system says that has no process, memory or file to give."""
@@ -85,24 +88,6 @@ def _root(
 
         typer.echo(__version__)
         raise typer.Exit
-
-
-@app.command()
-def init(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("study.yaml"),
-    force: Annotated[bool, typer.Option("--force", metavar="", help="Overwrite an existing file.")] = False,
-) -> None:
-    """Write a commented study file to start from."""
-    from stability.store.files import write_asked
-
-    template = Path(__file__).with_name("study.yaml").read_text(encoding="utf-8")
-    if path.exists() and not force:
-        raise StabilityError(f"{path}: exists already; give another name or --force")
-    try:
-        write_asked(path, template.encode())
-    except OSError as error:
-        raise StabilityError(f"{path}: cannot be written: {error.strerror}") from error
-    typer.echo(f"wrote {path}; next: stability validate {path}")
 
 
 @app.command()
@@ -217,10 +202,18 @@ def report(
         Path | None,
         typer.Option(metavar="FOLDER", help="Also write every table there, as CSV, Markdown and LaTeX."),
     ] = None,
+    watch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SECONDS", min=1, help="Write the page again so often while the study runs; it follows."
+        ),
+    ] = None,
 ) -> None:
     """Write a study's offline HTML page, or two studies side by side."""
+    from contextlib import suppress
     from time import monotonic
 
+    from stability.report.follow import follow
     from stability.report.write import Extras, write
 
     if len(results) > 2:
@@ -232,6 +225,13 @@ def report(
             typer.echo(f"{monotonic() - began:6.1f} s  {what}", err=True)
 
     extras = Extras(figures, tables)
+    if watch is not None:
+        if len(results) > 1 or format_ is not ReportFormat.HTML or extras != Extras():
+            raise StabilityError("--watch: follows the page of one study, and writes nothing else")
+        with suppress(KeyboardInterrupt):
+            for place in follow(results[0], out, every=watch, map_over=map_, tell=tell):
+                typer.echo(f"wrote {place}")
+        return
     place = write(results, format_.value, out, map_over=map_, extras=extras, tell=tell)
     typer.echo("\n".join(f"wrote {path}" for path in (place, figures, tables) if path is not None))
 

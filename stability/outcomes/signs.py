@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from enum import IntEnum
+from statistics import median
 from typing import NamedTuple
 
 import numpy as np
@@ -91,8 +92,8 @@ def lately(values: Floats, thresholds: Thresholds) -> float:
 
 def usual(values: Floats) -> float:
     """Median of what is finite; NaN where half of the values or more are not."""
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if 2 * len(finite) > len(values) else math.nan
+    finite = [value for value in values.tolist() if math.isfinite(value)]
+    return float(median(finite)) if 2 * len(finite) > len(values) else math.nan
 
 
 def mostly(mask: Mask, thresholds: Thresholds) -> bool:

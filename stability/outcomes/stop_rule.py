@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -78,21 +78,35 @@ def replay_stop(
 
     As in training, the last visit stops nothing. A divergence stops at its own step.
     """
-    return replay_course_stop(course_of(history), thresholds, stop_on, horizon=horizon)
+    return replay_course_stops(course_of(history), thresholds, [stop_on], horizon=horizon)[0]
 
 
-def replay_course_stop(
-    course: Course, thresholds: Thresholds, stop_on: Collection[str], *, horizon: int
-) -> Stop | None:
-    """The same of a run whose visits are already derived."""
+def replay_course_stops(
+    course: Course, thresholds: Thresholds, rules: Sequence[Collection[str]], *, horizon: int
+) -> list[Stop | None]:
+    """The same of a run whose visits are already derived, for several rules: each visit is judged once."""
+    stops: list[Stop | None] = [None] * len(rules)
     for so_far in _prefixes(course, horizon):
-        reason = course_stop_reason(so_far, thresholds, stop_on)
+        if None not in stops:
+            break
+        reason = course_stop_reason(so_far, thresholds, STOPPING)
         if reason is not None:
-            return Stop(int(so_far.visits.step[-1]), reason)
+            here = Stop(int(so_far.visits.step[-1]), reason)
+            stops = [
+                stop or (here if _stops_for(reason, rule) else None)
+                for stop, rule in zip(stops, rules, strict=True)
+            ]
     found = course.divergence
-    if found is not None and found.step < horizon and "diverged" in stop_on:
-        return Stop(found.step, Outcome.DIVERGED)
-    return None
+    if found is not None and found.step < horizon:
+        end = Stop(found.step, Outcome.DIVERGED)
+        stops = [
+            stop or (end if "diverged" in rule else None) for stop, rule in zip(stops, rules, strict=True)
+        ]
+    return stops
+
+
+def _stops_for(reason: Outcome, rule: Collection[str]) -> bool:
+    return any(reason in STOPPING[name] for name in rule)
 
 
 def stop_rule_note(spec: StudySpec) -> str | None:

@@ -83,11 +83,16 @@ def one_hot(runs: pd.DataFrame, factors: tuple[str, ...]) -> tuple[NDArray[np.fl
     columns, owners = [np.empty((len(runs), 0))], []
     for name in factors:
         texts = np.array([level_text(level) for level in runs[name]], dtype=object)
-        levels = sorted(set(texts))
-        shown = levels if len(levels) > 2 else levels[1:]
+        shown = column_levels(runs[name])
         columns += [(texts == level).astype(np.float64)[:, None] for level in shown]
         owners += [name] * len(shown)
     return np.hstack(columns), tuple(owners)
+
+
+def column_levels(values: pd.Series) -> list[str]:
+    """The levels that have a column of 0 and 1, in the order of the columns."""
+    levels = sorted({level_text(level) for level in values})
+    return levels if len(levels) > 2 else levels[1:]
 
 
 def _rounded(value: float, towards: Callable[[float], int], *, integer: bool) -> float:

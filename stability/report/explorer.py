@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from stability.page_kit.embed import json_text
 from stability.page_kit.palette import LOOKS
+from stability.questions.advice.form import advice_form
 from stability.reading.study import Study
 from stability.reading.typical_runs import typical_runs
 from stability.records import SUCCESSES
@@ -28,6 +29,8 @@ class Explorer:
     n_runs: int
     n_details: int
     """How many of them have curves, visits and pictures in the page."""
+    advises: bool
+    """Whether its data answer for a setting."""
     outcomes: tuple[str, ...]
     data: Markup
     """JSON for the page's script."""
@@ -39,7 +42,7 @@ def explorer(study: Study, replay_command: str) -> Explorer:
     """All finished runs; `replay_command` has places for `{folder}` and `{run}`."""
     columns = run_columns(study)
     details = run_details(study, rng=np.random.default_rng(SEED))
-    spec = study.frames.spec
+    spec, form = study.frames.spec, advice_form(study)
     folder = shlex.quote(str(study.frames.folder))
     data = {
         "n": len(study.runs),
@@ -54,6 +57,7 @@ def explorer(study: Study, replay_command: str) -> Explorer:
         "replay": None if spec.observed else replay_command.format(folder=folder, run="\0").split("\0"),
         "show": ["stability show " + folder + " ", ""],
         "horizon": spec.training.steps,
+        "advice": form and form | {"command": f"stability advise {folder}"},
         "bars": {
             "separation": spec.outcomes.saturated_separation,
             "update": spec.outcomes.saturated_update,
@@ -64,6 +68,7 @@ def explorer(study: Study, replay_command: str) -> Explorer:
     return Explorer(
         n_runs=len(study.runs),
         n_details=len(details),
+        advises=form is not None,
         outcomes=study.outcomes,
         data=json_text(data),
         csv=shown_frame(study, columns),

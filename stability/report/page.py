@@ -55,13 +55,15 @@ def render(
     replay_command: str,
     written: date | None = None,
     contents: Contents | None = None,
+    follow: int | None = None,
 ) -> str:
     """The page as text, dated `written`: today, if it is not told otherwise.
 
-    `contents` are those of the estimates, where they have been made already.
+    `contents` are those of the estimates, where they have been made already. After `follow` seconds it reads
+    itself again.
     """
     study = estimates.study
-    content: dict[str, Any] = {"observed": study.frames.spec.observed}
+    content: dict[str, Any] = {"observed": study.frames.spec.observed, "follow": follow}
     content |= _about(estimates, written or date.today()) | _headline(estimates)
     if len(study.runs):
         contents = contents or contents_of(estimates)

@@ -17,10 +17,13 @@ PAGE_SCRIPTS = (
     "panel.js",
     "query.js",
     "rates.js",
+    "chance.js",
     "parallel.js",
     "gallery.js",
     "maps.js",
+    "advice.js",
     "explorer.js",
+    "follow.js",
 )
 """The page's own script in parts, each of which uses those before it."""
 

@@ -48,12 +48,14 @@ def write(
     map_over: str | None = None,
     extras: Extras = Extras(),
     tell: Tell = silent,
+    follow: int | None = None,
 ) -> Path:
     """Write the report of one study, or of two side by side, and return where.
 
     By default `reports/<folder's name>.html` or `.json`, or the folder `reports/<folder's name>` with a CSV
     file for each table; two names are joined by `-vs-`. `map_over` names the two parameters of one study's
-    maps, as in `lr,beta1`. `tell` is told of every step that takes a while.
+    maps, as in `lr,beta1`. `tell` is told of every step that takes a while. A page of one study
+    reads itself again after `follow` seconds.
     Raises `StabilityError`: a folder is missing or damaged, holds no study, or the report cannot be written.
     """
     if map_over is not None and len(folders) > 1:
@@ -65,7 +67,7 @@ def write(
     if len(studies) == 2:
         tell("comparing")
         return _write_versus(versus(*studies), kind, place, extras)
-    return _write_study(estimate(studies[0], tell), kind, place, extras, tell)
+    return _write_study(estimate(studies[0], tell), kind, place, extras, tell, follow)
 
 
 def _study(folder: Path, map_over: str | None) -> Study:
@@ -80,7 +82,9 @@ def _study(folder: Path, map_over: str | None) -> Study:
     return replace(study, map_over=names)
 
 
-def _write_study(estimates: Estimates, kind: Format, out: Path, extras: Extras, tell: Tell) -> Path:
+def _write_study(
+    estimates: Estimates, kind: Format, out: Path, extras: Extras, tell: Tell, follow: int | None
+) -> Path:
     contents = None
     if len(estimates.study.runs) and (kind == "html" or extras != Extras()):
         tell("drawing")
@@ -89,7 +93,8 @@ def _write_study(estimates: Estimates, kind: Format, out: Path, extras: Extras, 
     tell("writing")
     if kind == "html":
         again = f"{REPLAY} --allow-code" if own_code(estimates.study.frames.spec) else REPLAY
-        return write_text(out, render(estimates, replay_command=again, contents=contents))
+        page = render(estimates, replay_command=again, contents=contents, follow=follow)
+        return write_text(out, page)
     return _write_tables(about(estimates.study), estimates.tables(), kind, out)
 
 

@@ -59,12 +59,12 @@ def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95
     runs), and `reason`: empty, or why something is NaN. The interval is `interval`'s.
     Raises ValueError where the event is missing for a run, KeyError where it is no column.
     """
-    happened = indicator(runs, event)
-    fixed = ~runs["adaptive"].astype(bool)
-    points = happened[fixed].groupby(runs.loc[fixed, "point"]).agg(["sum", "size"])
-    counts = points["sum"].to_numpy(dtype=np.int64)
-    sizes = points["size"].to_numpy(dtype=np.int64)
-    n_runs = int(sizes.sum())
+    fixed = ~runs["adaptive"].to_numpy(dtype=bool)
+    happened = indicator(runs, event).to_numpy()[fixed]
+    _, owner = np.unique(runs["point"].to_numpy()[fixed], return_inverse=True)
+    counts = np.bincount(owner[happened == 1], minlength=owner.max(initial=-1) + 1)
+    sizes = np.bincount(owner)
+    n_runs = len(owner)
     if n_runs == 0:
         return estimate_row(np.nan, (np.nan, np.nan), 0, 0, none_designed(runs))
     estimate = float(counts.sum() / n_runs)
@@ -158,7 +158,7 @@ def wilson(estimate: Floats | float, breadth: Floats | float) -> tuple[Floats, F
 def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     """1 for the runs that have an event, 0 for the others; `event` and errors as `rate` has them."""
     if isinstance(event, pd.Series):
-        column = event
+        column = event if event.index.equals(runs.index) else event.loc[runs.index]
     elif event == SUCCESS:
         column = runs["outcome"].isin(SUCCESSES)
     else:

@@ -11,7 +11,8 @@ import pytest
 from made_study import make_store
 
 from stability.cli.advise_view import as_text, summary
-from stability.questions.advice.estimate import NEAREST_COLUMNS, SCORES, WRONG_COLUMNS, Advice, Change
+from stability.questions.advice.chances import SCORES
+from stability.questions.advice.estimate import NEAREST_COLUMNS, WRONG_COLUMNS, Advice, Change
 
 Command = Any
 ADVICE = Advice(

@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stability.outcomes import label, stop_reason
-from stability.outcomes.course import until
+from stability.outcomes.course import course_of, until
 from stability.outcomes.labels import STOPPING
 from stability.outcomes.stop_rule import (
     STOP_RULES,
     STOP_THRESHOLDS,
     Stop,
     measurements,
+    replay_course_stops,
     replay_stop,
     rule_of,
     stop_rule_note,
@@ -101,6 +102,8 @@ def test_the_replay_is_the_rule_at_every_visit_by_what_was_known(plant: Plant, d
     asked = [(step, stop_reason(until(history, step), bars, STOP_RULES[rule])) for step in steps]
     expected = next((Stop(step, reason) for step, reason in asked if reason is not None), None)
     assert replay_stop(history, bars, STOP_RULES[rule], horizon=1750) == expected
+    together = replay_course_stops(course_of(history), bars, list(STOP_RULES.values()), horizon=1750)
+    assert dict(zip(STOP_RULES, together, strict=True))[rule] == expected
 
 
 def test_what_cannot_stop_a_run_for_good_has_no_rule_and_no_note() -> None:

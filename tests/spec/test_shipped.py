@@ -145,8 +145,18 @@ def test_the_templates_commented_options_are_at_their_defaults() -> None:
     assert {section for section, _ in options} == {"", "fixed", "training", "recording", "outcomes"}
 
 
-def test_the_template_changes_no_default_of_training_recording_and_outcomes() -> None:
+def test_the_template_changes_no_default_but_those_that_make_it_small_and_says_so() -> None:
     spec = load_study(TEMPLATE)
-    assert (spec.training, spec.recording, spec.outcomes) == (Training(), Recording(), Thresholds())
+    smaller = {"width": 32, "steps": 3000, "evaluate_every": 250}
+    assert spec.training == Training(steps=smaller["steps"])
+    assert spec.recording == Recording(evaluate_every=smaller["evaluate_every"])
+    assert spec.outcomes == Thresholds()
     assert spec.design == Design(cross=("loss",))
-    assert spec.fixed == {name: Config.model_fields[name].default for name in spec.fixed}
+    defaults = {name: Config.model_fields[name].default for name in spec.fixed}
+    assert spec.fixed == defaults | {"width": smaller["width"]}
+    told = TEMPLATE.read_text(encoding="utf-8").replace("\n", " ").replace("#", " ")
+    for model, name in ((Config, "width"), (Training, "steps"), (Recording, "evaluate_every")):
+        usual = model.model_fields[name].default
+        line = re.search(rf"{name}: {smaller[name]} .*?by\s+default (\d+)", told)
+        assert line is not None
+        assert int(line[1]) == usual

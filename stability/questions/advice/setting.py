@@ -119,10 +119,15 @@ def read_setting(values: Mapping[str, Any], spec: StudySpec, runs: pd.DataFrame)
             raise StabilityError(f"{name}: {unknown(name, str(level), levels(spec, name))}")
     read = named | _with_drawn_rates(known, spec)
     axes = tuple(name for name in numeric(spec, runs) if name in read)
-    picking = (*crossed_factors(spec), CONFIGURATION)
-    drawn = tuple(name for name in categorical(spec, runs) if name in read and name not in picking)
+    drawn = tuple(name for name in drawn_factors(spec, runs) if name in read)
     texts = {name: level_text(read[name]) for name in drawn}
     return Setting(spec, read | texts, axes, drawn)
+
+
+def drawn_factors(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
+    """The factors of which each point drew a level; the others pick runs."""
+    picking = (*crossed_factors(spec), CONFIGURATION)
+    return tuple(name for name in categorical(spec, runs) if name not in picking)
 
 
 def _with_drawn_rates(values: dict[str, Any], spec: StudySpec) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from stability.outcomes.course import course_of
-from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS, STOPPED_FOR, replay_course_stop
+from stability.outcomes.stop_rule import STOP_RULES, STOP_THRESHOLDS, STOPPED_FOR, replay_course_stops
 from stability.questions.early_warning.estimate import compute_saved
 from stability.questions.question import seeded
 from stability.reading.frames import StudyFrames
@@ -127,9 +127,8 @@ def _replays(
     rows = {}
     for history in histories_of(list(used["run"])):
         course = course_of(history)
-        rows[history.run] = [
-            replay_course_stop(course, thresholds, names, horizon=horizon) for names in STOP_RULES.values()
-        ]
+        rules = list(STOP_RULES.values())
+        rows[history.run] = replay_course_stops(course, thresholds, rules, horizon=horizon)
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(STOP_RULES), dtype=object)
 
 

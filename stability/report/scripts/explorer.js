@@ -85,7 +85,7 @@
     if (search.value) state.set("q", search.value);
     if (outcome.value) state.set("outcome", outcome.value);
     if (pictures.checked) state.set("pictures", "1");
-    if (String(state) || location.hash.startsWith(ADDRESS)) history.replaceState(null, "", String(state) ? ADDRESS + state : "#table");
+    if (String(state) || location.hash.startsWith(ADDRESS)) history.replaceState(history.state, "", String(state) ? ADDRESS + state : "#table");
   }
 
   function recall() {
@@ -198,5 +198,6 @@
   turn("page-last", () => Infinity);
   panel.makeSideBySide(byId("side-by-side"), data, column, open);
   gallery.make(data, open);
+  advice.make(data, column, open);
   maps.make(data, open);
 })();

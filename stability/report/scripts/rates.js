@@ -17,14 +17,15 @@ const rates = (() => {
     return total / (weight * seen + (1 - weight) * most);
   }
 
-  function breadthOf(effective, n) {
-    if (n >= NORMAL_FROM) return NORMAL / effective;
+  function breadthOf(effective, n, normal) {
+    if (n >= NORMAL_FROM) return normal / effective;
     const student = STUDENT[Math.max(1, n - 1) - 1] ** 2;
-    return Math.min(student / effective, NORMAL / Math.min(effective, n));
+    return Math.min(student / effective, normal / Math.min(effective, n));
   }
 
-  // `points` and `happened` by row; null for the ends where a single point has several runs.
-  function rate(rows, points, happened) {
+  // `points` and `happened` by row; null for the ends where a single point has several runs. Another squared
+  // quantile is for eight points and more: of fewer, Student's is that of 95%.
+  function rate(rows, points, happened, normal = NORMAL) {
     const grouped = new Map();
     for (const row of rows) {
       const pair = grouped.get(points[row]) ?? [0, 0];
@@ -33,7 +34,7 @@ const rates = (() => {
     const pairs = [...grouped.values()];
     const share = pairs.reduce((sum, [count]) => sum + count, 0) / rows.length;
     if (pairs.length === 1 && rows.length > 1) return { share, low: null, high: null };
-    const breadth = breadthOf(effectiveRuns(pairs, share, rows.length), pairs.length);
+    const breadth = breadthOf(effectiveRuns(pairs, share, rows.length), pairs.length, normal);
     const half = Math.sqrt(breadth * (share * (1 - share) + breadth / 4));
     const [low, high] = [-half, half].map((side) => (share + breadth / 2 + side) / (1 + breadth));
     return { share, low: Math.min(Math.max(0, low), share), high: Math.max(Math.min(1, high), share) };

@@ -1,0 +1,141 @@
+// Is my setting safe? A form over what the study varied, answered from its runs as `stability advise` does.
+const advice = (() => {
+  const { element, number, percent } = page;
+  const MOST_IMAGES = 4;
+
+  const spaced = (name) => name.replaceAll("_", " ");
+
+  // A bound is rounded down: it never promises more than was found.
+  function atLeast(share) {
+    const scale = share >= 0.01 ? 100 : 1000;
+    return `${Number(((100 * Math.floor(scale * share)) / scale).toPrecision(3))}%`;
+  }
+
+  // Ranges as sides of the unit cube, levels as texts.
+  function read(form, data, column) {
+    const axes = form.fields.filter((field) => !field.levels);
+    const listed = form.fields.filter((field) => field.levels);
+    const bend = (axis, value) => (axis.log ? Math.log(value) : value);
+    const toUnit = (axis, value) => (axis.high > axis.low
+      ? (bend(axis, value) - bend(axis, axis.low)) / (bend(axis, axis.high) - bend(axis, axis.low)) : 0.5);
+    const run = (row) => Object.fromEntries(form.fields.map(({ name }) =>
+      [name, column(name).kind === "number" ? column(name).values[row] : data.text(column(name), row)]));
+    const runs = Array.from({ length: data.n }, (_, row) => run(row));
+    const along = (setting) => axes.map((axis) => toUnit(axis, setting[axis.name]));
+    const levelOf = (setting, name) => String(setting[name]);
+    const place = (setting, columns) => [...along(setting), ...columns.map(([name, level]) => Number(levelOf(setting, name) === level))];
+    const apart = (setting, row) => chance.distance([...along(setting), ...listed.map(() => 0)],
+      [...along(runs[row]), ...listed.map(({ name }) => Number(levelOf(setting, name) !== levelOf(runs[row], name)))]);
+    return { axes, runs, place, apart };
+  }
+
+  // What of a setting was not trained; empty where a number can be given.
+  function outside(form, setting, { axes }) {
+    const beyond = axes.filter(({ name, low, high }) => !(setting[name] >= low && setting[name] <= high))
+      .map(({ name, low, high }) => (Number.isFinite(setting[name])
+        ? `${spaced(name)} ${number(setting[name])} (drawn from ${number(low)} to ${number(high)})` : `${spaced(name)} is no number`));
+    if (beyond.length) return beyond.join("; ");
+    const alone = form.picks.map((name) => `${spaced(name)} ${setting[name]}`).join(" together with ");
+    return fittedOf(form, setting) ? "" : alone;
+  }
+
+  const fittedOf = (form, setting) => form.fits.find(({ levels }) => form.picks.every((name) => levels[name] === setting[name]));
+
+  function answerer(form, data, column) {
+    const known = read(form, data, column);
+    const points = data.units ?? column("point").values;
+    const ends = column("outcome");
+    const happened = (row) => data.successes.includes(data.text(ends, row));
+    const made = new Map();
+    const chanceOf = (fitted, setting) => {
+      if (!made.has(fitted)) made.set(fitted, chance.make(fitted, fitted.rows.map((row) => known.place(known.runs[row], fitted.columns)), points, happened, form.nearest));
+      return made.get(fitted)(known.place(setting, fitted.columns));
+    };
+    return (setting) => {
+      const beyond = outside(form, setting, known);
+      if (beyond) return { beyond };
+      const fitted = fittedOf(form, setting);
+      const far = form.order.map((row) => [row, known.apart(setting, row)]).filter(([, distance]) => Number.isFinite(distance));
+      const nearest = far.sort((a, b) => a[1] - b[1]).slice(0, form.nearest);
+      return { fitted, nearest, ...(fitted.reason ? {} : chanceOf(fitted, setting)) };
+    };
+  }
+
+  function sentence(found, unit) {
+    if (found.beyond) return [element("b", {}, "No number: "), `outside of what this study trained: ${found.beyond}.`];
+    if (found.fitted.reason) return [element("b", {}, "No number: "), `${found.fitted.reason}.`];
+    const { n_runs: runs, n_points: units } = found.fitted;
+    return [
+      element("b", {}, percent(found.chance)), " of such runs end stable or nearly so, ",
+      element("b", {}, `at least ${atLeast(found.low)}`), ` (95% bound), by ${number(runs)} runs at ${number(units)} ${unit}s.`,
+    ];
+  }
+
+  function tested({ fitted }) {
+    if (!fitted || !fitted.brier) return "";
+    const [own, overall] = fitted.brier.map(number);
+    const how = fitted.better ? "better" : "not surely better: what was asked for tells little";
+    return `On points left out its Brier score is ${own}, that of the overall rate ${overall}: ${how}.`;
+  }
+
+  function card([row, distance], data, column, open) {
+    const [name, outcome] = ["run", "outcome"].map((one) => data.text(column(one), row));
+    const strip = data.details[name]?.film;
+    const side = strip && Math.min(MOST_IMAGES, Math.floor(Math.sqrt(strip.images)));
+    const picture = strip ? film.make(strip, [side, side]).large : "no picture in the page";
+    const button = element("button", { type: "button", class: "near-run", "aria-label": `${name}, ${outcome}: open it` },
+      element("span", { class: strip ? "film" : "film bare" }, picture));
+    button.addEventListener("click", () => open(row));
+    return element("li", {}, button, element("p", { class: "name" }, page.badge(outcome)),
+      element("p", { class: "part" }, `at a distance of ${number(distance)}`));
+  }
+
+  function field(one) {
+    const attributes = { name: one.name, autocomplete: "off" };
+    const range = one.levels ? "" : element("span", { class: "small" }, ` ${number(one.low)} to ${number(one.high)}`);
+    const input = one.levels
+      ? element("select", attributes, ...one.levels.map((level) => element("option", { selected: level === one.value }, level)))
+      : element("input", { ...attributes, type: "text", inputmode: "decimal", size: 8, value: one.value });
+    return element("label", {}, spaced(one.name), " ", input, range);
+  }
+
+  const quoted = (text) => (/^[\w.,:=+@%-]+$/.test(text) ? text : `'${text.replaceAll("'", `'"'"'`)}'`);
+
+  function make(data, column, open) {
+    const form = data.advice;
+    if (!form) return;
+    const answer = answerer(form, data, column);
+    const asked = history.state?.asked ?? {}; // before the page was read again
+    const fields = element("form", { class: "controls" }, ...form.fields.map(field));
+    for (const { name } of form.fields) if (name in asked) fields.elements[name].value = asked[name];
+    const said = element("p", { class: "answer", role: "status" });
+    const score = element("p", { class: "small" });
+    const near = element("ul", { class: "gallery", "aria-label": "How the nearest runs ended" });
+    const command = element("code", {});
+    const show = () => {
+      const texts = Object.fromEntries(form.fields.map(({ name }) => [name, fields.elements[name].value.trim()]));
+      const setting = Object.fromEntries(form.fields.map(({ name, levels }) =>
+        [name, levels ? texts[name] : texts[name] === "" ? NaN : Number(texts[name])]));
+      const found = answer(setting);
+      Object.assign(said.dataset, { chance: found.chance ?? "", low: found.low ?? "" });
+      said.replaceChildren(...sentence(found, form.unit));
+      score.textContent = tested(found);
+      near.replaceChildren(...(found.nearest ?? []).map((one) => card(one, data, column, open)));
+      command.textContent = [form.command, ...form.fields.map(({ name }) => `--set ${quoted(`${name}=${texts[name]}`)}`)].join(" ");
+    };
+    fields.addEventListener("input", () => {
+      show();
+      history.replaceState({ ...history.state, asked: Object.fromEntries(new FormData(fields)) }, "");
+    });
+    fields.addEventListener("submit", (event) => event.preventDefault());
+    document.getElementById("advice-form").replaceChildren(
+      fields, said, score, near,
+      element("p", { class: "small" }, "A distance of 1 is the whole range of one parameter, or another level. ",
+        "The same in a terminal, where parameters may also be left open and one change is looked for that helps:"),
+      element("p", { class: "replay" }, command, " ", ...page.copyButton(command)),
+    );
+    show();
+  }
+
+  return { make };
+})();
