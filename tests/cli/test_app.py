@@ -494,7 +494,7 @@ def test_a_reader_that_has_gone_is_no_traceback(finished: Path) -> None:
 
 def test_every_command_is_documented() -> None:
     commands = [*command_line.app.registered_commands, *command_line.classifier_app.registered_commands]
-    assert len(commands) == 16
+    assert len(commands) == 17
     assert all(command.callback is not None and command.callback.__doc__ for command in commands)
 
 
