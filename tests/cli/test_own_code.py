@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +23,16 @@ OWN = (
 
 
 @pytest.fixture
-def own(workplace: Path) -> Path:
-    """The modules of the docs beside the study file."""
+def own(workplace: Path) -> Iterator[Path]:
+    """The modules of the docs beside the study file; what is imported of them is forgotten afterwards."""
     blocks = re.findall(r"^```python\n(.*?)^```", DOCS, flags=re.DOTALL | re.MULTILINE)
     names = {"losses": "loss = Loss", "penalties": "penalty = Term", "mine": "def sharpness"}
     for name, words in names.items():
         (block,) = (block for block in blocks if words in block)
         (workplace / f"{name}.py").write_text(block)
-    return workplace
+    yield workplace
+    for name in names:
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.slow
