@@ -202,6 +202,7 @@ def test_jobs_outlive_a_killed_driver_and_are_not_started_twice(here: Path, tmp_
     assert len(list((folder / "jobs" / "logs").glob("*_submitted.pkl"))) == 2
 
 
+@pytest.mark.full
 def test_jobs_of_which_a_killed_driver_had_noted_nothing_give_way_to_others(
     here: Path, tmp_path: Path
 ) -> None:
