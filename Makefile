@@ -38,7 +38,7 @@ demos: $(VENV)/.installed
 	for name in healthy collapse saturation oscillation; do \
 		$(BIN)/stability run studies/demos/$$name.yaml --device cpu --threads 1 --workers 1 && rm -rf stability/data/demos/$$name && \
 		$(BIN)/stability pack --images 9 results/$$name stability/data/demos/$$name && \
-		rm -r stability/data/demos/$$name/study.db stability/data/demos/$$name/checkpoints || exit 1; \
+		rm stability/data/demos/$$name/study.db || exit 1; \
 	done
 
 docs: | $(VENV)/bin/python

@@ -19,6 +19,7 @@ from stability.gan.training.cohort import Cohort
 from stability.gan.training.placement import Placement
 from stability.runner.memory import keep_freed_memory
 from stability.spec.config import Config, Run
+from stability.spec.study import Compile
 
 RECORD_EVERY = 10
 """A study's default."""
@@ -65,11 +66,14 @@ def make_runs(configs: Sequence[Config]) -> list[Run]:
 
 
 def make_cohort(
-    configs: Sequence[Config], device: torch.device, dtype: torch.dtype = torch.float32
+    configs: Sequence[Config],
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    compile: Compile = "none",
 ) -> Cohort:
     """A cohort on MNIST."""
     images = load_dataset("mnist", device=device).train
-    return Cohort(make_runs(configs), images, Placement(device, dtype))
+    return Cohort(make_runs(configs), images, Placement(device, dtype, compile))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def cohorts_section(settings: Settings) -> Section:
     section = Section("Cohort sizes")
     section.say("Milliseconds per step of one member, by one process with one thread (on a GPU, by the GPU).")
     sizes = list(costs[0].seconds)
-    rows = [[_name(cost.config), *(_ms(cost.seconds[size]) for size in sizes)] for cost in costs]
+    rows = [[_name(cost.config), *(cost.seconds[size].milliseconds() for size in sizes)] for cost in costs]
     section.tabulate(["Case", *(f"{size} members" for size in sizes)], rows)
     section.say("Peak memory of a process that trains one such cohort and does nothing else, MB:")
     rows = [[_name(cost.config), *(f"{cost.peaks[size] / 1e6:,.0f}" for size in sizes)] for cost in costs]
@@ -120,7 +120,7 @@ def cohorts_section(settings: Settings) -> Section:
     )
     counts = range(1, max(map(len, mixtures.values())) + 1)
     rows = [
-        [name, *(_ms(by_count[n]) if n in by_count else "" for n in counts)]
+        [name, *(by_count[n].milliseconds() if n in by_count else "" for n in counts)]
         for name, by_count in mixtures.items()
     ]
     section.tabulate(["Case", *(f"{n} losses" if n > 1 else "1 loss" for n in counts)], rows)
@@ -142,7 +142,3 @@ def _peak(config: Config, size: int, settings: Settings) -> int:
 
 def _name(config: Config) -> str:
     return f"{config.architecture}, width {config.width}"
-
-
-def _ms(sample: Sample) -> str:
-    return sample.each(lambda seconds: 1000 * seconds).text()

@@ -124,7 +124,7 @@ def evaluation_section(settings: Settings, root: Path, scratch: Path) -> Section
         name = f"{architecture}, width {config.width}"
         why = f"{1000 * times.ours.median:.0f} ms per run and visit"
         cells = [times.ours, between, times.naive]
-        shown = [cell.each(lambda seconds: 1000 * seconds).text(1) for cell in cells]
+        shown = [cell.milliseconds(1) for cell in cells]
         cost = section.judged(percent, COST, f"{name}: evaluation, % of training", why=why)
         rows.append([name, shown[0], shown[1], cost, shown[2], times.naive.over(times.ours).text()])
     header = ["Case", "Visit, ms per run", "Training between visits, ms per run", "Share, %"]

@@ -20,15 +20,13 @@ from typing import Any
 
 import torch
 
-from benchmarks.cases import NEVER, NaiveTask, make_runs
+from benchmarks.cases import NEVER, NaiveTask, make_cohort
 from benchmarks.crews import Crew, Job, Work, crew, in_turn, synchronised
 from benchmarks.naive import write_mnist
 from benchmarks.settings import Settings, machine
 from benchmarks.table import Sample, Section, markdown_table
 from stability.errors import StabilityError
-from stability.gan.data.datasets import load_dataset
 from stability.gan.training import cohort as module
-from stability.gan.training.cohort import Cohort
 from stability.gan.training.draws import Draws
 from stability.gan.training.placement import Placement
 from stability.runner.devices import choose_device
@@ -109,12 +107,10 @@ class MembersTask:
     def begin(self) -> Work:
         """Build both, and warm them up."""
         device = torch.device(self.device)
-        images = load_dataset("mnist", device=device).train
-        runs = make_runs((self.config,) * self.members)
-        placement = Placement(device, compile=self.compile)
-        cohorts = {"train": Cohort(runs, images, placement)}
+        configs = (self.config,) * self.members
+        cohorts = {"train": make_cohort(configs, device, compile=self.compile)}
         with frozen():
-            cohorts["frozen"] = Cohort(runs, images, placement)
+            cohorts["frozen"] = make_cohort(configs, device, compile=self.compile)
 
         def work(action: str, count: int) -> None:
             cohort = cohorts[action]
@@ -158,7 +154,7 @@ def _cells(task: MembersTask, loop: Job, settings: Settings, stretch: Stretch) -
     with crew(1) as workers:
         naive, ours, still = _measured(task, loop, workers, settings)
     draws = still.over(ours).each(lambda ratio: 100 * max(0.0, 1 - ratio))
-    return [_ms(naive), _ms(ours), naive.over(ours).text(), draws.text(0)]
+    return [naive.milliseconds(3), ours.milliseconds(3), naive.over(ours).text(), draws.text(0)]
 
 
 def _measured(task: MembersTask, loop: Job, workers: Crew, settings: Settings) -> list[Sample]:
@@ -168,31 +164,17 @@ def _measured(task: MembersTask, loop: Job, workers: Crew, settings: Settings) -
     return in_turn(jobs, settings.rounds)
 
 
-def _ms(sample: Sample) -> str:
-    return sample.each(lambda seconds: 1000 * seconds).text(3)
-
-
-def study_section(settings: Settings, scratch: Path, stretch: Stretch) -> Section:
-    """The whole study by the command, start of the process to its end."""
-    section = Section("A study of 256 runs")
-    command = [sys.executable, "-m", "stability", "run", str(STUDY), "--out", "study"]
-    command += ["--device", settings.device]
-    for override in settings.sized((), QUICK):
-        command += ["--set", override]
-    section.say(f"`stability run benchmarks/{STUDY.name}`, from the start of the process to its end.")
-    section.tabulate(["Seconds", "How it ended"], [_timed(command, stretch, scratch)])
-    return section
-
-
-def command_section(title: str, command: Sequence[str], stretch: Stretch) -> Section:
-    """What a command says last."""
+def command_section(
+    title: str, command: Sequence[str], stretch: Stretch, folder: Path | None = None
+) -> Section:
+    """What a command says last, from the start of the process to its end."""
     section = Section(title)
     section.say(f"`{' '.join(['python', *command[1:]])}`")
-    section.tabulate(["Seconds", "How it ended"], [_timed(command, stretch)])
+    section.tabulate(["Seconds", "How it ended"], [_timed(command, stretch, folder)])
     return section
 
 
-def _timed(command: Sequence[str], stretch: Stretch, folder: Path | None = None) -> list[str]:
+def _timed(command: Sequence[str], stretch: Stretch, folder: Path | None) -> list[str]:
     start = time.monotonic()
     try:
         done = subprocess.run(
@@ -235,10 +217,12 @@ def _parts(settings: Settings, scratch: Path, stretch: Stretch) -> list[Callable
         lambda: command_section("Tests on the card", tests, stretch),
         lambda: command_section("Self-test on the card", selftest, stretch),
     ]
+    study = [python, "-m", "stability", "run", str(STUDY), "--out", "study", "--device", settings.device]
+    study += [f"--set={override}" for override in settings.sized((), QUICK)]
     return [
         *settings.sized(checks, checks[:1]),
         lambda: members_section(settings, write_mnist(scratch), stretch),
-        lambda: study_section(settings, scratch, stretch),
+        lambda: command_section("A study of 256 runs", study, stretch, scratch),
     ]
 
 

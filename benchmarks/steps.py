@@ -126,13 +126,9 @@ def _rows(
                 cells[4] = section.judged(
                     share, case.share, f"{case.name}: share of the limit", case=case.name
                 )
-        measured = [_milliseconds(own.plain), _milliseconds(own.recorded)]
-        rows.append([case.name, _milliseconds(times.naive), own.how, *measured, *cells])
+        measured = [own.plain.milliseconds(), own.recorded.milliseconds()]
+        rows.append([case.name, times.naive.milliseconds(), own.how, *measured, *cells])
     return rows
-
-
-def _milliseconds(sample: Sample) -> str:
-    return sample.each(lambda seconds: 1000 * seconds).text()
 
 
 def _how(workers: Crew, members: int) -> str:

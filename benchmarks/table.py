@@ -27,6 +27,10 @@ class Sample:
         """Every round's value changed alike."""
         return Sample(tuple(change(value) for value in self.values))
 
+    def milliseconds(self, digits: int = 2) -> str:
+        """The text of seconds as milliseconds."""
+        return self.each(lambda seconds: 1000 * seconds).text(digits)
+
     def text(self, digits: int = 2) -> str:
         """The median and, of several rounds, the lowest and the highest."""
         median = f"{self.median:,.{digits}f}"

@@ -38,7 +38,12 @@ def waiting_section(settings: Settings) -> Section:
     with _busy_process():
         busy = _measured(settings)
     rows = [
-        [side, "" if side == "one thread" else COUNTS[side], _ms(quiet[side]), _ms(busy[side])]
+        [
+            side,
+            "" if side == "one thread" else COUNTS[side],
+            quiet[side].milliseconds(),
+            busy[side].milliseconds(),
+        ]
         for side in COUNTS
     ]
     section.tabulate(["Side", "Turns", "Quiet", "Beside a busy process"], rows)
@@ -77,7 +82,3 @@ def _busy_process() -> Iterator[None]:
 def _never_rest() -> None:
     while True:
         pass
-
-
-def _ms(sample: Sample) -> str:
-    return sample.each(lambda seconds: 1000 * seconds).text()

@@ -15,6 +15,7 @@ from PIL import Image
 
 from stability.page_kit.estimate import Estimate, rows_of
 from stability.page_kit.pictures import encode_picture, film_frames
+from stability.page_kit.words import listed
 from stability.reading.factors import crossed_factors
 from stability.reading.frames import load
 from stability.reading.study import Study
@@ -70,7 +71,7 @@ def _table(name: str, study: Study) -> str:
 
 def _ended(runs: pd.DataFrame) -> str:
     counts = runs["outcome"].value_counts()
-    return _listed([f"{count} *{outcome}*" for outcome, count in counts.items()])
+    return listed([f"{count} *{outcome}*" for outcome, count in counts.items()])
 
 
 def picture(study: Study, store: Store) -> Image.Image:
@@ -116,10 +117,6 @@ def _below(strips: list[Image.Image]) -> Image.Image:
 def _share(runs: pd.DataFrame, asked: set[Outcome] | str) -> Estimate:
     event = asked if isinstance(asked, str) else runs["outcome"].isin(asked)
     return Estimate.of(rows_of(rate(runs, event))[0])
-
-
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def kept() -> dict[str, Path]:

@@ -96,11 +96,6 @@ class Taps:
         self._slopes: dict[str, Tensor] = {}
         self._kept_slopes: dict[str, Tensor] = {}
 
-    @property
-    def armed(self) -> bool:
-        """Whether the hooks are there."""
-        return bool(self._handles)
-
     def arm(self) -> None:
         """Put the hooks in place for the step that begins now."""
         for network in self._networks.values():

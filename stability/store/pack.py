@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stability.store.filmstrips import FilmStrip
+from stability.store.folder import CHECKPOINTS, LOCK
 from stability.store.store import Store
 
 GREYS = 16
@@ -18,6 +19,7 @@ GREYS = 16
 def pack(source: Store, out: Path, *, images: int, greys: int = GREYS) -> Iterator[str]:
     """Write a study's finished cohorts into a new results folder, and yield each one's name as it is there.
 
+    What only training needs is not left there.
     Raises `StabilityError`: a cohort is damaged, or the folder cannot be written or holds something else.
     """
     plan, finished = source.plan, source.finished()
@@ -28,6 +30,8 @@ def pack(source: Store, out: Path, *, images: int, greys: int = GREYS) -> Iterat
             films = {run: thinned(film, images, greys) for run, film in data.filmstrips.items()}
             packed.write_cohort(cohort, replace(data, filmstrips=films))
             yield cohort
+    (out / CHECKPOINTS).rmdir()
+    (out / LOCK).unlink()
 
 
 def thinned(film: FilmStrip, images: int, greys: int) -> FilmStrip:

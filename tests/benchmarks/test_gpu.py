@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cases import NEVER, make_runs
+from benchmarks.cases import NEVER, make_cohort, make_runs
 from benchmarks.gpu import STUDY, FrozenDraws, frozen, main
 from stability.design import draw_points, plan_runs
-from stability.gan.data.datasets import load_dataset
 from stability.gan.training.cohort import Cohort
 from stability.gan.training.placement import Placement
 from stability.spec import parse_study
@@ -21,8 +20,7 @@ CONFIG = Config(architecture="mlp", width=8, batch_size=8)
 
 
 def made() -> Cohort:
-    device = torch.device("cpu")
-    return Cohort(make_runs((CONFIG,) * 2), load_dataset("mnist", device=device).train, Placement(device))
+    return make_cohort((CONFIG,) * 2, torch.device("cpu"))
 
 
 def test_what_is_drawn_once_is_given_again() -> None:

@@ -20,6 +20,8 @@ def test_a_packed_study_has_the_same_tables_and_thinner_films(tmp_path: Path) ->
         store.study_yaml,
         store.finished(),
     )
+    names = {path.name for path in packed.folder.iterdir()}
+    assert names == {"cohorts", "environment.json", "plan.json", "study.yaml"}
     for cohort in store.finished():
         for name in ("runs", "records", "evaluations", "events"):
             file = f"{name}.parquet"

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from made_study import (
     STUDY,
+    dying,
     file_bytes,
     made_plan,
     make_cohort,
@@ -264,19 +265,8 @@ def test_a_relabelling_cut_short_anywhere_is_seen_whole_or_not_at_all(
         results = new_results(store, outcome)
         with monkeypatch.context() as patch:
             count = iter(range(100))
-
-            def die(
-                move: Callable[[Path, Path], Path], count: Iterator[int] = count, last: int = last
-            ) -> Callable[[Path, Path], Path]:
-                def moved(self: Path, target: Path) -> Path:
-                    if next(count) == last:
-                        raise KeyboardInterrupt
-                    return move(self, target)
-
-                return moved
-
-            patch.setattr(Path, "rename", die(Path.rename))
-            patch.setattr(Path, "replace", die(Path.replace))
+            patch.setattr(Path, "rename", dying(Path.rename, count, last))
+            patch.setattr(Path, "replace", dying(Path.replace, count, last))
             with pytest.raises(KeyboardInterrupt):
                 store.relabel(results, study_yaml=NEW_STUDY)
         reader = Store.open(store.folder)

@@ -135,6 +135,7 @@ class Cohort:
         )
         self._lr_d = numbers([config.discriminator.lr for config in configs])
         self._lr_g = numbers([config.generator.lr for config in configs])
+        self._terms = find_penalty(self.config.penalty)
         self._penalty_weight = numbers([config.penalty_weight for config in configs])
         self._accuracy_bar, self._ema_decay = self._used("accuracy_bar"), self._used("ema_decay")
         clips = [config.weight_clip for config in configs]
@@ -334,13 +335,12 @@ class Cohort:
         return self.generator(z, {**self._batch.switches, **self._draws.generator_masks(self._masks, rows)})
 
     def _penalties(self, real: Tensor, fake: Tensor) -> Float[Tensor, " members"] | None:
-        terms = find_penalty(self.config.penalty)
-        if not terms:
+        if not self._terms:
             return None
-        uniform = [self._draws.uniform(term.uniform_shape(real.shape[1:])) for term in terms]
+        uniform = [self._draws.uniform(term.uniform_shape(real.shape[1:])) for term in self._terms]
         critic, labels = self._critic, self._batch.labels
         masks = critic.masks(real.shape[1])
-        return penalty(terms, lambda x: critic.logits(x, labels, masks), real, fake, uniform).mean(1)
+        return penalty(self._terms, lambda x: critic.logits(x, labels, masks), real, fake, uniform).mean(1)
 
     def _clip_weights(self) -> None:
         if self._clip is None:
