@@ -69,6 +69,20 @@ def test_only_what_is_named_stops_and_never_the_last_visit(plant: Plant, bars: T
     assert replay_stop(collapsed, sooner, ["collapsed"], horizon=1250) is not None
 
 
+def test_of_several_rules_each_stops_at_its_own_visit(plant: Plant, bars: Thresholds) -> None:
+    """Saturated to begin with, then good, then collapsed."""
+    history = plant.history(
+        separation=[1.0] * 3 + [0.6] * 7,
+        trained={"generator_update": [0.0] * 3 + [0.5] * 7},
+        fid_excess=2.0,
+        modes=[9] * 6 + [2] * 4,
+    )
+    rules = [["collapsed"], ["saturated"], ["diverged"]]
+    found = replay_course_stops(course_of(history), bars, rules, horizon=2500)
+    assert found == [Stop(2250, Outcome.PARTIAL_COLLAPSE), Stop(750, Outcome.SATURATED), None]
+    assert found == [replay_stop(history, bars, rule, horizon=2500) for rule in rules]
+
+
 def test_swings_of_later_records_do_not_keep_a_run_from_being_stopped(plant: Plant, bars: Thresholds) -> None:
     separation = plant.swinging(1600, 2000, 2400, 2800, until=3000)
     history = plant.history(modes=[9, 9, *[2] * 10], fid_excess=2.0, recorded={"separation": separation})

@@ -10,6 +10,7 @@ import pytest
 from stability.questions.advice import form as module
 from stability.questions.advice.form import advice_form
 from stability.reading.frames import StudyFrames
+from stability.reading.ordering import in_design_order
 from stability.reading.study import Study
 from stability.spec import Choice, Design, Range
 from stability.statistics.rates import ADAPTIVE
@@ -34,6 +35,16 @@ def test_a_form_asks_for_all_that_varied_and_has_a_fit_for_every_loss(make_study
             assert len(one["lengths"]) == 3 + len(one["columns"])
             assert np.all((np.array(one["shares"]) > 0) & (np.array(one["shares"]) < 1))
     json.dumps(found, allow_nan=False)
+
+
+def test_of_equally_near_runs_the_first_of_the_design_comes_first(make_study: MakeStudy) -> None:
+    frames = make_study(design=POINTS)
+    study = Study(replace(frames, runs=frames.runs.sample(frac=1, random_state=0, ignore_index=True)))
+    found = advice_form(study)
+    assert found is not None
+    runs = study.runs.iloc[found["order"]]
+    assert runs["run"].tolist() == in_design_order(study.runs, frames.spec)["run"].tolist()
+    assert runs["point"].is_monotonic_increasing
 
 
 def test_what_is_asked_first_is_inside_of_the_space(make_study: MakeStudy) -> None:
