@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import torch
-from interrupted_job import STARTS, Interrupted, arrange
+from interrupted_job import HELD, STARTS, Held, Interrupted, arrange
 from small_studies import RING_STEPS, Listener, StopAfter, result_bytes, ring_spec, run_small
 
 from stability.runner.engines.options import Cluster, SlurmOptions
@@ -241,7 +241,52 @@ def written(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (stat.st_mtime_ns, stat.st_ino) for path, stat in there.items()}
 
 
+@pytest.fixture
+def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What holds up jobs that have trained a little, until it is removed."""
+    file = tmp_path / "held"
+    file.touch()
+    monkeypatch.setattr(slurm, "TrainCohorts", Held)
+    monkeypatch.setenv(HELD, str(file))
+    return file
+
+
+@pytest.mark.usefixtures("held")
 def test_jobs_are_stopped_with_checkpoints_unless_they_are_left(here: Path, tmp_path: Path) -> None:
+    folder, (stop, listener) = tmp_path / "r", stopping_at_the_first_steps()
+    assert not run(folder, listener=listener, stop=stop, detach=True)
+    left = [claim.job for claim in claims(folder)]
+    assert len(left) == 2
+    stop, listener = stopping_at_the_first_steps()
+    assert not run(folder, listener=listener, stop=stop)
+    assert claims(folder) == []
+    assert all(gone(int(job)) for job in left if job)
+    assert any((folder / "checkpoints").iterdir())
+    assert run_small(ring_spec(FOUR), folder, resources=Resources("cpu", workers=1))
+    assert result_bytes(folder) == result_bytes(here)
+
+
+def test_a_job_that_ends_while_it_is_being_left_ends_once(
+    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: Path
+) -> None:
+    folder, leave = tmp_path / "r", slurm.SlurmEngine.stop
+
+    def leave_late(engine: slurm.SlurmEngine) -> None:
+        leave(engine)
+        held.unlink()
+        deadline = time.monotonic() + 300
+        while not all((claim.said() or {}).get("end") for claim in claims(folder)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    monkeypatch.setattr(slurm.SlurmEngine, "stop", leave_late)
+    stop, listener = stopping_at_the_first_steps()
+    assert not run(folder, listener=listener, stop=stop, detach=True)
+    assert run(folder)
+    assert result_bytes(folder) == result_bytes(here)
+
+
+def stopping_at_the_first_steps() -> tuple[StopAfter, Listener]:
     stop = StopAfter(10**9)
 
     class FirstSteps(Listener):
@@ -249,39 +294,7 @@ def test_jobs_are_stopped_with_checkpoints_unless_they_are_left(here: Path, tmp_
             super().trained(member_steps)
             stop.left = 0
 
-    folder = tmp_path / "r"
-    assert not run(folder, listener=FirstSteps(), stop=stop, detach=True)
-    left = [claim.job for claim in claims(folder)]
-    assert left
-    stop.left = 10**9
-    finished = run(folder, listener=FirstSteps(), stop=stop)
-    assert claims(folder) == []
-    assert finished or all(gone(int(job)) for job in left if job)
-    assert run_small(ring_spec(FOUR), folder, resources=Resources("cpu", workers=1))
-    assert result_bytes(folder) == result_bytes(here)
-
-
-def test_a_job_that_ends_while_it_is_being_left_ends_once(
-    here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder, stop, leave = tmp_path / "r", StopAfter(10**9), slurm.SlurmEngine.stop
-
-    class FirstSteps(Listener):
-        def trained(self, member_steps: int) -> None:
-            super().trained(member_steps)
-            stop.left = 0
-
-    def leave_late(engine: slurm.SlurmEngine) -> None:
-        leave(engine)
-        deadline = time.monotonic() + 300
-        while not all("end" in (claim.said() or {}) for claim in claims(folder)):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    monkeypatch.setattr(slurm.SlurmEngine, "stop", leave_late)
-    assert not run(folder, listener=FirstSteps(), stop=stop, detach=True)
-    assert run(folder)
-    assert result_bytes(folder) == result_bytes(here)
+    return stop, FirstSteps()
 
 
 def gone(pid: int) -> bool:
