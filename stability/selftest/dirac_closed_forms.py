@@ -58,37 +58,48 @@ def start(members: int = 1, theta: float = 1.0, psi: float = -1.0) -> Point:
     return Point(*(torch.full((members,), value, dtype=torch.float64) for value in (theta, psi)))
 
 
-def gradients(game: Dirac, point: Point, *, twice: bool = False) -> tuple[PerMember, PerMember]:
-    """Of loss_g in theta and of loss_d + penalty in psi; `twice`: differentiable in the point."""
-    theta, psi = (point.theta, point.psi) if twice else (_variable(point.theta), _variable(point.psi))
+def gradient_g(game: Dirac, point: Point, *, twice: bool = False) -> PerMember:
+    """Of loss_g in theta; `twice`: differentiable in the point."""
+    theta = point.theta if twice else _variable(point.theta)
     noise, shares = _quadrature(game.noise)
-    real = noise.expand(len(theta), -1)[..., None]
-    fake = theta[:, None, None] + real
-    real_logits, fake_logits = psi[:, None] * real[..., 0], psi[:, None] * fake[..., 0]
-    loss = LOSSES[game.loss]
-    loss_g = loss.generator(real_logits, fake_logits) @ shares
-    loss_d = loss.discriminator(real_logits, fake_logits) @ shares
+    real_logits, fake_logits = point.psi[:, None] * noise, point.psi[:, None] * (theta[:, None] + noise)
+    loss = LOSSES[game.loss].generator(real_logits, fake_logits) @ shares
+    (found,) = torch.autograd.grad(loss.sum(), theta, create_graph=twice)
+    return found
+
+
+def gradient_d(game: Dirac, point: Point, *, twice: bool = False) -> PerMember:
+    """Of loss_d and the penalty in psi; `twice`: differentiable in the point."""
+    psi = point.psi if twice else _variable(point.psi)
+    noise, shares = _quadrature(game.noise)
+    real = noise.expand(len(psi), -1)[..., None]
+    fake = point.theta[:, None, None] + real
+    loss = LOSSES[game.loss].discriminator(psi[:, None] * real[..., 0], psi[:, None] * fake[..., 0]) @ shares
     if terms := PENALTIES[game.penalty]:
         no_numbers = [torch.empty(0)] * len(terms)
         values = penalty(terms, lambda x: psi[:, None] * x[..., 0], real, fake, no_numbers)
-        loss_d = loss_d + game.weight * (values @ shares)
-    (by_theta,) = torch.autograd.grad(loss_g.sum(), theta, retain_graph=True, create_graph=twice)
-    (by_psi,) = torch.autograd.grad(loss_d.sum(), psi, create_graph=twice)
-    return by_theta, by_psi
+        loss = loss + game.weight * (values @ shares)
+    (found,) = torch.autograd.grad(loss.sum(), psi, create_graph=twice)
+    return found
 
 
 def simultaneous(game: Dirac, point: Point, lr: PerMember | float) -> Point:
     """One step of both players from the same point."""
-    by_theta, by_psi = gradients(game, point)
-    return Point(point.theta - lr * by_theta, _clipped(game, point.psi - lr * by_psi))
+    return Point(_step_g(game, point, lr), _step_d(game, point, lr))
 
 
 def alternating(game: Dirac, point: Point, lr: PerMember | float) -> Point:
     """The generator's step, then the discriminator's from where that led."""
-    by_theta, _ = gradients(game, point)
-    theta = point.theta - lr * by_theta
-    _, by_psi = gradients(game, Point(theta, point.psi))
-    return Point(theta, _clipped(game, point.psi - lr * by_psi))
+    theta = _step_g(game, point, lr)
+    return Point(theta, _step_d(game, Point(theta, point.psi), lr))
+
+
+def _step_g(game: Dirac, point: Point, lr: PerMember | float) -> PerMember:
+    return point.theta - lr * gradient_g(game, point)
+
+
+def _step_d(game: Dirac, point: Point, lr: PerMember | float) -> PerMember:
+    return _clipped(game, point.psi - lr * gradient_d(game, point))
 
 
 def norms_after(
@@ -117,7 +128,7 @@ def eigenvalues(game: Dirac, point: Point) -> Complex[Tensor, "members two"]:
             ),
             1,
         )
-        for gradient in gradients(game, place, twice=True)
+        for gradient in (gradient_g(game, place, twice=True), gradient_d(game, place, twice=True))
     ]
     found: Tensor = torch.linalg.eigvals(torch.stack(rows, 1))
     return found

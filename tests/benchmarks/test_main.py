@@ -32,8 +32,8 @@ def test_every_section_has_a_test() -> None:
     assert list(TITLES) == list(SECTIONS)
 
 
-LONG = ("steps", "study", "waiting", "evaluation", "engines")
-"""Sections that start whole studies, or many processes."""
+LONG = ("steps", "study", "waiting", "evaluation", "engines", "report", "cohorts", "profile")
+"""Sections that train or report whole studies, or start many processes."""
 
 
 @pytest.mark.parametrize(

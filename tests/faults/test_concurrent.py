@@ -18,7 +18,7 @@ from stability.runner.materials import Resources
 from stability.runner.repair import check_study
 from stability.store import Store
 
-COUNT = 8
+COUNT = 5
 STARTS = Path(__file__).with_name("starts.py")
 LONG = SMALL.replace("steps: 40", "steps: 200000").replace("evaluate_every: 20", "evaluate_every: 100000")
 

@@ -220,7 +220,7 @@ def paced(commands: Commands, study: Path) -> tuple[Pace, dict[str, object]]:
 def test_a_study_killed_again_and_again_measures_what_an_uninterrupted_one_does(
     commands: Commands, tmp_path: Path, full: bool
 ) -> None:
-    count = 50 if full else 9
+    count = 50 if full else 6
     study = tmp_path / "study.yaml"
     study.write_text(STUDY)
     paced(commands, study)  # computes the features of the real images, once
@@ -301,14 +301,14 @@ def tiny(commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_at_any_write_the_same_command_goes_on(
     commands: Commands, tiny: Path, tmp_path: Path, begun: bool, words: tuple[str, ...], full: bool
 ) -> None:
-    """At each, or at every fifth."""
+    """At each, or at every seventh."""
     folder = tmp_path / "r"
     arguments = [
         {"r": str(folder), "../study.yaml": str(tiny.with_name("study.yaml"))}.get(word, word)
         for word in words
     ]
     expected: dict[str, object] = {}
-    for k in range(0, 200, 1 if full else 5):  # 0: at none
+    for k in range(0, 200, 1 if full else 7):  # 0: at none
         if begun:
             shutil.copytree(tiny, folder)
         command = commands.start(*arguments, die_at=k)

@@ -11,7 +11,8 @@ from stability.selftest.dirac_closed_forms import (
     Point,
     alternating,
     eigenvalues,
-    gradients,
+    gradient_d,
+    gradient_g,
     largest_stable_lr,
     norms_after,
     simultaneous,
@@ -87,7 +88,7 @@ def test_noise_is_what_sampling_it_would_give() -> None:
     game = Dirac("non-saturating", noise=0.8)
     point = Point(torch.tensor([0.5]).double(), torch.tensor([1.5]).double())
     drawn = 0.8 * torch.randn(2_000_000, generator=torch.Generator().manual_seed(1)).double()
-    by_theta, by_psi = gradients(game, point)
+    by_theta, by_psi = gradient_g(game, point), gradient_d(game, point)
     fake = 0.5 + drawn
     sampled_g = (-torch.sigmoid(-1.5 * fake) * 1.5).mean()
     sampled_d = (-torch.sigmoid(-1.5 * drawn) * drawn + torch.sigmoid(1.5 * fake) * fake).mean()

@@ -133,8 +133,8 @@ def damped_sgd(patch: Patch) -> None:
 
 def discriminator_first(patch: Patch) -> None:
     def update(game: Any, point: Any, lr: Any) -> Any:
-        psi = point.psi - lr * dirac.gradients(game, point)[1]
-        theta = point.theta - lr * dirac.gradients(game, dirac.Point(point.theta, psi))[0]
+        psi = point.psi - lr * dirac.gradient_d(game, point)
+        theta = point.theta - lr * dirac.gradient_g(game, dirac.Point(point.theta, psi))
         return dirac.Point(theta, psi)
 
     patch.setitem(selftest.dirac.UPDATES, "alternating", update)

@@ -322,10 +322,9 @@ def test_a_member_trains_as_it_would_alone_bit_for_bit(architecture, extra) -> N
     alone = Cohort(runs[1:2], images, CPU, labels=labels)
     own = [record for batch in alone.train(6, record_every=3) for record in batch]
     assert own == [record for record in records if record.run == runs[1].run]
+    whole = together.state()
     for name, value in alone.state().items():
-        assert torch.equal(
-            value[0] if value.dim() else value, together.state()[name][1] if value.dim() else value
-        )
+        assert torch.equal(value[0] if value.dim() else value, whole[name][1] if value.dim() else value)
     assert torch.equal(together.samples(40)[1], alone.samples(40)[0])
     assert torch.equal(together.pictures(8)[1], alone.pictures(8)[0])
 
