@@ -217,8 +217,27 @@ def test_the_page_itself_never_scrolls_sideways(opened: Page, width: int) -> Non
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_what_is_folded_is_not_printed_and_one_button_unfolds_it(opened: Page) -> None:
+    opened.emulate_media(media="print")
+    words, table = opened.locator(".meanings"), opened.locator(".block table").first
+    assert not words.is_visible()
+    assert (
+        opened.locator("summary:visible").count()
+        == opened.locator(":is(.bearing, .missing) > summary").count()
+    )
+    opened.emulate_media(media="screen")
+    opened.get_by_role("button", name="Unfold all").click()
+    opened.emulate_media(media="print")
+    assert words.is_visible()
+    assert table.is_visible()
+    opened.emulate_media(media="screen")
+    opened.get_by_role("button", name="Fold all").click()
+    assert not words.is_visible()
+
+
 def test_nothing_sticks_out_of_a_printed_page(opened: Page) -> None:
     opened.emulate_media(media="print")
+    opened.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
     opened.set_viewport_size({"width": 718, "height": 1000})  # A4 between its default margins
     assert opened.evaluate("document.documentElement.scrollWidth") <= 718
 

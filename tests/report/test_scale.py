@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -116,3 +117,7 @@ def test_the_page_of_many_runs_sorts_searches_filters_turns_and_opens_one(
     assert all(word in row for row in rows for word in SEARCHED[written.size].split())
     sorted_header = tab.locator("#all-runs th[aria-sort=ascending]").text_content()
     assert sorted_header == "fid excess"
+
+
+def test_the_page_of_many_runs_prints_on_few_sheets(tab: Page) -> None:
+    assert 5 < len(re.findall(rb"/Type\s*/Page\b", tab.pdf(format="A4"))) <= 20

@@ -97,15 +97,17 @@ const page = (() => {
   window.addEventListener("hashchange", unfold);
   window.addEventListener("load", unfold);
 
-  // Paper has nothing to click: what is folded is printed open, and folded again afterwards.
-  let unfolded = [];
-  window.addEventListener("beforeprint", () => {
-    unfolded = [...document.querySelectorAll("details:not([open])")];
-    for (const part of unfolded) part.open = true;
-  });
-  window.addEventListener("afterprint", () => {
-    for (const part of unfolded) part.open = false;
-  });
+  // What is folded is not printed; a button unfolds all of it.
+  function offerToUnfold() {
+    const button = element("button", { type: "button", class: "button" }, "Unfold all");
+    button.addEventListener("click", () => {
+      const open = button.textContent === "Unfold all";
+      for (const part of document.querySelectorAll("details:not(.save)")) part.open = open;
+      button.textContent = open ? "Fold all" : "Unfold all";
+    });
+    document.querySelector("nav")?.append(button);
+  }
+  offerToUnfold();
 
   const isStill = () => window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
