@@ -9,6 +9,8 @@ import pandas as pd
 
 from stability.records import Outcome
 
+MEDIANS = {"fid_excess": "median FID excess", "step": "median last step"}
+
 
 def typical_runs(runs: pd.DataFrame, *, most: int = len(Outcome)) -> pd.DataFrame:
     """The most typical run of every outcome: stable first, then the more frequent outcomes first.
@@ -16,10 +18,19 @@ def typical_runs(runs: pd.DataFrame, *, most: int = len(Outcome)) -> pd.DataFram
     Typical is the run with the (lower) median FID excess of its outcome, or where no run of the outcome has
     one, with the median last step. Adds the columns `why` and `n_alike`, the number of runs with its outcome.
     """
-    sizes = runs["outcome"].value_counts(sort=False)
-    order = sorted(sizes.index, key=lambda name: (name != Outcome.STABLE, -sizes[name], str(name)))
-    rows = [_typical(runs[runs["outcome"] == outcome]) for outcome in order[:most]]
-    return pd.concat(rows, ignore_index=True) if rows else runs.assign(why="", n_alike=0).head(0)
+    outcomes, names = (runs[column].to_numpy(dtype=object) for column in ("outcome", "run"))
+    measures = {by: runs[by].to_numpy(dtype=float, na_value=np.nan) for by in ("fid_excess", "step")}
+    groups = {outcome: np.flatnonzero(outcomes == outcome) for outcome in dict.fromkeys(outcomes)}
+    order = sorted(groups, key=lambda name: (name != Outcome.STABLE, -len(groups[name]), str(name)))
+    rows, reasons = [], []
+    for alike in (groups[outcome] for outcome in order[:most]):
+        by = "fid_excess" if np.isfinite(measures["fid_excess"][alike]).any() else "step"
+        known = alike[np.isfinite(measures[by][alike])]
+        ranked = sorted(known, key=lambda row: (measures[by][row], names[row]))
+        rows.append(ranked[(len(ranked) - 1) // 2])
+        reasons.append("the only one" if len(alike) == 1 else f"{MEDIANS[by]} of the {len(alike)}")
+    sizes = [len(groups[outcome]) for outcome in order[:most]]
+    return runs.iloc[rows].assign(why=reasons, n_alike=sizes).reset_index(drop=True)
 
 
 def filmstrip_rows(steps: Sequence[int], moments: Iterable[float], *, most: int = 8) -> list[int]:
@@ -37,13 +48,3 @@ def filmstrip_rows(steps: Sequence[int], moments: Iterable[float], *, most: int 
     spread = np.linspace(0, len(steps) - 1, most).round().astype(int)
     wanted = [row for row in [*chosen, *spread.tolist(), *range(len(steps))] if 0 <= row < len(steps)]
     return sorted(list(dict.fromkeys(wanted))[:most])
-
-
-def _typical(alike: pd.DataFrame) -> pd.DataFrame:
-    by = "fid_excess" if np.isfinite(alike["fid_excess"].astype(float)).any() else "step"
-    known = alike[np.isfinite(alike[by].astype(float))]
-    ranked = known.sort_values([by, "run"], kind="stable")
-    row = ranked.iloc[[(len(ranked) - 1) // 2]]
-    label = {"fid_excess": "median FID excess", "step": "median last step"}[by]
-    why = "the only one" if len(alike) == 1 else f"{label} of the {len(alike)}"
-    return row.assign(why=why, n_alike=len(alike))
