@@ -82,9 +82,10 @@ def rates_by(
     The columns are the factor's name, `event`, and those of `rate`.
     """
     names = tuple(events)
+    needed = runs[[column for column in runs if column in {factor, "point", "adaptive", "outcome", *names}]]
     rows = [
         rate(group, event, confidence=confidence).assign(**{factor: [level], "event": event})
-        for level, group in runs.groupby(factor, sort=False, dropna=False)
+        for level, group in needed.groupby(factor, sort=False, dropna=False)
         for event in names
     ]
     columns = [factor, "event", *COLUMNS]
