@@ -234,8 +234,7 @@ class Monitor:
         state = "ended" if kind is None else f"ended by {kind.__name__}"
         self._telling.attempt("write the results", partial(self._write, state, patience=PATIENCE))
         if self._step:
-            found = self.result
-            self._telling.note(f"{found.outcome} ({found.reason}); next: stability report {self._folder}")
+            self._telling.attempt("tell the outcome", self._tell_outcome)
 
     # --- what it says -------------------------------------------------------------------------------------
 
@@ -323,6 +322,10 @@ class Monitor:
             if self._on_event is not None and not item.over:
                 say.attempt("call on_event", partial(self._on_event, item.what))
         self._should_stop |= stop_reason(history, self._news.thresholds, self._stop_on) is not None
+
+    def _tell_outcome(self) -> None:
+        found = self.result
+        self._telling.note(f"{found.outcome} ({found.reason}); next: stability report {self._folder}")
 
     def _write_if_cheap(self) -> None:
         start = time.perf_counter()

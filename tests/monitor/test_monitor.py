@@ -216,6 +216,17 @@ def test_nor_samples_of_another_shape_nor_a_discriminator_of_two_inputs(
     assert len(stability.load(tmp_path / "b").evaluations) == STEPS // VISIT
 
 
+def test_nor_a_label_that_cannot_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*arguments: object, **named: object) -> None:
+        raise ValueError("no such rule")
+
+    monkeypatch.setattr("stability.monitor.monitor.label", broken)
+    assert len(Loop().train(tmp_path / "r").records) == STEPS // EVERY
+    assert any("could not tell the outcome" in record.getMessage() for record in caplog.records)
+
+
 def test_what_ends_the_loop_goes_on_its_way_and_is_kept(tmp_path: Path) -> None:
     loop = Loop()
 
