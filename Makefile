@@ -27,11 +27,14 @@ quickstart: $(VENV)/.installed
 	$(BIN)/stability run studies/quickstart.yaml
 	$(BIN)/stability report results/quickstart
 
-# What is published, from the results that are kept: the pages, the atlas and the README's table.
+# What is published, from the results that are kept: the pages, the atlases and the tables of README and findings.
 reports: $(VENV)/.installed
 	$(BIN)/stability report results/losses
-	$(BIN)/python studies/atlas.py results/losses stability/data/atlas.parquet
+	$(BIN)/stability report results/losses-dcgan
+	$(BIN)/python studies/atlas.py results/losses stability/data/atlas/mlp.parquet
+	$(BIN)/python studies/atlas.py results/losses-dcgan stability/data/atlas/dcgan.parquet
 	$(BIN)/python studies/headline.py results/losses
+	$(BIN)/python studies/headline.py results/losses-dcgan
 
 # The finished studies of `stability demo`, trained and packed. The thread count is part of their plans.
 demos: $(VENV)/.installed

@@ -46,14 +46,15 @@ def load(path: str | Path) -> StudyFrames:
 def advise(results: str | Path | StudyFrames | None, setting: Mapping[str, Any]) -> Advice:
     """Say how likely a run at a setting succeeds, how the nearest runs ended, which one change helps most.
 
-    `results` is a results folder, what `load` returned, or None for the atlas: the published comparison of
-    losses, which ships. `setting` is as in `{"loss": "hinge", "lr": 2e-4}`. Needs no torch. Raises
-    `StabilityError` for a parameter that there is not, a value that it cannot have, and as `load`.
+    `results` is a results folder, what `load` returned, or None for the atlas that ships: the published
+    comparison of losses in the architecture of the setting, by default MLPs. `setting` is as in
+    `{"loss": "hinge", "lr": 2e-4}`. Needs no torch. Raises `StabilityError` for a parameter that there is
+    not, a value that it cannot have, and as `load`.
     """
     from stability.questions.advice.estimate import advise
-    from stability.reading.atlas import read_atlas
+    from stability.reading.atlas import atlas_for
 
-    return advise(read_atlas() if results is None else results, setting)
+    return advise(atlas_for(setting) if results is None else results, setting)
 
 
 def __getattr__(name: str) -> Any:

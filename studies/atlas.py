@@ -1,4 +1,4 @@
-"""Writes the atlas that ships: `python studies/atlas.py results/losses stability/data/atlas.parquet`."""
+"""Writes an atlas that ships: `python studies/atlas.py results/losses stability/data/atlas/mlp.parquet`."""
 
 import sys
 from pathlib import Path

@@ -1,10 +1,12 @@
-"""A study's runs as one small file: what the package ships of the published comparison of losses."""
+"""A study's runs as one small file: what the package ships of the published comparisons of losses."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +16,8 @@ from stability.reading.frames import StudyFrames
 from stability.spec.loader import parse_study
 from stability.store import FORMAT_VERSION, Plan
 
-SHIPPED = resources.files("stability") / "data" / "atlas.parquet"
+SHIPPED = resources.files("stability") / "data" / "atlas"
+"""A file for each architecture of which there is one."""
 STUDY = b"study.yaml"
 
 
@@ -25,9 +28,16 @@ def write_atlas(study: StudyFrames, study_yaml: str, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def read_atlas(content: bytes | None = None) -> StudyFrames:
-    """The runs of an atlas, by default the shipped one: without records, visits and pictures."""
-    table = pq.read_table(io.BytesIO(content or SHIPPED.read_bytes()))
+def atlas_for(setting: Mapping[str, Any]) -> StudyFrames:
+    """The runs that ship of the architecture that a setting names, if there are any, else those of MLPs."""
+    files = {file.name: file for file in SHIPPED.iterdir()}
+    file = files.get(f"{setting.get('architecture')}.parquet", files["mlp.parquet"])
+    return read_atlas(file.read_bytes())
+
+
+def read_atlas(content: bytes) -> StudyFrames:
+    """The runs of an atlas: without records, visits and pictures."""
+    table = pq.read_table(io.BytesIO(content))
     spec = parse_study(table.schema.metadata[STUDY].decode(), source="the atlas")
     nothing = pd.DataFrame()
     return StudyFrames(

@@ -8,7 +8,7 @@ from made_study import make_store
 
 import stability
 from stability.errors import StabilityError
-from stability.reading.atlas import read_atlas, write_atlas
+from stability.reading.atlas import atlas_for, read_atlas, write_atlas
 from stability.reading.frames import load
 
 
@@ -21,9 +21,18 @@ def test_runs_come_back_as_they_were(tmp_path: Path) -> None:
     assert (atlas.name, atlas.spec) == (study.name, study.spec)
 
 
+@pytest.mark.parametrize(
+    ("setting", "architecture"),
+    [({}, "mlp"), ({"architecture": "dcgan"}, "dcgan"), ({"architecture": "maxout"}, "mlp")],
+)
+def test_a_setting_has_the_atlas_of_its_architecture(setting: dict[str, str], architecture: str) -> None:
+    atlas = atlas_for(setting)
+    assert atlas.spec.fixed["architecture"] == architecture
+    assert set(atlas.runs["architecture"]) == {architecture}
+    assert bool(stability.advise(None, {"lr": 3e-4, **setting}).reason) == ("maxout" in setting.values())
+
+
 def test_the_shipped_one_answers() -> None:
-    atlas = read_atlas()
-    assert len(atlas.runs) >= 256
     found = stability.advise(None, {"loss": "wgan-gp", "lr": 3e-4})
     assert found.n_points >= 32
     assert 0 <= found.ci_low <= found.chance <= 1

@@ -10,34 +10,42 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from stability.reading.atlas import read_atlas
+from stability.reading.atlas import atlas_for
 from stability.reading.frames import load
 from stability.runner.repair import check_study
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results" / "losses"
+RESULTS = ROOT / "results"
+PUBLISHED = {"losses": "mlp", "losses-dcgan": "dcgan"}
 
 
-def test_the_readmes_table_is_that_of_the_results() -> None:
+@pytest.mark.parametrize(
+    ("page", "study"),
+    [("README.md", "losses"), ("reports/FINDINGS.md", "losses"), ("reports/FINDINGS.md", "losses-dcgan")],
+)
+def test_a_page_s_table_is_that_of_the_results(page: str, study: str) -> None:
     spec = importlib.util.spec_from_file_location("headline", ROOT / "studies" / "headline.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / page).read_text(encoding="utf-8")
     (table,) = re.findall(
-        r"<!-- python studies/headline.py results/losses -->\n(.*?)\n<!-- end -->", readme, re.DOTALL
+        rf"<!-- python studies/headline.py results/{study} -->\n(.*?)\n<!-- end -->", text, re.DOTALL
     )
-    assert table == module.headline(RESULTS)
+    assert table == module.headline(RESULTS / study)
 
 
-def test_the_atlas_is_that_of_the_results() -> None:
-    pd.testing.assert_frame_equal(read_atlas().runs, load(RESULTS).runs)
+@pytest.mark.parametrize(("study", "architecture"), PUBLISHED.items())
+def test_the_atlas_is_that_of_the_results(study: str, architecture: str) -> None:
+    atlas = atlas_for({"architecture": architecture})
+    pd.testing.assert_frame_equal(atlas.runs, load(RESULTS / study).runs)
 
 
 @pytest.mark.slow
-def test_nothing_is_wrong_with_the_results() -> None:
-    assert check_study(RESULTS).faults == ()
+@pytest.mark.parametrize("study", PUBLISHED)
+def test_nothing_is_wrong_with_the_results(study: str) -> None:
+    assert check_study(RESULTS / study).faults == ()
 
 
 def test_times_are_told_once_and_of_every_study() -> None:
