@@ -74,10 +74,14 @@ def gradient_d(game: Dirac, point: Point, *, twice: bool = False) -> PerMember:
     noise, shares = _quadrature(game.noise)
     real = noise.expand(len(psi), -1)[..., None]
     fake = point.theta[:, None, None] + real
-    loss = LOSSES[game.loss].discriminator(psi[:, None] * real[..., 0], psi[:, None] * fake[..., 0]) @ shares
+
+    def judge(x: Tensor) -> Tensor:
+        return psi[:, None] * x[..., 0]
+
+    loss = LOSSES[game.loss].discriminator(judge(real), judge(fake)) @ shares
     if terms := PENALTIES[game.penalty]:
         no_numbers = [torch.empty(0)] * len(terms)
-        values = penalty(terms, lambda x: psi[:, None] * x[..., 0], real, fake, no_numbers)
+        values = penalty(terms, judge, real, fake, no_numbers)
         loss = loss + game.weight * (values @ shares)
     (found,) = torch.autograd.grad(loss.sum(), psi, create_graph=twice)
     return found
