@@ -23,6 +23,12 @@ def test_without_a_fid_excess_the_median_last_step_decides() -> None:
     assert (chosen["run"], chosen["why"]) == ("c", "median last step of the 3")
 
 
+def test_of_equal_runs_the_first_by_name_comes_first() -> None:
+    runs = runs_of(("c", "stable", 1.0, 1), ("b", "stable", 1.0, 1), ("a", "stable", 1.0, 1))
+    assert list(typical_runs(runs)["run"]) == list(typical_runs(runs[::-1])["run"]) == ["b"]
+    assert list(typical_runs(runs[:2])["run"]) == ["b"]
+
+
 def test_stable_comes_first_then_the_more_frequent() -> None:
     runs = runs_of(
         ("a", "collapsed", 9.0, 1),

@@ -176,6 +176,13 @@ def test_rates_by_of_no_runs_has_the_columns() -> None:
     assert {"loss", "event", "estimate", "n_points", "n_runs"} <= set(empty.columns)
 
 
+def test_runs_without_a_level_are_a_level_of_their_own() -> None:
+    runs = pd.concat([runs_of([[True]] * 3, penalty="r1"), runs_of([[False]] * 2, penalty=None)])
+    rates = rates_by(runs.reset_index(drop=True), "penalty", ["success"])
+    assert list(rates["penalty"].isna()) == [False, True]
+    assert list(zip(rates["estimate"], rates["n_runs"], strict=True)) == [(1.0, 3), (0.0, 2)]
+
+
 def test_counts_include_adaptive_runs() -> None:
     runs = runs_of([[True], [False], [True]], loss="hinge", adaptive=True)
     assert counts_by(runs, "loss").set_index("outcome").runs.to_dict() == {"stable": 2, "diverged": 1}
