@@ -17,6 +17,7 @@ from stability.outcomes.signs import (
     Stretch,
     covers,
     exploded,
+    far_from_training,
     gains,
     last_stretch,
     lately,
@@ -150,10 +151,11 @@ def partly_collapsed(course: Course, thresholds: Thresholds) -> str | None:
 def noise(course: Course, thresholds: Thresholds) -> str:
     """Nothing else holds."""
     visits = course.visits
-    return (
-        f"not near the data and not gaining: {describe(visits, thresholds)}, "
-        f"{describe_past(visits, thresholds)}"
-    )
+    near = lately(visits.fid_excess, thresholds) <= thresholds.nearly_excess
+    far = "not near the data"
+    if near and far_from_training(course, thresholds):
+        far = f"{lately(visits.distance, thresholds):.3g} times as far from training images as real ones are"
+    return f"{far} and not gaining: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
 
 
 OUTCOME_RULES: tuple[tuple[Outcome, Rule], ...] = (
@@ -209,7 +211,8 @@ def _reached(course: Course, thresholds: Thresholds, excess: float, modes: float
     covered = lately(visits.modes_share, thresholds) >= modes
     precise = lately(visits.precision, thresholds) >= thresholds.lost_precision
     varied = lately(visits.diversity, thresholds) >= thresholds.lost_diversity
-    if not (known and near and covered and precise and varied) or _on_the_way(visits, thresholds):
+    reached = known and near and covered and precise and varied and not far_from_training(course, thresholds)
+    if not reached or _on_the_way(visits, thresholds):
         return None
     return describe(visits, thresholds)
 

@@ -77,7 +77,7 @@ def measured_visits(visits: Visits, thresholds: Thresholds) -> Visits:
     if not counts_modes(visits, thresholds):
         perfect["modes"] = perfect["n_modes"] = np.ones(len(visits), dtype=np.int64)
     if "precision" not in thresholds.measures:
-        perfect["precision"] = perfect["recall"] = ones
+        perfect["precision"] = perfect["recall"] = perfect["distance"] = ones
     if "diversity" not in thresholds.measures:
         perfect["diversity"] = ones
     if "fid" not in thresholds.measures:
@@ -197,6 +197,14 @@ def some_modes(course: Course, thresholds: Thresholds) -> Mask:
     else:
         mask &= visits.distance <= thresholds.recognisable_distance
     return mask
+
+
+def far_from_training(course: Course, thresholds: Thresholds) -> bool:
+    """Tell whether images are lately too far from training ones for one to see what they are meant to be.
+
+    FID does not tell that: strokes without speckles that are no digits are near digits by its features.
+    """
+    return not course.of_points and lately(course.visits.distance, thresholds) > thresholds.nearly_distance
 
 
 def swings(course: Course, thresholds: Thresholds) -> Ints:

@@ -43,6 +43,7 @@ STOP_THRESHOLDS = (
     "stable_excess",
     "stable_modes",
     "nearly_excess",
+    "nearly_distance",
     "nearly_modes",
     "nearly_recall",
     "collapsed_diversity",

@@ -12,6 +12,9 @@ Measure = Literal["fid", "precision", "modes", "diversity"]
 """What a label of samples can rest on; separation, updates and losses are always looked at."""
 MEASURES: tuple[Measure, ...] = ("fid", "precision", "modes", "diversity")
 
+RULES = 2
+"""Counted up when the outcome rules change: equal thresholds may then label the same run otherwise."""
+
 
 class Thresholds(BaseModel):
     """Defaults were fixed on runs whose seeds appear in no study."""
@@ -40,6 +43,9 @@ class Thresholds(BaseModel):
     """... with this share of the modes covered."""
     nearly_excess: Ratio = 0.3
     """Nearly stable: the FID excess is at most this and nothing lost, ..."""
+    nearly_distance: Ratio = 2.1
+    """... of images (as of stable ones) whose median distance to the nearest training image is at most this
+    many times that of held-out ones, ..."""
     nearly_modes: Share = 0.8
     """... with this share of the modes covered; ..."""
     nearly_recall: Share = 0.12
@@ -48,8 +54,7 @@ class Thresholds(BaseModel):
     collapsed_diversity: Share = 0.2
     """Collapsed: (nearly) one image for every z, the diversity is below this."""
     recognisable_distance: Ratio = 2.0
-    """Partial collapse: recognisable images, whose median distance to the nearest training image is at most
-    this many times that of held-out ones ..."""
+    """Partial collapse: recognisable images, by the same distance, ..."""
     recognisable_precision: Share = 0.05
     """... (recognisable points from this precision on), of fewer than `nearly_modes`."""
     saturated_separation: Share = 0.99

@@ -1,7 +1,7 @@
 """Cohorts that an older release labelled, read by today's rules. Imports the rules, records, spec and tables.
 
-Events by older rules do not tell which runs had never been good. What today's rules need and the older
-release did not keep is derived, see `stability.store.ages`.
+A table of events tells by which rules. What today's rules need and the older release did not keep is
+derived, see `stability.store.ages`.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ import pyarrow as pa
 
 from stability.outcomes import label
 from stability.records import History, RunResult
-from stability.spec.thresholds import Thresholds
-from stability.store.tables import read_histories
-
-SINCE = "never_good"
-"""A column of events that today's labels have."""
+from stability.spec.thresholds import RULES, Thresholds
+from stability.store.tables import LABELLED_BY, read_histories
 
 
 def is_older(events: pa.Schema) -> bool:
-    """Whether a cohort with these columns of events was labelled by older rules."""
-    return SINCE not in events.names
+    """Whether a cohort with this table of events was labelled by older rules."""
+    by = (events.metadata or {}).get(LABELLED_BY.encode(), b"1")
+    return int(by) < RULES
 
 
 def labelled_anew(

@@ -33,6 +33,7 @@ from stability.records import (
 )
 from stability.spec import Config, Run
 from stability.spec.problems import one_line
+from stability.spec.thresholds import RULES
 from stability.store.ages import RENAMED, with_younger_columns
 from stability.vocabulary.metrics import EXTRA_PREFIXES
 
@@ -60,6 +61,8 @@ JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64
 SIZED_PREFIXES = ("fid_", *EXTRA_PREFIXES)
 """How the metrics begin that not every evaluation has."""
 CONTENTS = "contents"
+LABELLED_BY = "rules"
+"""In the metadata of events: the number of the rules that labelled the cohort; without one, the first."""
 
 
 def _schema(row_type: type, *, without: str = "") -> pa.Schema:
@@ -184,8 +187,9 @@ def sized_columns(names: Iterable[str]) -> list[str]:
 
 
 def events_table(results: Sequence[RunResult]) -> pa.Table:
-    """One row per event, in the order of the runs."""
-    return _table(EVENTS, [event for result in results for event in result.events])
+    """One row per event, in the order of the runs; its metadata tell by which rules."""
+    events = _table(EVENTS, [event for result in results for event in result.events])
+    return events.replace_schema_metadata({LABELLED_BY: str(RULES)})
 
 
 def read_events(table: pa.Table) -> dict[str, tuple[Event, ...]]:
@@ -260,7 +264,9 @@ def encode_table(table: pa.Table) -> bytes:
     """The table as Parquet: options pinned, pages with checksums, nothing that depends on the time."""
     buffer = io.BytesIO()
     pq.write_table(
-        table.replace_schema_metadata({CONTENTS: _contents(table.num_rows, table.column_names)}),
+        table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), CONTENTS: _contents(table.num_rows, table.column_names)}
+        ),
         buffer,
         version="2.6",
         data_page_version="1.0",

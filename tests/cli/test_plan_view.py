@@ -102,7 +102,7 @@ def test_advice(overrides: list[str], words: str) -> None:
 
 def test_a_study_beyond_reproach_is_told_of_its_horizon_alone() -> None:
     (note,) = summary("training.steps=60", "space.loss=[hinge]")["advice"]
-    assert note.startswith("horizon 60, nothing may have succeeded yet: in the study judged-mlp ")
+    assert note.startswith("horizon 60, nothing may have succeeded yet: in the study losses ")
 
 
 def test_a_search_has_no_runs_yet() -> None:

@@ -28,6 +28,7 @@ BARS = Thresholds(
     stable_precision=0.4,
     stable_modes=0.9,
     nearly_excess=0.5,
+    nearly_distance=2.5,
     nearly_modes=0.75,
     nearly_recall=0.2,
     collapsed_diversity=0.2,

@@ -68,7 +68,13 @@ def thresholds(draw: st.DrawFn) -> Thresholds:
     names = ("good_precision", "lost_modes", "lost_diversity", "nearly_modes", "nearly_recall", "swing")
     shares = dict.fromkeys((*names, "recognisable_precision", "dominated_separation"), st.floats(0, 1))
     counts = dict.fromkeys(("persist", "dropped_modes", "swings"), st.integers(1, 4))
-    ratio_names = ("spike_factor", "explosion", "learning_horizon", "recognisable_distance")
+    ratio_names = (
+        "spike_factor",
+        "explosion",
+        "learning_horizon",
+        "recognisable_distance",
+        "nearly_distance",
+    )
     ratios = dict.fromkeys(ratio_names, st.floats(1e-3, 1e3))
     measures = st.lists(st.sampled_from(MEASURES), min_size=1, unique=True).map(tuple)
     changed = st.builds(Thresholds, measures=measures, **shares, **counts, **ratios)

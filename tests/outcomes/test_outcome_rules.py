@@ -98,6 +98,12 @@ PLANTED: list[tuple[Outcome, dict[str, Any], str]] = [
         "never good",
     ),
     (
+        Outcome.NOISE,
+        {"memorisation": 2.514, "fid_excess": 0.4},
+        "2.51 times as far from training images as real ones are and not gaining: FID excess 0.4, "
+        "9 of 10 modes, precision 0.60, diversity 0.9, good from step 250",
+    ),
+    (
         Outcome.SATURATED,
         {"diversity": 0.01, "fid_excess": 2.0, "trained": FROZEN},
         "separation 0.70 and generator update 0 and discriminator update 0 at the last 6 visits",
@@ -210,6 +216,18 @@ EDGES: dict[str, tuple[Outcome, dict[str, Any]]] = {
     "above the bar": (Outcome.NEARLY_STABLE, {"fid_excess": 0.251}),
     "a mode short": (Outcome.NEARLY_STABLE, {"modes": 8}),
     "not varied": (Outcome.NOISE, {"diversity": 0.29}),
+    "hardly near training images": (Outcome.STABLE, {"memorisation": 2.5}),
+    "not near training images": (Outcome.NOISE, {"memorisation": 2.51}),
+    "not near training images at one visit": (Outcome.STABLE, {"memorisation": [*[2.5] * 5, 2.51]}),
+    "nearly stable, but not near training images": (Outcome.NOISE, {"fid_excess": 0.4, "memorisation": 2.51}),
+    "not near training images, but gaining": (
+        Outcome.LEARNING,
+        {"fid_excess": [3.0, 1.0, 0.6, 0.3, 0.2, 0.1], "memorisation": 2.51},
+    ),
+    "points, which are near by their precision": (
+        Outcome.STABLE,
+        {"features": ["points"] * 6, "class_shares": [(0.1,) * 10] * 6, "memorisation": 9.0},
+    ),
     "precision unknown": (Outcome.NOISE, {"precision": [0.6, 0.6, 0.6, 0.6, 0.6, math.nan]}),
     "diversity unknown": (Outcome.NOISE, {"diversity": [0.9, 0.9, 0.9, 0.9, 0.9, math.inf]}),
     "FID unknown": (Outcome.NOISE, {"fid_excess": math.nan}),
@@ -394,7 +412,7 @@ def test_data_of_one_class_or_none_are_labelled_without_modes(
 
 MISSING: dict[str, tuple[dict[str, Any], Outcome]] = {
     "fid": ({"fid_excess": 9.0}, Outcome.NOISE),
-    "precision": ({"precision": 0.0}, Outcome.NOISE),
+    "precision": ({"precision": 0.0, "memorisation": 9.0}, Outcome.NOISE),
     "modes": ({"modes": 0}, Outcome.NOISE),
     "diversity": ({"diversity": 0.1}, Outcome.COLLAPSED),
 }

@@ -11,9 +11,10 @@ import pytest
 from made_study import make_cohort, make_history, make_store, plain
 
 from stability.errors import StabilityError
+from stability.outcomes import label
 from stability.reading.frames import load
 from stability.records import Machine
-from stability.spec import Config, Thresholds
+from stability.spec import Config, Thresholds, parse_study
 from stability.store import Plan, Store
 from stability.store.ages import absent_value, with_younger_columns
 from stability.store.checkpoints import decode_history, encode_history
@@ -122,6 +123,23 @@ def test_a_relabelled_older_cohort_is_one_of_today(store: Store) -> None:
     with store.lock():
         assert store.table(COHORT, "runs")["packing"].to_pylist() == [1] * 5
     assert examine_files(store).faults == ()
+
+
+def test_a_cohort_tells_which_rules_labelled_it_and_is_read_by_those_of_today(store: Store) -> None:
+    """The labels of the made study are invented, those of the rules others."""
+    invented = store.read_results(COHORT)
+    assert not store.has_older_labels(COHORT)
+    aged(store, "events", lambda events: events)
+    assert store.has_older_labels(COHORT)
+    by_rules = store.read_results(COHORT)
+    outcomes = parse_study(store.study_yaml).outcomes
+    for result, history in zip(by_rules, store.read_cohort(COHORT).histories, strict=True):
+        assert result == label(history, outcomes, horizon=store.plan.horizon, stopped=result.stopped)
+    assert [result.outcome for result in by_rules] != [result.outcome for result in invented]
+    others = {result.run: result for name in store.finished() for result in store.read_results(name)}
+    store.relabel(others, study_yaml=store.study_yaml)
+    assert not store.has_older_labels(COHORT)
+    assert store.read_results(COHORT) == by_rules
 
 
 def test_damaged_parameters_are_told(store: Store) -> None:

@@ -29,6 +29,7 @@ DECIDING = (
     "nearly_excess",
     "nearly_modes",
     "nearly_recall",
+    "nearly_distance",
     "new_ground",
     "learning_horizon",
     "lost_precision",
@@ -43,8 +44,8 @@ DECIDING = (
 )
 """Those on which success depends, the bars of stable being narrower than those of nearly stable; the others
 only tell failures apart or decide about events."""
-FROM_ONE = ("saturated_separation",)
-"""Its distance from 1 is multiplied instead: .99 becomes .98 at twice."""
+FROM_ONE = ("saturated_separation", "nearly_distance")
+"""Their distance from 1 is multiplied instead: .99 becomes .98 at twice."""
 WHOLE = ("persist",)
 
 HORIZON, DEFAULT = "horizon", "as labelled"
