@@ -12,6 +12,7 @@ import pytest
 
 from stability.reading.atlas import atlas_for
 from stability.reading.frames import load
+from stability.records import SUCCESSES
 from stability.runner.repair import check_study
 
 ROOT = Path(__file__).parents[2]
@@ -46,6 +47,49 @@ def test_the_atlas_is_that_of_the_results(study: str, architecture: str) -> None
 @pytest.mark.parametrize("study", PUBLISHED)
 def test_nothing_is_wrong_with_the_results(study: str) -> None:
     assert check_study(RESULTS / study).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("study", "judges", "labels", "success"),
+    [
+        ("losses", "JK", "today's rules, the same 60 of `losses` (none differs)", "60 of `losses`"),
+        (
+            "losses-dcgan",
+            "LM",
+            "today's rules, the 60 of `losses-dcgan` before, on which they were changed",
+            "the 60 of `losses-dcgan` before, on which the bar was set",
+        ),
+        (
+            "losses-dcgan",
+            "NO",
+            "**today's rules, 60 others of it, when first looked at**",
+            "60 others of `losses-dcgan`",
+        ),
+    ],
+)
+def test_what_is_told_of_labels_and_judges_is_what_they_say(
+    study: str, judges: str, labels: str, success: str
+) -> None:
+    marks = pd.read_csv(ROOT / "studies" / "judged" / "marks.csv")
+    given = marks[marks["study"] == study].pivot_table("label", "run", "judge", aggfunc="first")[list(judges)]
+    by_eye = given.dropna()
+    runs = load(RESULTS / study).runs.set_index("run")
+    by_rule = runs.loc[by_eye.index, "outcome"]
+    assert len(by_eye) == 60
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in (ROOT / "docs" / "measured.md").read_text(encoding="utf-8").splitlines()
+    ]
+
+    def shares(eye: pd.DataFrame, rule: pd.Series) -> str:
+        return ", ".join(f"{(eye[judge] == rule).mean():.2f}".removeprefix("0") for judge in judges)
+
+    (told,) = [row for row in rows if row[0] == labels]
+    assert told[2] == shares(by_eye, by_rule)
+    (told,) = [row for row in rows if row[0] == success]
+    seen, ruled = by_eye.isin(SUCCESSES), by_rule.isin(SUCCESSES)
+    assert told[1] == shares(seen, ruled)
+    assert told[3] == f"{ruled.sum()}; {', '.join(str(seen[judge].sum()) for judge in judges)}"
 
 
 def test_times_are_told_once_and_of_every_study() -> None:
