@@ -41,6 +41,9 @@ def as_text(state: dict[str, Any]) -> str:
         lines.append(f"split     {one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}")
     if state["under_way"]:
         lines.append(f"training  {', '.join(state['under_way'])}, unless it was killed")
+    if state["older_labels"]:
+        told = f"{state['older_labels']} of the cohorts have an older release's, read anew by today's rules"
+        lines.append(f"labels    {told}; `stability relabel {state['folder']}` stores these")
     lines += [f"  {name}  {outcome}" for name, outcome in state.get("run_states", {}).items()]
     if state["complete"]:
         lines.append(f"next      stability report {state['folder']}")

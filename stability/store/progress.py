@@ -66,6 +66,7 @@ def study_status(folder: Path) -> dict[str, Any]:
         "processors": _processors(ended),
         "jobs": [claim.cohort for claim in claims(folder) if not store.is_finished(claim.cohort)],
         "under_way": list(under_way(store)),
+        "older_labels": sum(store.has_older_labels(cohort.cohort) for cohort in ended),
     }
 
 

@@ -32,7 +32,7 @@ def test_a_state_in_words() -> None:
     state = {
         "study": "a", "folder": "r", "complete": False, "runs": 4, "runs_finished": 1, "horizon": 9,
         "cohorts": 2, "cohorts_finished": 0, "outcomes": {"stable": 1, "collapsed": 0}, "device": "cpu",
-        "observed": False, "under_way": [], "threads": 2, "run_states": {"p0": "stable"},
+        "observed": False, "under_way": [], "older_labels": 2, "threads": 2, "run_states": {"p0": "stable"},
         "machines": [
             {"host": None, "processor": None, "cohorts": 3},
             {"host": "a", "processor": "Some CPU", "cohorts": 1},
@@ -53,7 +53,13 @@ def test_a_state_in_words() -> None:
     assert lines[8].startswith("processor unknown: c0, c1, ")
     assert lines[8].endswith(", c19 and 2 more")
     assert lines[9] == "jobs      have c8, c9"
-    assert lines[-2:] == ["split     c0, 2 runs, into c1 and c2: no memory", "  p0  stable"]
+    assert lines[-3:] == [
+        "split     c0, 2 runs, into c1 and c2: no memory",
+        "labels    2 of the cohorts have an older release's, read anew by today's rules; "
+        "`stability relabel r` stores these",
+        "  p0  stable",
+    ]
+    assert not any(line.startswith("labels") for line in as_text(state | {"older_labels": 0}).splitlines())
     assert as_text(state | {"complete": True}).splitlines()[-1] == "next      stability report r"
 
 
