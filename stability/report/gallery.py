@@ -61,7 +61,7 @@ def gallery(study: Study) -> list[Tile]:
 
 
 def real_examples(dataset: str) -> NDArray[np.uint8] | None:
-    """Held-out examples [n, h, w, channels] of a data set that comes with the package; None of another."""
+    """Held-out examples [n, h, w, channels] of a data set that the package has some of; None of another."""
     path = EXAMPLES / f"examples-{dataset}.png"
     if dataset not in DATASETS or not path.is_file():
         return None
