@@ -21,6 +21,7 @@ from stability.questions.all import Estimates, estimate
 from stability.questions.contents import Contents, contents_of
 from stability.questions.outcomes.bars import outcome_bars
 from stability.questions.outcomes.headline import adaptive_headline, headline
+from stability.questions.outcomes.on_the_way import on_the_way
 from stability.questions.outcomes.tiles import tiles
 from stability.questions.two_studies.estimate import Versus
 from stability.questions.two_studies.section import versus_cautions, versus_headline, versus_sections
@@ -124,6 +125,7 @@ def _headline(estimates: Estimates) -> dict[str, Any]:
     return {
         "headline": _sentences(estimates),
         "tiles": tiles(estimates),
+        "on_the_way": on_the_way(estimates.study),
         "bars": outcome_bars(estimates) if estimates.study.runs["point"].nunique() > 1 else None,
     }
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from stability.page_kit.embed import data_uri
 from stability.page_kit.pictures import encode_coarse
+from stability.questions.outcomes.on_the_way import on_the_way
 from stability.reading.study import Study
 from stability.reading.typical_runs import filmstrip_rows, typical_runs
 from stability.report.closeups import trial_views
@@ -98,10 +99,12 @@ def chosen_runs(study: Study, *, rng: np.random.Generator) -> list[str]:
     """Every run, those first that a reader should be able to open.
 
     First the typical run of every outcome, of every kind of event, and of every outcome under every level
-    of a factor; then at random.
+    of a factor, and what the first screen points at; then at random.
     """
     runs = study.runs
     first = [str(run) for group in _groups(study) for run in typical_runs(group)["run"]]
+    if (pointed := on_the_way(study)) is not None:
+        first.insert(0, pointed.run)
     others = runs["run"].to_numpy(dtype=object)[rng.permutation(len(runs))]
     return list(dict.fromkeys([*first, *others.tolist()]))
 

@@ -156,6 +156,12 @@ def test_a_tile_opens_its_run_and_the_badge_explains_itself(opened: Page) -> Non
     assert opened.locator(".bearing ul").is_visible()
 
 
+def test_the_run_that_collapsed_on_the_way_opens_from_the_first_screen(opened: Page) -> None:
+    link = opened.locator("p.first a[data-run]")
+    link.click()
+    assert link.get_attribute("data-run") in (opened.locator("#run-panel-title").text_content() or "")
+
+
 def test_a_link_to_a_folded_question_opens_it(opened: Page) -> None:
     key = opened.locator("details.block:not([open])").first.get_attribute("id")
     opened.evaluate("key => { location.hash = key; }", key)

@@ -25,7 +25,7 @@ const gallery = (() => {
   }
 
   function make(data, open) {
-    for (const link of document.querySelectorAll(".gallery a[data-run]")) {
+    for (const link of document.querySelectorAll(".first a[data-run]")) {
       const row = data.rowOf(link.dataset.run);
       if (row === undefined) continue;
       link.addEventListener("click", (event) => {
