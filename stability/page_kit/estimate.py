@@ -101,13 +101,17 @@ class Estimate:
             f"all {self.runs}" if self.count == self.n_runs > 1 else f"{self.count or 'none'} of {self.runs}"
         )
 
-    def of_runs(self) -> str:
-        """A share of runs as far as it may be told: as a percentage with its interval, or as a count."""
+    def of_runs(self, holds: str = "") -> str:
+        """A share of runs as far as it may be told: as a percentage with its interval, or as a count.
+
+        `holds` says of what the interval holds, where that is not of this share alone.
+        """
         if self.is_thin:
             return self.counted()
+        between = self.percent_between.replace("(", f"({holds}: ") if holds else self.percent_between
         if self.value in (0, 1):
-            return f"{self.some_of()} {self.percent_between}"
-        return f"{self.percent()} of {self.runs}"
+            return f"{self.some_of()} {between}"
+        return f"{percent(self.value)} {between} of {self.runs}"
 
     def cell(self, form: Form = share) -> Cell:
         """The value over its interval, or why there is none."""

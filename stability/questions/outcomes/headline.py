@@ -48,8 +48,9 @@ def _comparison(verdict: Verdict) -> list[str]:
         return [_none_succeeded(verdict, rates)]
     best = rates[: len(verdict.best)]
     names = _several(verdict, verdict.best, most=len(best))
-    how = "equally often" if 1 < len(best) == len(rates) else "most often"
-    shares = list(dict.fromkeys(rate.of_runs() for rate in best))
+    tied = 1 < len(best) == len(rates)
+    how = "equally often" if tied else "most often"
+    shares = list(dict.fromkeys(rate.of_runs(_holds(len(rates), tied=tied)) for rate in best))
     each = " each" if len(shares) < len(best) else ""
     over = _over(verdict, best[0])
     first = f"{names} succeeded {how}: {listed(shares)}{each} ended stable or nearly so, {over}."
@@ -60,11 +61,21 @@ def _comparison(verdict: Verdict) -> list[str]:
 
 def _none_succeeded(verdict: Verdict, rates: Sequence[Estimate]) -> str:
     widest = max(rates, key=lambda rate: (rate.ci_high != rate.ci_high, rate.ci_high))  # none is the widest
-    bound = f"shares up to {percent(widest.ci_high)} remain possible"
+    at_once = _holds(len(rates), tied=True)
+    bound = f"shares up to {percent(widest.ci_high)} remain possible{at_once and f' ({at_once})'}"
     if widest.is_thin:
         few = _too_few(verdict, widest)
         bound = f"{few[0].lower()}{few[1:]} to tell whether others would"
     return f"No run ended stable or nearly so, under any {verdict.factor}; {bound}."
+
+
+def _holds(n_levels: int, *, tied: bool) -> str:
+    """Of what the intervals of the best hold: they are wider than each level's own."""
+    if n_levels < 2:
+        return ""
+    if tied:
+        return "for both at once" if n_levels == 2 else f"for all {n_levels} at once"
+    return "as the better of 2" if n_levels == 2 else f"as the best of {n_levels}"
 
 
 def _over(verdict: Verdict, rate: Estimate) -> str:

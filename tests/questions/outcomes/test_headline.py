@@ -25,21 +25,30 @@ def test_overlap_is_said_in_words() -> None:
             "loss",
         )
     )
-    assert sentences[0].startswith("“hinge” succeeded most often: 60% (")
+    assert sentences[0].startswith("“hinge” succeeded most often: 60% (as the better of 2: ")
     assert "overlaps with that of “minimax”: this comparison does not rank them" in sentences[1]
     assert sentences[2].startswith("The most frequent failure: saturated, 45% (")
 
 
 def test_a_clear_difference_is_said_in_words() -> None:
     sentences = headline(verdict(runs_of(hinge=["stable"] * 40, minimax=["diverged"] * 40), "loss"))
-    assert sentences[0].startswith("“hinge” succeeded most often: all of 40 runs (")
+    assert sentences[0].startswith("“hinge” succeeded most often: all of 40 runs (as the better of 2: ")
     assert sentences[1] == "“minimax” lies clearly below, interval and all."
+
+
+def test_the_headline_says_of_what_its_interval_holds() -> None:
+    runs = runs_of(**dict.fromkeys("bc", ["diverged"] * 20), a=["stable"] * 9 + ["diverged"] * 11)
+    told = verdict(runs, "loss")
+    low, high = (f"{100 * told.success[end].iloc[0]:.0f}" for end in ("ci_low", "ci_high"))
+    assert headline(told)[0].startswith(
+        f"“a” succeeded most often: 45% (as the best of 3: {low} to {high}%) of 20 runs ended stable"
+    )
 
 
 def test_a_tie_gives_each_its_own_interval() -> None:
     tied = runs_of(hinge=["nearly-stable", "diverged"] * 10, minimax=["stable", "saturated"] * 10)
     sentences = headline(verdict(tied, "loss"))
-    assert sentences[0].startswith("“hinge” and “minimax” succeeded equally often: 50% (")
+    assert sentences[0].startswith("“hinge” and “minimax” succeeded equally often: 50% (for both at once: ")
     assert sentences[0].endswith("%) of 20 runs each ended stable or nearly so, over 20 points.")
     assert sentences[1].startswith("The most frequent failures: diverged, 25% (")
     assert sentences[1].endswith("%) of 40 runs.")
@@ -102,7 +111,8 @@ def test_two_points_without_a_success_give_wilsons_bound_of_two_runs() -> None:
     """Two levels share the error: the quantile of 97.5% is 2.24, and 2.24² / (2 + 2.24²) is .715."""
     sentences = headline(verdict(seeds_of(2, a=["diverged"] * 2, b=["diverged"] * 2), "loss"))
     assert (
-        sentences[0] == "No run ended stable or nearly so, under any loss; shares up to 72% remain possible."
+        sentences[0] == "No run ended stable or nearly so, under any loss; shares up to 72% remain possible "
+        "(for both at once)."
     )
     assert sentences[1] == "The most frequent failure: diverged, all of 8 runs (34 to 100%)."
 
