@@ -139,8 +139,20 @@ def by_levels(factor: str) -> str:
 
 def at_least(value: float) -> str:
     """A lower bound as a percentage, rounded down: it never promises more than was bounded."""
+    return f"{100 * _rounded_down(value):.3g}%"
+
+
+def lower_bound(value: float) -> str:
+    """A lower bound as a share, rounded down as `at_least` rounds it: `.31`."""
+    if math.isnan(value):
+        return NOTHING
+    down = _rounded_down(value)
+    return f"{down:.{2 if down >= 0.01 else 3}f}".lstrip("0") if 0 < down < 1 else f"{down:.0f}"
+
+
+def _rounded_down(value: float) -> float:
     scale = 100 if value >= 0.01 else 1000
-    return f"{100 * (math.floor(scale * value) / scale):.3g}%"
+    return math.floor(scale * value) / scale
 
 
 def level_name(factor: str, level: str) -> str:

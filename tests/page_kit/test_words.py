@@ -9,6 +9,7 @@ from stability.page_kit.words import (
     interval,
     level_name,
     listed,
+    lower_bound,
     number,
     percent,
     percent_between,
@@ -85,6 +86,14 @@ def test_a_lower_bound_is_never_rounded_up() -> None:
     assert at_least(0.3678) == "36%"
     assert at_least(1.0) == "100%"
     assert at_least(0.0046) == "0.4%"
+    assert [lower_bound(value) for value in (0.3678, 1.0, 0.0046, 0.0001, 0.5, NAN)] == [
+        ".36",
+        "1",
+        ".004",
+        "0",
+        ".50",
+        "–",
+    ]
 
 
 @pytest.mark.parametrize(("level", "named"), [("none", "penalty none"), ("5", "penalty 5"), ("r1", "r1")])

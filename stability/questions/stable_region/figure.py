@@ -166,7 +166,7 @@ def _add_keys(figure: Figure, found: StabilityMap, n_columns: int, n_rows: int) 
             [],
             color=INK,
             linewidth=2,
-            label=f"safe: p ≥ {share(rules.probability)} with {rules.confidence:.0%} confidence",
+            label=f"p ≥ {share(rules.probability)} with {rules.confidence:.0%} confidence",
         ),
         Patch(facecolor="none", edgecolor=MUTED, hatch="////", linewidth=0, label="too few points near"),
     ]

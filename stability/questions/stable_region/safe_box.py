@@ -35,6 +35,7 @@ ALL_RUNS = "all runs"
 """The level where no factor is compared."""
 
 TOO_FEW = "not estimable: it takes two points to choose on one and bound on the other"
+NO_SUCCESS = "not estimable: no run of the choosing half of the points succeeded"
 NO_RANGE = "not estimable: a box needs a parameter that was drawn from a range"
 
 FEWEST_TO_BOUND = 2
@@ -79,9 +80,10 @@ class SafeBoxes:
     factor: str | None
     rules: BoxRules
     boxes: pd.DataFrame
-    """One row a level: `level, chosen` (the one to quote), `reaches_target, volume` (share of the space),
-    `choosing_share, choosing_points` (optimistic: they chose the box), `rate`'s columns on the other half
-    (`ci_low` is the one-sided bound), and `as_yaml`, all that stands below `space` in a study file."""
+    """One row a level: `level, chosen` (the one to quote), `reaches_target, volume` (share of the space; NaN
+    where the choosing half has no success, thus no box), `choosing_share, choosing_points` (optimistic: they
+    chose the box), `rate`'s columns on the other half (`ci_low` is the one-sided bound), and `as_yaml`, all
+    that stands below `space` in a study file."""
     edges: pd.DataFrame
     """One row a level and parameter: `level, parameter, low, high` (own units), `whole` (not narrowed)."""
     safest: pd.DataFrame
@@ -172,6 +174,8 @@ def _level_box(
         "choosing_share": sample.share(inside),
         "choosing_points": int(inside.sum()),
     }
+    if not row["choosing_share"]:
+        return row | {"volume": np.nan} | unknown(NO_SUCCESS), []
     # Of the box as it was found: the rounding may cost it a lucky point at its edge.
     row["reaches_target"] = sample.share(sample.inside(widest)) >= rules.target
     edges = [

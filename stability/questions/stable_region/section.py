@@ -16,6 +16,7 @@ from stability.page_kit.words import (
     bare_reason,
     level_name,
     listed,
+    lower_bound,
     number,
     plural,
     share,
@@ -70,15 +71,18 @@ def _map_finding(found: StabilityMap) -> str:
         reasons = "; ".join(dict.fromkeys(map(bare_reason, panels["map_reason"])))
         return f"No map is estimable: {reasons}."
     safe = mapped[mapped["safe_share"] > 0].sort_values("safe_share", ascending=False, kind="stable")
-    meaning = f"a probability of at least {share(rules.probability)} with {rules.confidence:.0%} confidence"
+    sure = f"with {rules.confidence:.0%} confidence"
+    likely = f"A chance of success of at least {share(rules.probability)}, {sure}"
     if safe.empty:
-        return f"No setting on the map is safe, that is, has {meaning}. More points could change that."
+        return f"{likely}, is reached nowhere on the map. More points could change that."
     named = [f"{_panel_name(row)} ({share(row['safe_share'])})" for row in rows_of(safe.head(4))]
     more = f", and {len(safe) - 4} more" if len(safe) > 4 else ""
-    first = f"Safe settings, with {meaning}, were found under {listed(named)}{more}"
     rest = len(mapped) - len(safe)
-    none = f" {plural(rest, 'panel')} {verb(rest, 'has', 'have')} none." if rest else ""
-    return f"{first}: the share of the map that is safe.{none}"
+    none = f" {plural(rest, 'panel')} {verb(rest, 'has', 'have')} no such place." if rest else ""
+    return (
+        f"{likely} place by place, is reached under {listed(named)}{more}: in brackets, on what share of the "
+        f"map.{none}"
+    )
 
 
 def _panel_name(row: Row) -> str:
@@ -90,10 +94,11 @@ def _map_note(found: StabilityMap) -> str:
     rules = found.rules
     parts = [
         "Colour: probability that a run ends stable or nearly stable, by a Gaussian process. The broken line "
-        "is p = .5. The heavy line encloses the safe settings: there the lower bound of the probability is "
+        "is p = .5. Within the heavy line the lower bound of the probability is "
         f"at least {share(rules.probability)}, with {rules.confidence:.0%} confidence for each place by "
-        f"itself. Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place "
-        "(both axes taken as 0 to 1); such places are never called safe.",
+        "itself; the points that draw it are not asked again, as those of the box below are. "
+        f"Hatched: fewer than {rules.neighbours} points within {share(rules.near)} of the place "
+        "(both axes taken as 0 to 1); the line leaves such places out.",
         "One run of each point enters the map, drawn at random, since seeds of a point are not independent; "
         "markers, where shown, are all runs.",
     ]
@@ -111,7 +116,7 @@ def _panel_table(found: StabilityMap) -> Table:
     columns = (
         Column("panel", _panel_name, is_number=False),
         estimated("success, all of it [95%]"),
-        plain("safe share of the map", "safe_share", "map_reason"),
+        plain(f"share of the map with p ≥ {share(found.rules.probability)}", "safe_share", "map_reason"),
         plain("share with enough points", "supported_share", "map_reason"),
         *SIZES,
     )
@@ -171,8 +176,6 @@ def _box_block(boxes: SafeBoxes) -> Block:
 def _box_finding(boxes: SafeBoxes, row: Row | None) -> str:
     if row is None or pd.isna(row["estimate"]):
         return f"A safe box is {boxes.reason or (row and row['reason'])}."
-    if not row["choosing_share"] > 0:
-        return "No run of the half of the points that chooses succeeded: there is no box to recommend."
     under = f" under {level_name(boxes.factor, str(row['level']))}" if boxes.factor is not None else ""
     where = narrowed(boxes, str(row["level"])) or ["the whole space"]
     did, sure = f"{Estimate.of(row).some_of()} did", f"{boxes.rules.confidence:.0%}"
@@ -212,8 +215,10 @@ def _box_table(boxes: SafeBoxes) -> Table:
         return f"{row['level']}{' ✓' if row['chosen'] and pd.notna(row['volume']) else ''}"
 
     def ends(row: Row) -> str:
-        sides = narrowed(boxes, row["level"]) or ["the whole space" if pd.notna(row["volume"]) else NOTHING]
-        return "; ".join(sides)
+        whole = "none" if row["choosing_share"] == 0 else NOTHING
+        if pd.notna(row["volume"]):
+            whole = "the whole space"
+        return "; ".join(narrowed(boxes, row["level"])) or whole
 
     columns = (
         Column(boxes.factor or "runs", name, is_number=False),
@@ -221,7 +226,7 @@ def _box_table(boxes: SafeBoxes) -> Table:
         plain("volume", "volume"),
         plain("success, choosing half", "choosing_share"),
         plain("success, other half", "estimate"),
-        plain(f"lower bound ({boxes.rules.confidence:.0%})", "ci_low"),
+        plain(f"lower bound ({boxes.rules.confidence:.0%})", "ci_low", form=lower_bound),
         *SIZES,
     )
     marked = "; the chosen one is marked with ✓" if boxes.boxes["volume"].notna().any() else ""

@@ -97,7 +97,7 @@ def test_thin_places_are_hatched_and_supported_ones_are_not() -> None:
 
 def test_the_key_states_probability_and_confidence() -> None:
     labels = [text.get_text() for text in drawn(["hinge"]).legends[1].get_texts()]
-    assert "safe: p ≥ .50 with 95% confidence" in labels
+    assert "p ≥ .50 with 95% confidence" in labels
 
 
 def test_panels_keep_their_size_where_the_page_allows() -> None:

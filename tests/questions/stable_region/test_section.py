@@ -71,6 +71,22 @@ def test_the_snippet_is_read_by_the_loader(study: Study, of_study: dict[str, Blo
     assert f"under {chosen['level']}" in block.finding
 
 
+def test_a_bound_is_rounded_down_in_the_table_as_in_the_sentence(of_study: dict[str, Block]) -> None:
+    block = of_study["safe-box"]
+    place = [head.text for head in block.tables[0].heads].index("lower bound (95%)")
+    chosen = list(block.data["chosen"]).index(True)
+    shown, bound = block.tables[0].rows[chosen][place].text, block.data["ci_low"].iloc[chosen]
+    assert bound - 0.01 < float(shown) <= bound
+    assert f"at least {round(100 * float(shown))}% of runs succeed" in block.finding
+
+
+def test_the_map_calls_nothing_safe(of_study: dict[str, Block]) -> None:
+    block = of_study["stability-map"]
+    assert "A chance of success of at least .5" in block.finding
+    texts = (block.finding, block.note, *(head.text for head in block.tables[0].heads))
+    assert not any("safe" in text.lower() for text in texts)
+
+
 def test_panels_without_a_map_give_their_reason_on_hover(of_study: dict[str, Block]) -> None:
     rows = of_study["stability-map"].tables[0].rows
     minimax = [row for row in rows if row[0].text.startswith("minimax")]
@@ -84,7 +100,14 @@ def test_no_success_is_told_without_a_map_or_a_box(study: Study) -> None:
     assert list(made) == ["stability-map", "safe-box"]
     assert made["stability-map"].figure is None
     assert made["stability-map"].finding.startswith("No map is estimable: none of 20 runs succeeded")
-    assert "no box to recommend" in made["safe-box"].finding
+    box = made["safe-box"]
+    assert "no run of the choosing half of the points succeeded" in box.finding
+    assert not box.snippet
+    assert box.data["volume"].isna().all()
+    heads = [head.text for head in box.tables[0].heads]
+    for row in box.tables[0].rows:
+        cells = dict(zip(heads, (cell.text for cell in row), strict=True))
+        assert (cells["box"], cells["volume"], cells["lower bound (95%)"]) == ("none", "–", "–")
 
 
 def test_a_search_has_no_blocks(study: Study) -> None:
