@@ -38,6 +38,13 @@ class Block:
         return self.figure is not None or bool(self.tables) or bool(self.snippet)
 
     @property
+    def named_tables(self) -> tuple[tuple[str, Table], ...]:
+        """The tables that have rows, each with the name of its files."""
+        tables = [table for table in self.tables if table.rows]
+        names = [self.key, *(f"{self.key}-{place}" for place in range(2, len(tables) + 1))]
+        return tuple((table.key or name, table) for name, table in zip(names, tables, strict=False))
+
+    @property
     def missing(self) -> tuple[str, ...]:
         """What is not estimable in its tables, each with what it would take."""
         return tuple(line for table in self.tables for line in table.missing)

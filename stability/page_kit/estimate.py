@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -30,6 +30,8 @@ class Cell:
     """In smaller print below it: an interval, as a rule."""
     title: str = ""
     """Why there is no number, shown on hover."""
+    numbers: tuple[str, ...] = field(default=(), compare=False)
+    """For machines: estimate and both ends of its interval, empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,18 @@ class Estimate:
         """The value over its interval, or why there is none."""
         if not self.is_known:
             return missing(self.reason)
-        return Cell(form(self.value), self.bounds(form), self.reason)
+        return Cell(form(self.value), self.bounds(form), self.reason, self._numbers)
+
+    def percent_cell(self) -> Cell:
+        """A share as a percentage over its interval, or why there is none."""
+        if not self.is_known:
+            return missing(self.reason)
+        return Cell(percent(self.value), self.percent_between, self.reason, self._numbers)
+
+    @property
+    def _numbers(self) -> tuple[str, ...]:
+        values = (self.value, self.ci_low, self.ci_high)
+        return tuple("" if math.isnan(value) else f"{value:.9g}" for value in values)
 
 
 def missing(reason: Any = "") -> Cell:

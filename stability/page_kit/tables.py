@@ -35,6 +35,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     folded: str = ""
     """Where given, the table is folded away under these words."""
+    key: str = ""
+    """Names its files, where they are not to be named after its block."""
     missing: tuple[str, ...] = ()
     """What of it is not estimable, each with what it would take."""
 
@@ -76,11 +78,13 @@ class Column:
     is_number: bool = True
 
 
-def table(caption: str, rows: Iterable[Any], columns: Sequence[Column], folded: str = "") -> Table:
+def table(
+    caption: str, rows: Iterable[Any], columns: Sequence[Column], folded: str = "", key: str = ""
+) -> Table:
     """A table with a line for each of the rows: a frame's rows, or levels that columns look up."""
     heads = tuple(Head(column.head, column.glyph, column.is_number) for column in columns)
     cells = (tuple(_as_cell(column.cell(row)) for column in columns) for row in rows)
-    return Table(caption, heads, tuple(cells), folded)
+    return Table(caption, heads, tuple(cells), folded, key)
 
 
 def columns(

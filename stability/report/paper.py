@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -15,6 +16,7 @@ from stability.page_kit.blocks import Block
 from stability.page_kit.estimate import Cell
 from stability.page_kit.svg import Drawing, page_style
 from stability.page_kit.tables import Table
+from stability.page_kit.words import NOTHING
 from stability.report.export import write_bytes
 
 DPI = 300
@@ -38,6 +40,10 @@ SIGNS = {
 }
 """What LaTeX reads as something else, or has in its formulae only."""
 ALL_SIGNS = re.compile("[" + re.escape("".join(SIGNS)) + "]")
+
+ZEROS = ("0", "0%", NOTHING)
+COUNTED = (("n_points", "points"), ("n_runs", "runs"))
+"""Heads of the columns that say how many."""
 
 Rows = Sequence[Sequence[str]]
 
@@ -63,27 +69,35 @@ def encode_figure(figure: Figure, kind: str) -> bytes:
 
 
 def write_tables(blocks: Iterable[Block], folder: Path) -> int:
-    """Write every block's tables as `<folder>/<its key>.csv`, `.md` and `.tex`.
+    """Write every block's tables as `<folder>/<name>.csv`, `.md` and `.tex`; return how many tables.
 
-    The second table of a block is `<its key>-2` and so on. Returns how many tables.
     Raises `StabilityError` where a file cannot be written.
     """
-    count = 0
-    for block in blocks:
-        tables = [table for table in block.tables if table.rows]
-        for place, table in enumerate(tables):
-            name = block.key if place == 0 else f"{block.key}-{place + 1}"
-            for suffix, encode in ENCODINGS.items():
-                write_bytes(folder / f"{name}.{suffix}", encode(table).encode())
-        count += len(tables)
-    return count
+    named = [pair for block in blocks for pair in block.named_tables]
+    for name, table in named:
+        for suffix, encode in ENCODINGS.items():
+            write_bytes(folder / f"{name}.{suffix}", encode(table).encode())
+    return len(named)
 
 
 def as_csv(table: Table) -> str:
-    """The table's cells as the page shows them, a line a row."""
+    """A line a row: of estimates the numbers and both ends, of all else what the page shows."""
+    columns = [
+        column
+        for head, cells in zip(table.heads, zip(*table.rows, strict=True), strict=True)
+        for column in _csv_columns(head.text, cells)
+    ]
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(_texts(table))
+    csv.writer(text, lineterminator="\n").writerows(zip(*columns, strict=True))
     return text.getvalue()
+
+
+def _csv_columns(head: str, cells: Sequence[Cell]) -> Rows:
+    if not any(cell.numbers for cell in cells):
+        return [[head, *map(_text, cells)]]
+    numbers = zip(*(cell.numbers or ("", "", "") for cell in cells), strict=True)
+    heads = (head, f"{head} ci_low", f"{head} ci_high")
+    return [[name, *column] for name, column in zip(heads, numbers, strict=True)]
 
 
 def as_markdown(table: Table) -> str:
@@ -95,11 +109,22 @@ def as_markdown(table: Table) -> str:
 
 
 def as_latex(table: Table) -> str:
-    """A `table` with booktabs' rules."""
-    heads, *rows = [" & ".join(map(latex_text, row)) + r" \\" for row in _texts(table)]
+    """A `table` with booktabs' rules, as narrow as it may be: what holds no number is told in the caption."""
+    table = _lean(table)
+    heads, *rows = [
+        " & ".join(cells) + r" \\"
+        for cells in (
+            [
+                _stacked(*head.text.split(" ")) if head.is_number else latex_text(head.text)
+                for head in table.heads
+            ],
+            *([_latex_cell(cell) for cell in row] for row in table.rows),
+        )
+    ]
     columns = "".join("r" if head.is_number else "l" for head in table.heads)
     lines = [
-        r"\begin{table}",
+        r"\begin{table}[t]",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{latex_text(table.caption)}}}",
         rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule",
@@ -115,6 +140,46 @@ def as_latex(table: Table) -> str:
 
 
 ENCODINGS: dict[str, Callable[[Table], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
+
+
+def _lean(table: Table) -> Table:
+    """The table without columns in which nothing happened, and with points and runs once where equal."""
+    places = range(1, len(table.heads))
+    zeros = [place for place in places if _is_zero([row[place] for row in table.rows])]
+    named = {head.text: place for place, head in enumerate(table.heads)}
+    points, runs = (next((named[name] for name in names if name in named), 0) for names in COUNTED)
+    same = points and runs and all(row[points].text == row[runs].text for row in table.rows)
+    gone = {*zeros, points} if same else set(zeros)
+    heads = [
+        replace(head, text="n") if same and place == runs else head for place, head in enumerate(table.heads)
+    ]
+    said = [
+        table.caption,
+        *([f"none anywhere: {', '.join(table.heads[place].text for place in zeros)}"] if zeros else []),
+        *(["n: points, one run each"] if same else []),
+    ]
+    kept = [place for place in range(len(heads)) if place not in gone]
+    return replace(
+        table,
+        caption="; ".join(said),
+        heads=tuple(heads[place] for place in kept),
+        rows=tuple(tuple(row[place] for place in kept) for row in table.rows),
+    )
+
+
+def _is_zero(cells: Sequence[Cell]) -> bool:
+    return any(cell.detail for cell in cells) and all(cell.text in ZEROS for cell in cells)
+
+
+def _latex_cell(cell: Cell) -> str:
+    if not cell.detail:
+        return latex_text(cell.text)
+    return rf"\shortstack[r]{{{latex_text(cell.text)}\\{{\scriptsize {latex_text(cell.detail)}}}}}"
+
+
+def _stacked(*words: str) -> str:
+    lines = r"\\".join(map(latex_text, words))
+    return rf"\shortstack[r]{{{lines}}}" if len(words) > 1 else lines
 
 
 def latex_text(text: str) -> str:

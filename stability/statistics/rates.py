@@ -34,7 +34,15 @@ OUTCOMES: tuple[str, ...] = tuple(outcome.value for outcome in Outcome)
 SUCCESS = "success"
 """The event of ending stable or nearly stable: what the levels of a factor are ranked by."""
 
-RATED = (SUCCESS, *OUTCOMES, *EVENTS)
+MODE_COLLAPSE, DISCRIMINATOR_WINS = "mode_collapse", "discriminator_wins"
+TOGETHER: dict[str, frozenset[Outcome]] = {
+    SUCCESS: frozenset(SUCCESSES),
+    MODE_COLLAPSE: frozenset({Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE}),
+    DISCRIMINATOR_WINS: frozenset({Outcome.SATURATED, Outcome.DOMINATED}),
+}
+"""Outcomes that have a rate together."""
+
+RATED = (*TOGETHER, *OUTCOMES, *EVENTS)
 """Everything that has a rate."""
 
 ADAPTIVE = "not estimable: the points were chosen in the light of earlier results"
@@ -53,8 +61,8 @@ COLUMNS = ("estimate", "ci_low", "ci_high", "n_points", "n_runs", "reason")
 def rate(runs: pd.DataFrame, event: str | pd.Series, *, confidence: float = 0.95) -> pd.DataFrame:
     """Share of the runs that have an event, as one row.
 
-    `event` is an outcome (`"collapsed"`), `SUCCESS`, the name of a boolean column, or booleans aligned with
-    `runs`.
+    `event` is an outcome (`"collapsed"`), one of `TOGETHER`, the name of a boolean column, or booleans
+    aligned with `runs`.
     The row holds `estimate, ci_low, ci_high` in [0, 1], `n_points`, `n_runs` (both without adaptive
     runs), and `reason`: empty, or why something is NaN. The interval is `interval`'s.
     Raises ValueError where the event is missing for a run, KeyError where it is no column.
@@ -160,8 +168,8 @@ def indicator(runs: pd.DataFrame, event: str | pd.Series) -> pd.Series:
     """1 for the runs that have an event, 0 for the others; `event` and errors as `rate` has them."""
     if isinstance(event, pd.Series):
         column = event if event.index.equals(runs.index) else event.loc[runs.index]
-    elif event == SUCCESS:
-        column = runs["outcome"].isin(SUCCESSES)
+    elif event in TOGETHER:
+        column = runs["outcome"].isin(TOGETHER[event])
     else:
         column = runs["outcome"] == event if event in OUTCOMES else runs[event]
     if column.isna().any():

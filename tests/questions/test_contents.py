@@ -55,6 +55,13 @@ def test_keys_are_safe_ids_and_each_stands_once(contents_found: Contents) -> Non
     assert set(UNFOLDED) <= set(keys)
 
 
+def test_every_table_s_files_have_a_name_of_their_own_that_says_what_it_is(contents_found: Contents) -> None:
+    names = [name for block in contents_found.blocks for name, _ in block.named_tables]
+    assert len(names) == len(set(names))
+    assert {"ends-by-loss", "shares-by-loss", "events-by-loss", "recoveries-collapse"} <= set(names)
+    assert not any(re.search(r"-\d$", name) for name in names)
+
+
 def test_the_first_block_of_every_section_is_open_and_most_others_folded(sections: list[Section]) -> None:
     for section in sections:
         open_ones = [block.key for block in section.blocks if not block.folded]
@@ -66,7 +73,7 @@ def test_tables_beside_a_figure_are_folded_but_for_the_outcomes(sections: list[S
     for block in blocks(sections):
         folded = [bool(table.folded) for table in block.tables]
         if block.key.startswith("shares-by-"):
-            assert folded == [False, True]
+            assert folded == [False, True, True]
         elif block.figure is not None:
             assert all(folded), block.key
     assert any(block.tables and block.figure is None for block in blocks(sections))

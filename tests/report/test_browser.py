@@ -291,9 +291,10 @@ def saved(tab: Page, place: str, what: str, kind: str) -> str:
 
 def test_menus_save_tables_as_the_command_writes_them(opened: Page, page: Path) -> None:
     for kind, suffix in (("CSV", "csv"), ("Markdown", "md"), ("LaTeX", "tex")):
-        address = saved(opened, "#shares-by-loss", "table", kind)
-        text = unquote(address.partition(",")[2])
-        assert text == (page.parent / "tables" / f"shares-by-loss.{suffix}").read_text(encoding="utf-8")
+        for place, name in enumerate(("ends-by-loss", "shares-by-loss", "events-by-loss"), start=1):
+            address = saved(opened, "#shares-by-loss", f"table {place}", kind)
+            text = unquote(address.partition(",")[2])
+            assert text == (page.parent / "tables" / f"{name}.{suffix}").read_text(encoding="utf-8")
 
 
 def test_menus_save_figures_that_stand_alone(opened: Page) -> None:

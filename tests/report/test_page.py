@@ -243,7 +243,10 @@ def test_small_spaces_have_a_page_too(
 
 def test_the_seeds_of_one_point_are_the_units(make_study: MakeStudy, tmp_path: Path) -> None:
     parsed = written(make_study(design=Design(points=1, seeds=3, cross=("loss",))), tmp_path)
-    assert "(16 to 95%) of 3 runs ended stable or nearly so, over 3 seeds , not settings" in parsed.said
+    assert (
+        "(as the best of 3: 16 to 95%) of 3 runs ended stable or nearly so, over 3 seeds , not settings"
+        in parsed.said
+    )
     assert "it is over seeds and says nothing of other settings" in parsed.said
     assert "Student’s t on the differences within seeds (points below are seeds)" in parsed.said
     assert "single point" not in parsed.said

@@ -223,7 +223,8 @@ def _point_tables(study: Study, comparison: Comparison) -> tuple[Table, ...]:
     caption = (
         f"Points where pairs disagree, {cut if len(points) > MOST_ROWS else 'the largest differences first'}"
     )
-    return (table(caption, rows_of(shown), shown_columns, folded),)
+    key = f"disagreements-{slug(comparison.event)}"
+    return (table(caption, rows_of(shown), shown_columns, folded, key),)
 
 
 def _data(comparison: Comparison) -> pd.DataFrame:

@@ -207,7 +207,7 @@ def _landmark_table(warning: EarlyWarning) -> Table:
         n_learning="still learning",
     )
     caption = "Runs healthy at each step, and how they end"
-    return table(caption, rows_of(warning.landmarks), columns, "How many runs that is")
+    return table(caption, rows_of(warning.landmarks), columns, "How many runs that is", "healthy-runs")
 
 
 def _rule_table(warning: EarlyWarning) -> Table:

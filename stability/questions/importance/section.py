@@ -8,7 +8,7 @@ from stability.page_kit.blocks import Block
 from stability.page_kit.estimate import Row, rows_of
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import Column, Table, across, by_two, counts, estimated, table, texts
-from stability.page_kit.words import bare_reason, listed, number, plural, verb
+from stability.page_kit.words import bare_reason, listed, number, plural, slug, verb
 from stability.questions.importance.estimate import DUMMY, LOG_FID, TARGETS, Importance
 from stability.questions.importance.figure import importance_panels
 from stability.reading.study import Study
@@ -106,11 +106,13 @@ def _note(found: Importance) -> str:
 def _table(found: Importance, target: str) -> Table:
     sizes = counts(n_points="points", n_runs="runs")
     columns = (*texts(parameter="parameter"), estimated("importance [95%]", number), *sizes)
-    return table(f"Importance for {TITLES[target]}", rows_of(_rows(found, target)), columns)
+    key = f"importance-{slug(target)}"
+    return table(f"Importance for {TITLES[target]}", rows_of(_rows(found, target)), columns, key=key)
 
 
 def _score_table(found: Importance) -> Table:
     names = {"model": "the model", "constant": "a constant", "gain": "the constant − the model"}
     first = Column("held-out error of", lambda score: names[score], is_number=False)
     columns = (first, *across(_scores(found), {target: TITLES[target] for target in TARGETS}, number))
-    return table("How well the model predicts points that it has not seen [95%]", names, columns)
+    caption = "How well the model predicts points that it has not seen [95%]"
+    return table(caption, names, columns, key="importance-scores")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from stability.page_kit.blocks import Block
-from stability.page_kit.estimate import text_of
+from stability.page_kit.estimate import Estimate, text_of
 from stability.page_kit.palette import LOOKS
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import Column, across, by_two, columns, levels_of, sizes, table
 from stability.page_kit.words import by_levels, slug, spaced
 from stability.questions.outcomes.figure import share_panels
 from stability.reading.study import ALL, Study
-from stability.statistics.rates import NORMAL_FROM, OUTCOMES, SUCCESS
+from stability.records import Outcome
+from stability.statistics.rates import DISCRIMINATOR_WINS, MODE_COLLAPSE, NORMAL_FROM, OUTCOMES, SUCCESS
 from stability.vocabulary.metrics import EVENTS
 
 METHOD = (
@@ -26,11 +27,24 @@ METHOD = (
 OVER_SEEDS = " All of it is over seeds and says nothing of other settings."
 
 
+ENDS = {
+    SUCCESS: "succeeds",
+    MODE_COLLAPSE: "mode collapse",
+    DISCRIMINATOR_WINS: "discriminator wins",
+    Outcome.DIVERGED: "diverges",
+    Outcome.OSCILLATING: "oscillates",
+    Outcome.NOISE: "noise",
+    Outcome.LEARNING: "still learning",
+}
+"""What the shortest table of how runs end tells, with its heads: every run stands in one column."""
+
+
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
     """The rates of success, outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
     levels, by = study.order(factor), by_levels(factor)
     found = by_two(rates, factor, "event")
     ended = [SUCCESS, *study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
+    ends = columns(ENDS, lambda event, level: Estimate.of(found[level, event]).percent_cell())
     outcomes, events = (
         (levels_of(factor), *across(found, {name: spaced(name) for name in names}, glyphs=LOOKS))
         for names in (ended, EVENTS)
@@ -45,12 +59,25 @@ def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
         figure=inline_svg(figure, f"shares-{slug(factor)}", alt),
         note=METHOD if study.unit == "point" else METHOD + OVER_SEEDS,
         tables=(
-            table(f"Share of runs with each outcome [95% interval]{by}", levels, (*outcomes, *behind)),
+            table(
+                f"How runs end (95% interval){by}",
+                levels,
+                (levels_of(factor), *ends, *behind),
+                key=f"ends-by-{slug(factor)}",
+            ),
+            table(
+                f"Share of runs with each outcome [95% interval]{by}",
+                levels,
+                (*outcomes, *behind),
+                "Every outcome by itself",
+                f"shares-by-{slug(factor)}",
+            ),
             table(
                 f"Share of runs in which something happened [95% interval]{by}",
                 levels,
                 (*events, *behind),
                 "Events on the way, whatever the outcome",
+                f"events-by-{slug(factor)}",
             ),
         ),
         data=rates,

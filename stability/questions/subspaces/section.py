@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from stability.page_kit.blocks import Block
 from stability.page_kit.estimate import Row, rows_of, text_of
 from stability.page_kit.svg import inline_svg
 from stability.page_kit.tables import Column, Table, across, by_two, table
-from stability.page_kit.words import by_levels, listed, number, plural, share, spaced, verb
+from stability.page_kit.words import by_levels, listed, number, plural, share, slug, spaced, verb
 from stability.questions.subspaces.estimate import WHOLE
 from stability.questions.subspaces.figure import box_panels
 from stability.reading.study import Study
@@ -48,7 +49,10 @@ def subbox_blocks(study: Study, rates: pd.DataFrame, factor: str) -> list[Block]
             figure=inline_svg(figure, "parts-of-the-space", alt),
             note=PARTS_NOTE,
             tables=tuple(
-                _box_table(named[named["event"] == event], names, levels, title, by)
+                replace(
+                    _box_table(named[named["event"] == event], names, levels, title, by),
+                    key=f"{slug(event)}-by-part",
+                )
                 for event, title in titles.items()
             ),
             data=rates,

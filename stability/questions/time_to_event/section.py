@@ -275,7 +275,13 @@ def _recovery_table(incidence: Incidence, levels: Sequence[str]) -> Table:
         *counts(n_points="n_points"),
     )
     caption = f"Recovery from the first {incidence.kind} [95% interval]"
-    return table(caption, rows_of(rows), columns, f"Who recovers from a {incidence.kind}")
+    return table(
+        caption,
+        rows_of(rows),
+        columns,
+        f"Who recovers from a {incidence.kind}",
+        f"recoveries-{slug(incidence.kind)}",
+    )
 
 
 def _levels_in(factor: str) -> Column:
@@ -306,4 +312,5 @@ def _after_tables(incidence: Incidence, levels: Sequence[str]) -> list[Table]:
         f"What came first within {number(since)} steps of the first {incidence.kind}, of runs that had been "
         "good before: ends that compete [95% interval]"
     )
-    return [table(caption, rows, columns, f"What follows a {incidence.kind}")]
+    key = f"after-{slug(incidence.kind)}"
+    return [table(caption, rows, columns, f"What follows a {incidence.kind}", key)]

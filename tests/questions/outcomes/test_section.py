@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from stability.page_kit.estimate import cell_of
-from stability.page_kit.words import interval, share
-from stability.questions.outcomes.section import count_block, rate_block
+from stability.page_kit.words import interval, percent, share
+from stability.questions.outcomes.section import ENDS, count_block, rate_block
 from stability.reading.frames import StudyFrames
 from stability.reading.study import ALL, Study
 from stability.spec import Choice, Design, Range
@@ -23,7 +23,7 @@ def test_every_cell_is_the_frame_s(make_study: MakeStudy, factor: str) -> None:
     rates = rates_by(study.runs, factor, RATED)
     block = rate_block(study, factor, rates)
     rows = {(row[factor], row["event"]): row for row in rates.to_dict("records")}
-    for table, events in zip(block.tables, ((SUCCESS, *OUTCOMES), EVENTS), strict=True):
+    for table, events in zip(block.tables[1:], ((SUCCESS, *OUTCOMES), EVENTS), strict=True):
         names = [head.text.replace(" ", "_") for head in table.heads[1:-2]]
         assert sorted(names) == sorted(events)
         assert [row[0].text for row in table.rows] == list(study.order(factor))
@@ -37,10 +37,28 @@ def test_every_cell_is_the_frame_s(make_study: MakeStudy, factor: str) -> None:
 def test_outcomes_that_occurred_stand_first_and_events_are_folded(make_study: MakeStudy) -> None:
     study = Study(make_study(design=Design(points=2, seeds=2, cross=("loss",))))
     block = rate_block(study, "loss", rates_by(study.runs, "loss", RATED))
-    heads = [head.text for head in block.tables[0].heads[1:-2]]
+    heads = [head.text for head in block.tables[1].heads[1:-2]]
     assert heads[: 1 + len(study.outcomes)] == [SUCCESS, *study.outcomes]
     assert len(study.outcomes) < len(heads) - 1 == len(OUTCOMES)
-    assert [bool(table.folded) for table in block.tables] == [False, True]
+    assert [bool(table.folded) for table in block.tables] == [False, True, True]
+
+
+@pytest.mark.parametrize("factor", ["loss", ALL])
+def test_the_shortest_table_has_every_run_in_one_column(make_study: MakeStudy, factor: str) -> None:
+    study = Study(make_study(design=Design(points=16, seeds=1, cross=("loss",))))
+    table = rate_block(study, factor, rates_by(study.runs, factor, RATED)).tables[0]
+    heads = [head.text for head in table.heads]
+    assert heads[1:-2] == list(ENDS.values())
+    for level, *cells, _, n_runs in table.rows:
+        counts = [round(float(cell.numbers[0]) * int(n_runs.text)) for cell in cells]
+        outcomes = study.runs.loc[study.runs[factor] == level.text, "outcome"]
+        assert sum(counts) == len(outcomes) == int(n_runs.text)
+        by_head = dict(zip(heads[1:], counts, strict=False))
+        assert by_head["mode collapse"] == outcomes.isin(["collapsed", "partial-collapse"]).sum()
+        assert by_head["discriminator wins"] == outcomes.isin(["saturated", "dominated"]).sum()
+        for cell in cells:
+            low, high = (percent(float(end)) for end in cell.numbers[1:])
+            assert cell.detail == f"({low.removesuffix('%')} to {high})"
 
 
 def test_the_figure_speaks_the_success_rates(make_study: MakeStudy) -> None:
