@@ -9,6 +9,8 @@ import pandas as pd
 
 from stability.records import Outcome
 
+NEAREST = (Outcome.COLLAPSED, Outcome.PARTIAL_COLLAPSE)
+"""Of these the run nearest to the data is shown: there it is plainest what its pictures have in common."""
 MEDIANS = {"fid_excess": "median FID excess", "step": "median last step"}
 
 
@@ -16,7 +18,8 @@ def typical_runs(runs: pd.DataFrame, *, most: int = len(Outcome)) -> pd.DataFram
     """The most typical run of every outcome: stable first, then the more frequent outcomes first.
 
     Typical is the run with the (lower) median FID excess of its outcome, or where no run of the outcome has
-    one, with the median last step. Adds the columns `why` and `n_alike`, the number of runs with its outcome.
+    one, with the median last step; of a collapse, partial or not, the one with the lowest FID excess.
+    Adds the columns `why` and `n_alike`, the number of runs with its outcome.
     """
     outcomes, names = (runs[column].to_numpy(dtype=object) for column in ("outcome", "run"))
     measures = {by: runs[by].to_numpy(dtype=float, na_value=np.nan) for by in ("fid_excess", "step")}
@@ -27,8 +30,10 @@ def typical_runs(runs: pd.DataFrame, *, most: int = len(Outcome)) -> pd.DataFram
         by = "fid_excess" if np.isfinite(measures["fid_excess"][alike]).any() else "step"
         known = alike[np.isfinite(measures[by][alike])]
         ranked = sorted(known, key=lambda row: (measures[by][row], names[row]))
-        rows.append(ranked[(len(ranked) - 1) // 2])
-        reasons.append("the only one" if len(alike) == 1 else f"{MEDIANS[by]} of the {len(alike)}")
+        nearest = outcomes[alike[0]] in NEAREST and by == "fid_excess"
+        rows.append(ranked[0 if nearest else (len(ranked) - 1) // 2])
+        how = "lowest FID excess" if nearest else MEDIANS[by]
+        reasons.append("the only one" if len(alike) == 1 else f"{how} of the {len(alike)}")
     sizes = [len(groups[outcome]) for outcome in order[:most]]
     return runs.iloc[rows].assign(why=reasons, n_alike=sizes).reset_index(drop=True)
 

@@ -16,6 +16,7 @@ from stability.page_kit.pictures import Picture, encode_picture, enlarged
 from stability.page_kit.words import percent
 from stability.reading.study import Study
 from stability.reading.typical_runs import typical_runs
+from stability.records import Outcome
 from stability.spec.study import DATASETS
 from stability.store import FilmStrip, Store, read_filmstrip
 from stability.store.sheets import as_sheet, read_sheet
@@ -26,6 +27,7 @@ STILL_NUMBERS = 50_000
 """Bytes of a tile's images, before compression, where images are large."""
 WIDTH = 120
 """Pixels that a tile's picture should be wide, at a whole multiple of its own."""
+LAST_BEFORE = "; this is the last picture before that, of step {:,}"
 EXAMPLES = Path(__file__).parents[1] / "data"
 
 
@@ -79,12 +81,14 @@ def _real_tile(images: NDArray[np.uint8], dataset: str) -> Tile:
 
 def _tile(store: Store, row: dict[Any, Any], n_runs: int) -> Tile:
     path, outcome, n_alike = store.picture(str(row["run"])), str(row["outcome"]), int(row["n_alike"])
+    film = read_filmstrip(path) if path.is_file() else None
     return Tile(
         outcome=outcome,
         run=str(row["run"]),
         share=f"{percent(n_alike / n_runs)}, {n_alike:,} of {n_runs:,}",
-        why=LOOKS[outcome].meaning,
-        still=_still(read_filmstrip(path), outcome) if path.is_file() else None,
+        why=LOOKS[outcome].meaning
+        + (LAST_BEFORE.format(film.steps[-1]) if film and outcome == Outcome.DIVERGED else ""),
+        still=_still(film, outcome) if film is not None else None,
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,15 @@ def runs_of(*rows: tuple[str, str, float, int]) -> pd.DataFrame:
 def test_the_run_with_the_median_fid_excess_stands_for_its_outcome() -> None:
     runs = runs_of(("a", "stable", 9.0, 100), ("b", "stable", 2.0, 100), ("c", "stable", 5.0, 100))
     assert list(typical_runs(runs)["run"]) == ["c"]
+
+
+@pytest.mark.parametrize("outcome", ["collapsed", "partial-collapse"])
+def test_of_a_collapse_the_most_recognisable_run_is_shown(outcome: str) -> None:
+    nan = float("nan")
+    runs = runs_of(("a", outcome, 9.0, 30), ("b", outcome, 2.0, 10), ("c", outcome, 5.0, 20))
+    chosen = typical_runs(runs).iloc[0]
+    assert (chosen["run"], chosen["why"]) == ("b", "lowest FID excess of the 3")
+    assert typical_runs(runs.assign(fid_excess=nan)).iloc[0]["run"] == "c"
 
 
 def test_without_a_fid_excess_the_median_last_step_decides() -> None:

@@ -147,6 +147,7 @@ def test_a_tile_opens_its_run_and_the_badge_explains_itself(opened: Page) -> Non
     opened.emulate_media(reduced_motion="reduce")
     tile = opened.locator("a.film").first
     run = tile.get_attribute("data-run")
+    assert tile.get_attribute("title") == "Click to play"
     tile.click()
     assert run in (opened.locator("#run-panel-title").text_content() or "")
     assert opened.get_by_role("button", name="Play").last.is_visible()  # it stands still

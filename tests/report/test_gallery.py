@@ -43,7 +43,8 @@ def test_real_examples_come_first_then_every_outcome_that_happened(make_study: M
         n_alike = int((outcomes == tile.outcome).sum())
         assert outcomes[tile.run] == tile.outcome
         assert tile.share == f"{100 * n_alike / 36:.0f}%, {n_alike} of 36"
-        assert tile.why == LOOKS[tile.outcome].meaning
+        before = "; this is the last picture before that, of step 400" if tile.outcome == "diverged" else ""
+        assert tile.why == LOOKS[tile.outcome].meaning + before
 
 
 def test_a_tile_is_the_last_frame(make_study: MakeStudy) -> None:
