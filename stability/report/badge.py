@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+import pandas as pd
+
 from stability.page_kit.estimate import Estimate, rows_of
 from stability.page_kit.words import percent, plural
 from stability.questions.all import Estimates
@@ -43,7 +45,7 @@ def _judged(estimates: Estimates) -> tuple[str, bool, tuple[str, ...]]:
     if not study.estimable:
         kind = "observed runs" if study.frames.spec.observed else "a search"
         return f"{kind}: counts, no rates", False, ()
-    units = _units(study, estimates.factor)
+    units = _units(study, success, estimates.factor)
     if estimates.findings is None or Estimate.of(rows_of(success)[0]).is_thin:
         few = f"{units} show what can happen, not how often: no rate can be told from so little."
         return f"demonstration: {units}", False, (few, _needed(study, len(success)))
@@ -56,8 +58,12 @@ def _judged(estimates: Estimates) -> tuple[str, bool, tuple[str, ...]]:
     return f"rates to within ±{percent(within)}", True, (exact, *at_once)
 
 
-def _units(study: Study, factor: str) -> str:
-    counted = plural(study.comparable(factor)["point"].nunique(), study.unit)
+def _units(study: Study, success: pd.DataFrame, factor: str) -> str:
+    """So many as stand behind the rates: each level's own, where levels share none."""
+    n_all, per_level = study.comparable(factor)["point"].nunique(), success["n_points"].unique()
+    counted = plural(n_all, study.unit)
+    if len(per_level) == 1 and per_level[0] < n_all:
+        counted = f"{plural(int(per_level[0]), study.unit)} each"
     return counted if study.unit == "point" else f"{counted}, not settings"
 
 

@@ -38,6 +38,10 @@ from stability.report.templates import HERE, environment
 from stability.report.terms import TERMS
 
 STYLES = ("page.css", "explorer.css")
+THIN = dict.fromkeys(
+    ("compare", "time", "warning"), "So few runs say next to nothing of this; what can be told all the same"
+)
+"""Sections that are folded where a study bears no rates, each under these words."""
 REPLAY = "stability replay {folder} {run}"
 
 
@@ -106,11 +110,12 @@ def fill(template: str, title: str, content: dict[str, Any]) -> str:
 
 
 def _about(estimates: Estimates, written: date) -> dict[str, Any]:
-    study = estimates.study
+    study, bearing = estimates.study, honesty(estimates)
     return {
         "name": study.frames.name,
         "about": about(study, written),
-        "bearing": honesty(estimates),
+        "bearing": bearing,
+        "thin": {} if bearing.bears_rates else THIN,
         "facts": facts(study),
         "prior": prior(study),
         "thresholds": thresholds(study),

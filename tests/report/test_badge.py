@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,7 @@ from stability.questions.outcomes.verdict import verdict
 from stability.reading.frames import StudyFrames
 from stability.reading.study import Study
 from stability.report.badge import Badge, honesty
-from stability.spec import Design
+from stability.spec import Choice, Design, Range
 
 MakeStudy = Callable[..., StudyFrames]
 
@@ -61,6 +62,17 @@ def test_seeds_of_one_setting_are_named(make_study: MakeStudy) -> None:
     shown = badge(make_study(design=Design(points=1, seeds=3, cross=("loss",))))
     assert shown.text == "demonstration: 3 seeds, not settings"
     assert any(re.fullmatch(r"For ±10% it takes about \d+ seeds\.", text) for text in shown.sentences)
+
+
+def test_levels_that_share_no_seed_are_counted_each(make_study: MakeStudy) -> None:
+    """As the headline beside it counts them."""
+    space: dict[str, Range | Choice] = {"loss": Choice(values=("hinge", "minimax"))}
+    frames = make_study(space=space, design=Design(points=2, seeds=2, cross=()))
+    runs = frames.runs.assign(loss=["hinge", "hinge", "minimax", "minimax"])
+    study = Study(replace(frames, runs=runs), as_unit="seed")
+    told = verdict(study.runs, "loss", unit="seed")
+    shown = honesty(Estimates(study, "loss", told, {}))
+    assert shown.text == "demonstration: 2 seeds each, not settings"
 
 
 def test_a_study_under_way_says_how_far_it_is(make_study: MakeStudy) -> None:

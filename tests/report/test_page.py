@@ -16,6 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from synthetic import synthetic
 
 from stability import __version__
 from stability.errors import StabilityError
@@ -23,7 +24,9 @@ from stability.page_kit.words import NOTHING
 from stability.questions.all import estimate
 from stability.reading.frames import StudyFrames
 from stability.reading.study import Study
+from stability.report import page as module
 from stability.report import write_report
+from stability.report.badge import Badge
 from stability.report.page import render
 from stability.spec import Choice, Design, Range, Training
 
@@ -108,6 +111,20 @@ def test_ids_are_unique_and_links_within_the_page_are_met(parsed: Page) -> None:
     targets = [attrs["href"][1:] for _, attrs in parsed.tags if attrs.get("href", "").startswith("#")]
     assert targets
     assert set(targets) <= set(ids)
+
+
+@pytest.mark.parametrize("bears", [True, False])
+def test_what_few_runs_cannot_say_is_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, bears: bool
+) -> None:
+    monkeypatch.setattr(module, "honesty", lambda _: Badge("so planted", bears, ()))
+    study = synthetic(tmp_path / "results", design=Design(points=8, seeds=2, cross=("loss",)))
+    shown = written(study, tmp_path)
+    thin = shown.all("details", **{"class": "thin"})
+    sections = {attrs["id"] for attrs in shown.all("section")} & {"compare", "time", "warning"}
+    assert {"compare", "time"} <= sections
+    assert len(thin) == (0 if bears else len(sections))
+    assert not any("open" in attrs for attrs in thin)
 
 
 def test_nothing_is_fetched(parsed: Page) -> None:
