@@ -154,7 +154,7 @@ def noise(course: Course, thresholds: Thresholds) -> str:
     near = lately(visits.fid_excess, thresholds) <= thresholds.nearly_excess
     far = "not near the data"
     if near and far_from_training(course, thresholds):
-        far = f"{lately(visits.distance, thresholds):.3g} times as far from training images as real ones are"
+        far = f"{lately(visits.distance, thresholds):.2f} times as far from training images as real ones are"
     return f"{far} and not gaining: {describe(visits, thresholds)}, {describe_past(visits, thresholds)}"
 
 
