@@ -50,3 +50,10 @@ def read_atlas(content: bytes) -> StudyFrames:
         events=nothing,
         folder=Path("atlas"),
     )
+
+
+def about_atlas(atlas: StudyFrames) -> str:
+    """Which study answers where none was named."""
+    spec = atlas.spec
+    what = f"{len(atlas.runs):,} runs of {spec.fixed['architecture']} on {spec.dataset}"
+    return f"the atlas that ships, study {atlas.name}: {what}, {spec.training.steps:,} steps"

@@ -16,16 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stability.questions.advice.chances import NEAREST, is_better, no_brier, predict
+from stability.questions.advice.answer import Advice, Change
+from stability.questions.advice.chances import NEAREST, predict
 from stability.questions.advice.setting import Setting, read_setting
-from stability.reading.factors import Unit, categorical, level_text, levels
+from stability.reading.atlas import about_atlas, atlas_for
+from stability.reading.factors import categorical, level_text, levels
 from stability.reading.frames import StudyFrames, load
 from stability.reading.ordering import in_design_order
 from stability.reading.study import Study
@@ -40,71 +42,20 @@ NEAREST_COLUMNS = ("run", "outcome", "distance", "reason")
 WRONG_COLUMNS = ("kind", "name", "n_runs")
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One parameter at another value, all others as they were set."""
-
-    parameter: str
-    value: Any
-    chance: float
-    ci_low: float
-    """Of many values the one with the highest bound: it flatters itself a little."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Advice:
-    """What a study says of one setting."""
-
-    setting: dict[str, Any]
-    averaged: tuple[str, ...]
-    """Parameters that the study varied and the setting leaves open."""
-    reason: str
-    """Why there is no chance, or empty."""
-    n_points: int
-    """That the chance rests on."""
-    n_runs: int
-    unit: Unit
-    """What `n_points` counts."""
-    nearest: pd.DataFrame
-    """The nearest runs, the first the nearest: `run, outcome, distance, reason`, as `Setting.nearest`."""
-    wrong: pd.DataFrame
-    """How many of these failed in which way: `kind` (outcome, event), `name, n_runs`, the commonest first."""
-    chance: float = np.nan
-    """Of a run at the setting to end stable or nearly stable; NaN with a reason."""
-    ci_low: float = np.nan
-    """Its lower 95% bound, never above it: the process's, of its normal latent function at
-    `LATENT_CONFIDENCE`. Wilson's of the `NEAREST` points where all runs ended alike, and of all points where
-    nothing was set that differs between them."""
-    brier: pd.DataFrame = field(default_factory=no_brier)
-    """Out of fold, whole points held out: `score` (advice, overall rate, difference) and `rate`'s columns;
-    lower is better. Empty where no process was fitted."""
-    change: Change | None = None
-    """Of all changes of one parameter that raise the chance and its bound, the one with the highest bound."""
-
-    @property
-    def sure(self) -> bool:
-        """Whether the bound after the change is above the chance before it."""
-        return self.change is not None and self.change.ci_low > self.chance
-
-    @property
-    def better(self) -> bool:
-        """Whether the advice predicts unseen points better than the overall rate, by the whole interval."""
-        return is_better(self.brier)
-
-
 def advise(
-    results: str | Path | StudyFrames,
+    results: str | Path | StudyFrames | None,
     setting: Mapping[str, Any],
     *,
     rng: np.random.Generator | None = None,
 ) -> Advice:
     """Say what a study (a results folder, or its frames) tells of a setting: `{"loss": "hinge", "lr": 2e-4}`.
 
-    Parameters are named as in the study file; also `variant` and `configuration`. What was never trained, or
-    lies beyond a range, gets no number but a reason; so does a search, and a study of few points. Raises
-    `StabilityError` for a parameter that there is not, a value that it cannot have, and as `load`.
+    None stands for the atlas that ships, of the setting's architecture. Parameters are named as in the study
+    file; also `variant` and `configuration`. What was never trained, or lies beyond a range, gets no number
+    but a reason; so does a search, and a study of few points. Raises `StabilityError` for a parameter that
+    there is not, a value that it cannot have, and as `load`.
     """
-    study = Study(results if isinstance(results, StudyFrames) else load(results))
+    study = Study(_frames(results, setting))
     runs = in_design_order(study.runs, study.frames.spec)
     asked = read_setting(setting, study.frames.spec, runs)
     fixed = designed(runs)
@@ -112,6 +63,8 @@ def advise(
     nearest = runs.head(0).assign(distance=0.0) if outside else asked.nearest(runs, NEAREST)
     advice = Advice(
         setting=asked.values,
+        source=about_atlas(study.frames) if results is None else "",
+        folder="" if results is None else str(study.frames.folder),
         averaged=tuple(name for name in study.varied if name not in asked.values),
         reason=outside or why_not(runs, here),
         n_points=here["point"].nunique(),
@@ -121,6 +74,12 @@ def advise(
         wrong=_wrong(nearest),
     )
     return advice if advice.reason else _with_chance(advice, asked, fixed, rng or np.random.default_rng(0))
+
+
+def _frames(results: str | Path | StudyFrames | None, setting: Mapping[str, Any]) -> StudyFrames:
+    if results is None:
+        return atlas_for(setting)
+    return results if isinstance(results, StudyFrames) else load(results)
 
 
 def why_not(runs: pd.DataFrame, here: pd.DataFrame) -> str:

@@ -14,8 +14,9 @@ from scipy.stats import norm
 
 import stability
 from stability.errors import StabilityError
+from stability.questions.advice.answer import Advice
 from stability.questions.advice.chances import NEAREST, Predictions, predict
-from stability.questions.advice.estimate import Advice, advise
+from stability.questions.advice.estimate import advise
 from stability.questions.advice.setting import read_setting
 from stability.reading.frames import StudyFrames
 from stability.spec import Choice, Design, Range, StudySpec

@@ -1,0 +1,32 @@
+"""An answer as `stability advise` gives it."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from stability.questions.advice.answer import Advice, Change
+from stability.questions.advice.chances import SCORES
+from stability.questions.advice.estimate import NEAREST_COLUMNS, WRONG_COLUMNS
+
+ADVICE = Advice(
+    setting={"loss": "hinge", "lr": 2e-4},
+    source="",
+    folder="results/my study",
+    averaged=("beta1", "batchnorm"),
+    reason="",
+    n_points=64,
+    n_runs=128,
+    unit="point",
+    nearest=pd.DataFrame(
+        [("p003-hinge-s0", "collapsed", 0.0, "one image"), ("p009-hinge-s1", "stable", 0.123, "")],
+        columns=list(NEAREST_COLUMNS),
+    ),
+    wrong=pd.DataFrame(
+        [("event", "loss_spike", 2), ("event", "latent_ignored", 1), ("outcome", "collapsed", 1)],
+        columns=list(WRONG_COLUMNS),
+    ),
+    chance=0.314,
+    ci_low=0.149,
+    brier=pd.DataFrame({"score": SCORES, "estimate": [0.18, 0.24, -0.06], "ci_high": [0.2, 0.25, -0.03]}),
+    change=Change("lr", 9e-4, 0.8, 0.61),
+)
