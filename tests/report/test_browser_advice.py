@@ -11,6 +11,7 @@ import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, launched, silent_tab
 from synthetic import synthetic
 
+from stability.questions.advice.chances import NEAREST
 from stability.questions.advice.estimate import advise
 from stability.reading.frames import StudyFrames
 from stability.report import write_report
@@ -85,7 +86,10 @@ def test_the_form_answers_as_advise_does(tab: Page, frames: StudyFrames, changed
     assert f"by {expected.n_runs} runs at {expected.n_points} points" in found["words"]
     cards = tab.locator("#advice .near-run")
     near = [label.split(",")[0] for label in cards.evaluate_all("all => all.map((one) => one.ariaLabel)")]
-    assert near == expected.nearest["run"].tolist()
+    assert near == expected.nearest["run"].tolist()[:NEAREST]
+    told = tab.locator("#advice .gallery .part").all_text_contents()
+    for words, differs in zip(told, expected.nearest["differs"], strict=False):
+        assert words.replace("−", "-").replace("lr ratio", "lr_ratio") == differs
     assert cards.locator("canvas").count() == len(near)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stability.page_kit.words import at_least, listed, number, percent, plural
-from stability.questions.advice.chances import is_better, no_brier
+from stability.page_kit.words import at_least, listed, number, percent, plural, spaced
+from stability.questions.advice.chances import NEAREST, is_better, no_brier
 from stability.reading.factors import Unit
+from stability.records import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Advice:
     """The study's, where its runs can be looked at; else empty."""
     averaged: tuple[str, ...]
     """Parameters that the study varied and the setting leaves open."""
+    horizon: int
+    """Steps of a run, at the last of which its outcome is told."""
     reason: str
     """Why there is no chance, or empty."""
     n_points: int
@@ -44,9 +47,11 @@ class Advice:
     unit: Unit
     """What `n_points` counts."""
     nearest: pd.DataFrame
-    """The nearest runs, the first the nearest: `run, outcome, distance, reason`, as `Setting.nearest`."""
+    """All runs of the `NEAREST` nearest points, the first the nearest, those as near as the last too:
+    `run, outcome, distance, differs, reason`, as `Setting.nearest` and `Setting.apart`."""
     wrong: pd.DataFrame
-    """How many of these failed in which way: `kind` (outcome, event), `name, n_runs`, the commonest first."""
+    """How many of these did not succeed, and in which way: `kind` (outcome, event), `name, n_runs`, the
+    commonest first."""
     chance: float = np.nan
     """Of a run at the setting to end stable or nearly stable; NaN with a reason."""
     ci_low: float = np.nan
@@ -76,7 +81,7 @@ class Advice:
         if len(self.brier):
             lines.append(f"tested   {_tested(self)}")
         if len(self.nearest):
-            lines += [f"nearest  {_run(row)}" for _, row in self.nearest.iterrows()]
+            lines += _nearest(self.nearest)
             lines.append(f"wrong    {_wrong(self)}")
         if not self.reason:
             lines.append(f"change   {_change(self)}")
@@ -106,18 +111,23 @@ def _tested(found: Advice) -> str:
     return f"on points left out, Brier score {number(advice)}, of the overall rate {number(overall)}: {how}"
 
 
-def _run(row: pd.Series) -> str:
-    return f"{row['run']}  {row['outcome']}  at a distance of {number(row['distance'])}"
+def _nearest(runs: pd.DataFrame) -> list[str]:
+    lines = [
+        f"nearest  {run}  {outcome}  {differs or 'as asked'}"
+        for run, outcome, differs in runs[["run", "outcome", "differs"]].iloc[:NEAREST].to_numpy()
+    ]
+    return lines + ([f"nearest  and {len(runs) - NEAREST:,} more"] if len(runs) > NEAREST else [])
 
 
 def _wrong(found: Advice) -> str:
     of = f"of the {len(found.nearest)} nearest runs"
-    by_kind = found.wrong.drop_duplicates("kind").set_index("kind")["name"].to_dict()
-    counts = found.wrong.set_index("name")["n_runs"]
-    if "outcome" not in by_kind:
-        return f"none {of} failed"
-    event = f"; {by_kind['event']} in {counts[by_kind['event']]}" if "event" in by_kind else ""
-    return f"{by_kind['outcome']} in {counts[by_kind['outcome']]} {of}{event}"
+    told = {kind: rows[["name", "n_runs"]].to_numpy() for kind, rows in found.wrong.groupby("kind")}
+    if "outcome" not in told:
+        return f"nothing: all {of} succeeded"
+    words = {Outcome.LEARNING: f"still learning at step {found.horizon:,}", Outcome.NOISE: "ended as noise"}
+    ends = ", ".join(f"{count} {words.get(name, name)}" for name, count in told["outcome"])
+    events = "".join(f"; {spaced(name)} in {count}" for name, count in told.get("event", ())[:1])
+    return f"{of} {ends}{events}"
 
 
 def _change(found: Advice) -> str:

@@ -31,14 +31,14 @@ from stability.reading.factors import categorical, level_text, levels
 from stability.reading.frames import StudyFrames, load
 from stability.reading.ordering import in_design_order
 from stability.reading.study import Study
-from stability.records import FAILURES
+from stability.records import FAILURES, Outcome
 from stability.statistics.fit_rows import FEWEST_POINTS
 from stability.statistics.rates import designed, none_designed
 from stability.vocabulary.metrics import EVENTS
 
 STEPS = 21
 """Values of a range that are tried as a change."""
-NEAREST_COLUMNS = ("run", "outcome", "distance", "reason")
+NEAREST_COLUMNS = ("run", "outcome", "distance", "differs", "reason")
 WRONG_COLUMNS = ("kind", "name", "n_runs")
 
 
@@ -60,12 +60,15 @@ def advise(
     asked = read_setting(setting, study.frames.spec, runs)
     fixed = designed(runs)
     here, outside = asked.picked(fixed), asked.outside(runs)
+    averaged = tuple(name for name in study.varied if name not in asked.values)
     nearest = runs.head(0).assign(distance=0.0) if outside else asked.nearest(runs, NEAREST)
+    nearest = nearest.assign(differs=asked.apart(nearest, averaged))
     advice = Advice(
         setting=asked.values,
         source=about_atlas(study.frames) if results is None else "",
         folder="" if results is None else str(study.frames.folder),
-        averaged=tuple(name for name in study.varied if name not in asked.values),
+        averaged=averaged,
+        horizon=study.frames.spec.training.steps,
         reason=outside or why_not(runs, here),
         n_points=here["point"].nunique(),
         n_runs=len(here),
@@ -94,7 +97,8 @@ def why_not(runs: pd.DataFrame, here: pd.DataFrame) -> str:
 
 
 def _wrong(nearest: pd.DataFrame) -> pd.DataFrame:
-    counts = {("outcome", str(name)): int(nearest["outcome"].eq(name).sum()) for name in FAILURES}
+    unsuccessful = (*FAILURES, Outcome.LEARNING)
+    counts = {("outcome", str(name)): int(nearest["outcome"].eq(name).sum()) for name in unsuccessful}
     counts |= {("event", name): int(nearest[name].astype(bool).sum()) for name in EVENTS}
     ranked = sorted(counts.items(), key=lambda item: -item[1])
     rows = [(kind, name, count) for (kind, name), count in ranked if count]

@@ -2,6 +2,7 @@
 const advice = (() => {
   const { element, number, percent } = page;
   const MOST_IMAGES = 4;
+  const MOST_DIFFERING = 2;
 
   const spaced = (name) => name.replaceAll("_", " ");
 
@@ -24,9 +25,19 @@ const advice = (() => {
     const along = (setting) => axes.map((axis) => toUnit(axis, setting[axis.name]));
     const levelOf = (setting, name) => String(setting[name]);
     const place = (setting, columns) => [...along(setting), ...columns.map(([name, level]) => Number(levelOf(setting, name) === level))];
-    const apart = (setting, row) => chance.distance([...along(setting), ...listed.map(() => 0)],
-      [...along(runs[row]), ...listed.map(({ name }) => Number(levelOf(setting, name) !== levelOf(runs[row], name)))]);
-    return { axes, runs, place, apart };
+    const away = (setting, row) => form.fields.map((field) => (field.levels
+      ? Number(levelOf(setting, field.name) !== levelOf(runs[row], field.name))
+      : Math.abs(toUnit(field, setting[field.name]) - toUnit(field, runs[row][field.name]))));
+    const short = (value) => (typeof value === "number" ? number(value) : value);
+    // The values by which a run differs, the farthest first.
+    const differing = (setting, row) => {
+      const parts = away(setting, row);
+      const names = form.fields.map(({ name }, at) => [name, parts[at]]).sort((a, b) => b[1] - a[1]).map(([name]) => name);
+      return names.filter((name) => short(runs[row][name]) !== short(setting[name])).slice(0, MOST_DIFFERING)
+        .map((name) => `${spaced(name)} ${short(runs[row][name])}`).join(", ");
+    };
+    const apart = (setting, row) => Math.hypot(...away(setting, row));
+    return { axes, runs, place, apart, differing };
   }
 
   // What of a setting was not trained; empty where a number can be given.
@@ -51,12 +62,17 @@ const advice = (() => {
       if (!made.has(fitted)) made.set(fitted, chance.make(fitted, fitted.rows.map((row) => known.place(known.runs[row], fitted.columns)), points, happened, form.nearest));
       return made.get(fitted)(known.place(setting, fitted.columns));
     };
+    // All runs of the nearest points, those as near as the last of them too.
+    const nearestOf = (far) => {
+      const places = [...new Map(far.map(([row, distance]) => [`${points[row]} ${distance}`, distance])).values()];
+      return far.filter(([, distance]) => distance <= places[Math.min(form.nearest, places.length) - 1]);
+    };
     return (setting) => {
       const beyond = outside(form, setting, known);
       if (beyond) return { beyond };
       const fitted = fittedOf(form, setting);
       const far = form.order.map((row) => [row, known.apart(setting, row)]).filter(([, distance]) => Number.isFinite(distance));
-      const nearest = far.sort((a, b) => a[1] - b[1]).slice(0, form.nearest);
+      const nearest = nearestOf(far.sort((a, b) => a[1] - b[1])).map(([row]) => [row, known.differing(setting, row)]);
       return { fitted, nearest, ...(fitted.reason ? {} : chanceOf(fitted, setting)) };
     };
   }
@@ -78,7 +94,7 @@ const advice = (() => {
     return `On points left out its Brier score is ${own}, that of the overall rate ${overall}: ${how}.`;
   }
 
-  function card([row, distance], data, column, open) {
+  function card([row, differs], data, column, open) {
     const [name, outcome] = ["run", "outcome"].map((one) => data.text(column(one), row));
     const strip = data.details[name]?.film;
     const side = strip && Math.min(MOST_IMAGES, Math.floor(Math.sqrt(strip.images)));
@@ -87,7 +103,7 @@ const advice = (() => {
       element("span", { class: strip ? "film" : "film bare" }, picture));
     button.addEventListener("click", () => open(row));
     return element("li", {}, button, element("p", { class: "name" }, page.badge(outcome)),
-      element("p", { class: "part" }, `at a distance of ${number(distance)}`));
+      element("p", { class: "part" }, differs || "as asked"));
   }
 
   function field(one) {
@@ -120,7 +136,7 @@ const advice = (() => {
       Object.assign(said.dataset, { chance: found.chance ?? "", low: found.low ?? "" });
       said.replaceChildren(...sentence(found, form.unit));
       score.textContent = tested(found);
-      near.replaceChildren(...(found.nearest ?? []).map((one) => card(one, data, column, open)));
+      near.replaceChildren(...(found.nearest ?? []).slice(0, form.nearest).map((one) => card(one, data, column, open)));
       command.textContent = [form.command, ...form.fields.map(({ name }) => `--set ${quoted(`${name}=${texts[name]}`)}`)].join(" ");
     };
     fields.addEventListener("input", () => {
@@ -130,7 +146,7 @@ const advice = (() => {
     fields.addEventListener("submit", (event) => event.preventDefault());
     document.getElementById("advice-form").replaceChildren(
       fields, said, score, near,
-      element("p", { class: "small" }, "A distance of 1 is the whole range of one parameter, or another level. ",
+      element("p", { class: "small" }, "Below a run are the values by which it differs most. ",
         "The same in a terminal, where parameters may also be left open and one change is looked for that helps:"),
       element("p", { class: "replay" }, command, " ", ...page.copyButton(command)),
     );

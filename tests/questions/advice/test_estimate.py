@@ -183,12 +183,26 @@ def test_it_tells_good_from_bad_and_what_would_help(frames: StudyFrames) -> None
 
 def test_the_nearest_runs_and_what_went_wrong_with_them(frames: StudyFrames) -> None:
     found = advise(frames, {"loss": "hinge", "beta1": 0.95})
-    assert len(found.nearest) == NEAREST
+    assert len(found.nearest) == 2 * NEAREST, "two seeds of each of the nearest points"
     assert found.nearest["distance"].is_monotonic_increasing
     assert found.nearest["run"].str.contains("hinge").all()
     failed = int((found.nearest["outcome"] == "diverged").sum())
-    assert failed > NEAREST / 2
+    assert failed > NEAREST
     assert found.wrong.values.tolist() == [["outcome", "diverged", failed], ["event", "loss_spike", failed]]
+
+
+def test_what_goes_wrong_is_counted_over_all_that_are_as_near(frames: StudyFrames) -> None:
+    runs = frames.runs
+    ends = runs["outcome"].where(runs["point"] % 3 > 0, "learning").where(runs["point"] % 16 > 0, "noise")
+    frames = replace(frames, runs=runs.assign(outcome=ends))
+    hinge = advise(frames, {"loss": "hinge"})
+    counts = ends[runs["loss"] == "hinge"].value_counts().drop(["stable", "nearly-stable"])
+    assert len(hinge.nearest) == 96
+    outcomes = hinge.wrong[hinge.wrong["kind"] == "outcome"]
+    assert dict(zip(outcomes["name"], outcomes["n_runs"], strict=True)) == counts.to_dict()
+    assert {"learning", "noise"} <= set(outcomes["name"])
+    point = advise(frames, {"beta1": 0.5}).nearest["run"].str[:4]
+    assert point.value_counts().tolist() == [4] * NEAREST, "both losses and seeds of each of the nearest"
 
 
 def test_another_loss_may_be_the_change(frames: StudyFrames) -> None:
@@ -246,7 +260,7 @@ def test_no_number_but_the_nearest_runs(frames: StudyFrames) -> None:
         assert found.reason == reason
         assert np.isnan([found.chance, found.ci_low]).all()
         assert found.change is None
-        assert len(found.nearest) == NEAREST
+        assert found.nearest["run"].str[:4].nunique() == NEAREST
     nothing = advise(replace(frames, runs=frames.runs.head(0)), SETTING)
     assert (nothing.reason, len(nothing.nearest)) == (NO_RUNS, 0)
 

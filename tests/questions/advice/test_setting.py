@@ -81,7 +81,24 @@ def test_distances_are_done_by_hand() -> None:
     assert set(nearest["run"].tolist()[1:3]) == {"p0-hinge-plain", "p2-hinge-plain"}
     # half of lr's range in logarithms, half of lr_ratio's; then another level
     np.testing.assert_allclose(nearest["distance"].tolist()[:3], [0.5, np.sqrt(0.5), np.sqrt(0.5)])
-    np.testing.assert_allclose(nearest["distance"].tolist()[3], np.sqrt(1.25))
+    np.testing.assert_allclose(nearest["distance"].tolist()[3:], [np.sqrt(1.25)] * 3)
+    assert set(nearest["run"].tolist()[3:]) == {"p1-minimax-plain", "p1-wgan-gp-plain", "p1-hinge-smooth"}
+
+
+def test_of_the_nearest_points_all_runs_are_near() -> None:
+    """Six runs a point: what was not set makes no distance."""
+    nearest = asked(lr=1e-4).nearest(RUNS, 2)
+    assert nearest["point"].tolist() == [0] * 6 + [1] * 6
+    assert set(asked(loss="hinge").nearest(RUNS, 1)["run"]) == set(RUNS["run"][RUNS["loss"] == "hinge"])
+
+
+def test_a_run_is_told_by_the_values_that_differ_most() -> None:
+    setting = asked(loss="hinge", lr=1e-3, lr_ratio=5, batchnorm="generator")
+    told = dict(zip(RUNS["run"], setting.apart(RUNS, ("variant",)), strict=True))
+    assert told["p1-hinge-plain"] == "lr_ratio 1, variant plain"
+    assert told["p1-minimax-plain"] == "loss minimax, lr_ratio 1"
+    assert told["p0-hinge-smooth"] == "batchnorm none, lr 1e-4"
+    assert asked(loss="hinge", variant="plain").apart(RUNS[RUNS["run"] == "p1-hinge-plain"], ()) == [""]
 
 
 def test_inputs_are_the_cube_and_the_drawn_levels() -> None:
