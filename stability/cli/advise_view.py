@@ -21,9 +21,9 @@ def read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
 def summary(found: Advice) -> dict[str, Any]:
     """The same for machines; a number that there is not is null."""
     plain = {field.name: getattr(found, field.name) for field in fields(Advice)}
-    plain |= {"better": found.better, "sure": found.sure}
+    plain |= {"verdict": found.verdict, "better": found.better, "sure": found.sure}
     tables = {name: as_rows(value) for name, value in plain.items() if isinstance(value, pd.DataFrame)}
     for row in tables["nearest"] if found.folder else ():
         row["show"] = found.look(row["run"])
-    numbers = {name: None if found.reason else plain[name] for name in ("chance", "ci_low")}
+    numbers = {name: None if found.reason else plain[name] for name in ("chance", "ci_low", "ci_high")}
     return plain | tables | numbers | {"change": asdict(found.change) if found.change else None}

@@ -18,12 +18,14 @@ Command = Any
 def test_the_same_for_machines() -> None:
     plain = json.loads(json.dumps(summary(ADVICE), allow_nan=False))
     assert (plain["chance"], plain["ci_low"], plain["better"], plain["sure"]) == (0.314, 0.149, True, True)
+    assert (plain["verdict"], plain["ci_high"], plain["horizon"]) == ("cannot tell", 0.52, 2000)
     assert plain["change"] == {"parameter": "lr", "value": 9e-4, "chance": 0.8, "ci_low": 0.61}
     assert plain["nearest"][1]["show"] == "stability show 'results/my study' p009-hinge-s1"
     assert plain["wrong"][0] == {"kind": "outcome", "name": "learning", "n_runs": 2}
-    unknown = replace(ADVICE, reason="why", chance=np.nan, ci_low=np.nan, change=None)
+    unknown = replace(ADVICE, reason="why", chance=np.nan, ci_low=np.nan, ci_high=np.nan, change=None)
     plain = json.loads(json.dumps(summary(unknown), allow_nan=False))
-    assert (plain["chance"], plain["ci_low"], plain["change"], plain["sure"]) == (None, None, None, False)
+    assert all(plain[name] is None for name in ("chance", "ci_low", "ci_high", "change"))
+    assert not plain["sure"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,8 @@ def test_few_points_give_the_nearest_runs_alone(stability: Command, made: Path) 
     answer = stability("advise", made, "--set", "loss=hinge", "--set", "lr=3e-5")
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
-    assert lines[:2] == [
+    assert lines[1].startswith("answer   cannot tell: of the 12 nearest runs ")
+    assert [lines[0], lines[2]] == [
         "loss hinge, lr 3e-5",
         "chance   not estimable: 2 points are too few for a chance, which takes 10",
     ]
@@ -53,7 +56,8 @@ def test_outside_is_one_line_and_no_number(stability: Command, made: Path) -> No
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
         "loss dragan",
-        "chance   outside of what this study trained: loss dragan (trained: minimax, hinge, wgan-gp)",
+        "answer   cannot tell: outside of what this study trained: "
+        "loss dragan (trained: minimax, hinge, wgan-gp)",
     ]
     told = json.loads(stability("advise", made, "--set", "lr=1", "--json").out)
     assert (told["chance"], told["nearest"]) == (None, [])
@@ -63,8 +67,8 @@ def test_outside_is_one_line_and_no_number(stability: Command, made: Path) -> No
 def test_without_results_the_atlas_answers_and_is_named(stability: Command) -> None:
     answer = stability("advise", "--set", "loss=wgan-gp")
     assert (answer.code, answer.err) == (0, "")
-    said, source, chance, *others = answer.out.splitlines()
-    assert (said, chance.split()[0]) == ("loss wgan-gp", "chance")
+    said, source, verdict, chance, *others = answer.out.splitlines()
+    assert (said, verdict.split()[0], chance.split()[0]) == ("loss wgan-gp", "answer", "chance")
     assert source.startswith("from     the atlas that ships, study losses: ")
     assert not any(line.startswith("look") for line in others), "its runs have no pictures to show"
     told = json.loads(stability("advise", "--set", "loss=wgan-gp", "--json").out)

@@ -33,6 +33,7 @@ ADVICE = Advice(
     ),
     chance=0.314,
     ci_low=0.149,
+    ci_high=0.52,
     brier=pd.DataFrame({"score": SCORES, "estimate": [0.18, 0.24, -0.06], "ci_high": [0.2, 0.25, -0.03]}),
     change=Change("lr", 9e-4, 0.8, 0.61),
 )

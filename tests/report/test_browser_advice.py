@@ -83,6 +83,10 @@ def test_the_form_answers_as_advise_does(tab: Page, frames: StudyFrames, changed
     assert expected.reason == ""
     assert float(found["chance"]) == pytest.approx(expected.chance, abs=1e-5)
     assert float(found["low"]) == pytest.approx(expected.ci_low, abs=1e-5)
+    assert float(found["high"]) == pytest.approx(expected.ci_high, abs=1e-5)
+    line = next(line for line in str(expected).splitlines() if line.startswith("answer"))
+    said = tab.locator("#advice .verdict").text_content() or ""
+    assert said.lower() == f"{line.removeprefix('answer   ')}."
     assert f"by {expected.n_runs} runs at {expected.n_points} points" in found["words"]
     cards = tab.locator("#advice .near-run")
     near = [label.split(",")[0] for label in cards.evaluate_all("all => all.map((one) => one.ariaLabel)")]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from stability.page_kit.words import at_least, listed, number, percent, plural, spaced
+from stability.page_kit.words import at_least, listed, number, percent, plural, spaced, verb
 from stability.questions.advice.chances import NEAREST, is_better, no_brier
 from stability.reading.factors import Unit
-from stability.records import Outcome
+from stability.records import SUCCESSES, Outcome
+
+Verdict = Literal["likely", "unlikely", "cannot tell"]
+EVEN = 0.5
+"""What likely means: more often than not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +62,28 @@ class Advice:
     """Its lower 95% bound, never above it: the process's, of its normal latent function at
     `LATENT_CONFIDENCE`. Wilson's of the `NEAREST` points where all runs ended alike, and of all points where
     nothing was set that differs between them."""
+    ci_high: float = np.nan
+    """Its upper 95% bound, never below it, found in the same way; each bound is one-sided."""
     brier: pd.DataFrame = field(default_factory=no_brier)
     """Out of fold, whole points held out: `score` (advice, overall rate, difference) and `rate`'s columns;
     lower is better. Empty where no process was fitted."""
     change: Change | None = None
     """Of all changes of one parameter that raise the chance and its bound, the one with the highest bound."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether more such runs succeed than not: `likely` or `unlikely` where the bound says so, for sure.
+
+        A run that still learns is no failure: where most of the nearest did, `unlikely` is not said.
+        """
+        if self.ci_low > EVEN:
+            return "likely"
+        return "unlikely" if self.ci_high < EVEN and not self.too_short else "cannot tell"
+
+    @property
+    def too_short(self) -> bool:
+        """Whether most of the nearest runs were still learning at the horizon."""
+        return 2 * int(self.nearest["outcome"].eq(Outcome.LEARNING).sum()) > len(self.nearest)
 
     @property
     def sure(self) -> bool:
@@ -75,9 +96,11 @@ class Advice:
         return is_better(self.brier)
 
     def __str__(self) -> str:
-        """How likely, how well that is known, the nearest runs, what went wrong there, what would help."""
+        """A verdict, the chance and how well it is known, the nearest runs, what went wrong, what helps."""
         lines = [_setting(self.setting), *([f"from     {self.source}"] if self.source else [])]
-        lines.append(f"chance   {self.reason or _chance(self)}")
+        lines.append(f"answer   {_answer(self)}")
+        if len(self.nearest) or not self.reason:
+            lines.append(f"chance   {self.reason or _chance(self)}")
         if len(self.brier):
             lines.append(f"tested   {_tested(self)}")
         if len(self.nearest):
@@ -98,11 +121,31 @@ def _setting(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {number(value)}" for name, value in values.items())
 
 
+def _answer(found: Advice) -> str:
+    within = "" if found.verdict == "cannot tell" else f" to succeed within {found.horizon:,} steps"
+    return f"{found.verdict}{within}: {_ends(found) if len(found.nearest) else found.reason}"
+
+
+def _ends(found: Advice) -> str:
+    """How many of the nearest runs succeeded, failed and did neither, the commonest first."""
+    outcomes = found.nearest["outcome"]
+    learning, succeeded = int(outcomes.eq(Outcome.LEARNING).sum()), int(outcomes.isin(SUCCESSES).sum())
+    counts = {
+        "succeeded": succeeded,
+        "failed": len(outcomes) - learning - succeeded,
+        f"{verb(learning, 'was', 'were')} still learning at step {found.horizon:,}": learning,
+    }
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    told = listed([f"{count:,} {words}" for words, count in ranked if count])
+    return f"of the {plural(len(outcomes), 'nearest run')} {told}"
+
+
 def _chance(found: Advice) -> str:
     over = f", averaged over {listed(found.averaged)}" if found.averaged else ""
     told = f"{plural(found.n_runs, 'run')} at {plural(found.n_points, found.unit)}"
     bound = f"at least {at_least(found.ci_low)} (95% bound)"
-    return f"{percent(found.chance)} to end stable or nearly so, {bound}, by {told}{over}"
+    ends = f"to end stable or nearly so within {found.horizon:,} steps"
+    return f"{percent(found.chance)} {ends}, {bound}, by {told}{over}"
 
 
 def _tested(found: Advice) -> str:
@@ -137,4 +180,5 @@ def _change(found: Advice) -> str:
     sure = "" if found.sure else "; that it is higher there is not sure"
     before = number(found.setting[change.parameter])
     there = f"{percent(change.chance)}, at least {at_least(change.ci_low)}"
-    return f"{change.parameter} {before} -> {number(change.value)}: {there}{sure}"
+    short = f"; this is for a training of {found.horizon:,} steps" if found.too_short else ""
+    return f"{change.parameter} {before} -> {number(change.value)}: {there}{sure}{short}"

@@ -9,7 +9,9 @@ the 15 of these with the highest bounds in 96.0 to 100%. Where success is rare, 
 99.3 and 95.0% at 12 points; of 60 such studies at 24 points the process's own bound at .99 held in 95.3 and
 89.5%: the highest of many bounds is chosen by luck, too. Where nothing is to be known, it is said to be
 better than the overall rate in 3 to 7% of the studies; with a cliff in 20% at 12 points and 60% at 24
-(Brier score .162 against .260).
+(Brier score .162 against .260). Upper bounds, on 40 studies a case at 12 and 24 points of one seed, hold in
+97.6 to 100%; where success is rare in 95.2 and 98.0%, and there a ninth of what is called unlikely succeeds
+in just over half of the runs.
 """
 
 from __future__ import annotations
@@ -110,7 +112,7 @@ def _with_chance(advice: Advice, asked: Setting, fixed: pd.DataFrame, rng: np.ra
     moves = _moves(asked, here)
     places = [asked.place(), *(asked.place(**{name: value}) for name, value in moves)]
     found = predict(asked, here, pd.concat(places, ignore_index=True), deepcopy(rng))
-    chance, low = float(found.chance[0]), float(found.ci_low[0])
+    chance, low, high = (float(found_of[0]) for found_of in (found.chance, found.ci_low, found.ci_high))
     changes = [
         Change(name, value, after, bound)
         for (name, value), after, bound in zip(
@@ -120,7 +122,7 @@ def _with_chance(advice: Advice, asked: Setting, fixed: pd.DataFrame, rng: np.ra
     changes += _other_picks(asked, fixed, rng)
     raising = [change for change in changes if change.chance > chance and change.ci_low > low]
     best = max(raising, key=lambda change: change.ci_low, default=None)
-    return replace(advice, chance=chance, ci_low=low, brier=found.brier, change=best)
+    return replace(advice, chance=chance, ci_low=low, ci_high=high, brier=found.brier, change=best)
 
 
 def _moves(asked: Setting, here: pd.DataFrame) -> list[tuple[str, Any]]:

@@ -3,6 +3,7 @@ const advice = (() => {
   const { element, number, percent } = page;
   const MOST_IMAGES = 4;
   const MOST_DIFFERING = 2;
+  const EVEN = 0.5;
 
   const spaced = (name) => name.replaceAll("_", " ");
 
@@ -77,12 +78,26 @@ const advice = (() => {
     };
   }
 
-  function sentence(found, unit) {
+  // Whether more such runs succeed than not, where a bound says so; a run that still learns is no failure.
+  function verdict({ low, high, nearest }, data, column) {
+    const ends = nearest.map(([row]) => data.text(column("outcome"), row));
+    const learning = ends.filter((outcome) => outcome === "learning").length;
+    const good = ends.filter((outcome) => data.successes.includes(outcome)).length;
+    const likely = low > EVEN ? "Likely" : high < EVEN && 2 * learning <= ends.length ? "Unlikely" : "";
+    const said = likely ? `${likely} to succeed within ${number(data.horizon)} steps: ` : "Cannot tell: ";
+    const counts = [[good, "succeeded"], [ends.length - good - learning, "failed"],
+      [learning, `${learning === 1 ? "was" : "were"} still learning at step ${number(data.horizon)}`]];
+    const told = counts.filter(([count]) => count).sort((a, b) => b[0] - a[0]).map(([count, words]) => `${number(count)} ${words}`);
+    const listed = told.length > 1 ? `${told.slice(0, -1).join(", ")} and ${told.at(-1)}` : told.join("");
+    return [element("b", {}, said), `of the ${number(ends.length)} nearest runs ${listed}.`];
+  }
+
+  function sentence(found, unit, horizon) {
     if (found.beyond) return [element("b", {}, "No number: "), `outside of what this study trained: ${found.beyond}.`];
     if (found.fitted.reason) return [element("b", {}, "No number: "), `${found.fitted.reason}.`];
     const { n_runs: runs, n_points: units } = found.fitted;
     return [
-      element("b", {}, percent(found.chance)), " of such runs end stable or nearly so, ",
+      element("b", {}, percent(found.chance)), ` of such runs end stable or nearly so within ${number(horizon)} steps, `,
       element("b", {}, `at least ${atLeast(found.low)}`), ` (95% bound), by ${number(runs)} runs at ${number(units)} ${unit}s.`,
     ];
   }
@@ -125,6 +140,7 @@ const advice = (() => {
     const fields = element("form", { class: "controls" }, ...form.fields.map(field));
     for (const { name } of form.fields) if (name in asked) fields.elements[name].value = asked[name];
     const said = element("p", { class: "answer", role: "status" });
+    const short = element("p", { class: "verdict" });
     const score = element("p", { class: "small" });
     const near = element("ul", { class: "gallery", "aria-label": "How the nearest runs ended" });
     const command = element("code", {});
@@ -133,8 +149,9 @@ const advice = (() => {
       const setting = Object.fromEntries(form.fields.map(({ name, levels }) =>
         [name, levels ? texts[name] : texts[name] === "" ? NaN : Number(texts[name])]));
       const found = answer(setting);
-      Object.assign(said.dataset, { chance: found.chance ?? "", low: found.low ?? "" });
-      said.replaceChildren(...sentence(found, form.unit));
+      Object.assign(said.dataset, { chance: found.chance ?? "", low: found.low ?? "", high: found.high ?? "" });
+      said.replaceChildren(...sentence(found, form.unit, data.horizon));
+      short.replaceChildren(...(found.nearest ? verdict(found, data, column) : []));
       score.textContent = tested(found);
       near.replaceChildren(...(found.nearest ?? []).slice(0, form.nearest).map((one) => card(one, data, column, open)));
       command.textContent = [form.command, ...form.fields.map(({ name }) => `--set ${quoted(`${name}=${texts[name]}`)}`)].join(" ");
@@ -145,7 +162,7 @@ const advice = (() => {
     });
     fields.addEventListener("submit", (event) => event.preventDefault());
     document.getElementById("advice-form").replaceChildren(
-      fields, said, score, near,
+      fields, short, said, score, near,
       element("p", { class: "small" }, "Below a run are the values by which it differs most. ",
         "The same in a terminal, where parameters may also be left open and one change is looked for that helps:"),
       element("p", { class: "replay" }, command, " ", ...page.copyButton(command)),

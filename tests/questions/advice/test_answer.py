@@ -2,18 +2,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
+import pytest
 from made_advice import ADVICE
 
 from stability.questions.advice.answer import Change
-from stability.questions.advice.chances import NEAREST
+from stability.questions.advice.chances import NEAREST, no_brier
 
 
 def test_the_whole_answer_in_words() -> None:
     assert str(ADVICE).splitlines() == [
         "loss hinge, lr 2e-4",
-        "chance   31% to end stable or nearly so, at least 14% (95% bound), by 128 runs at 64 points, "
-        "averaged over beta1 and batchnorm",
+        "answer   cannot tell: of the 4 nearest runs "
+        "2 were still learning at step 2,000, 1 succeeded and 1 failed",
+        "chance   31% to end stable or nearly so within 2,000 steps, at least 14% (95% bound), "
+        "by 128 runs at 64 points, averaged over beta1 and batchnorm",
         "tested   on points left out, Brier score 0.18, of the overall rate 0.24: better",
         "nearest  p003-hinge-s0  collapsed  as asked",
         "nearest  p009-hinge-s1  stable  lr 3.1e-4, beta1 0.3",
@@ -46,3 +50,31 @@ def test_of_many_that_are_as_near_some_are_named_and_all_counted() -> None:
     ]
     assert len(lines) == NEAREST + 1
     assert lines[-1] == "nearest  and 4 more"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends", "verdict"),
+    [
+        (0.51, 0.9, ["stable"], "likely"),
+        (0.5, 0.9, ["stable"], "cannot tell"),
+        (0.1, 0.49, ["noise"], "unlikely"),
+        (0.1, 0.5, ["noise"], "cannot tell"),
+        (0.1, 0.49, ["noise", "learning"], "unlikely"),
+        (0.1, 0.49, ["noise", "learning", "learning"], "cannot tell"),
+        (0.51, 0.9, ["stable", "learning", "learning"], "likely"),
+        (np.nan, np.nan, ["noise"], "cannot tell"),
+    ],
+)
+def test_a_verdict_is_what_a_bound_says(low: float, high: float, ends: list[str], verdict: str) -> None:
+    nearest = pd.DataFrame({"run": "p0", "outcome": ends, "distance": 0.0, "differs": "", "reason": ""})
+    assert replace(ADVICE, ci_low=low, ci_high=high, nearest=nearest).verdict == verdict
+
+
+def test_a_verdict_and_a_change_name_the_horizon() -> None:
+    likely = str(replace(ADVICE, ci_low=0.6, nearest=ADVICE.nearest[1:2]))
+    assert "\nanswer   likely to succeed within 2,000 steps: of the 1 nearest run 1 succeeded\n" in likely
+    assert "80%, at least 61%\n" in likely
+    learning = str(replace(ADVICE, nearest=ADVICE.nearest[1:]))
+    assert "80%, at least 61%; this is for a training of 2,000 steps\n" in learning
+    outside = replace(ADVICE, reason="outside", nearest=ADVICE.nearest[:0], brier=no_brier(), ci_low=np.nan)
+    assert str(outside).splitlines()[1:] == ["answer   cannot tell: outside"]
