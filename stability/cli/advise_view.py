@@ -26,4 +26,5 @@ def summary(found: Advice) -> dict[str, Any]:
     for row in tables["nearest"] if found.folder else ():
         row["show"] = found.look(row["run"])
     numbers = {name: None if found.reason else plain[name] for name in ("chance", "ci_low", "ci_high")}
-    return plain | tables | numbers | {"change": asdict(found.change) if found.change else None}
+    parts = {name: asdict(part) for name in ("coarser", "change") if (part := plain[name]) is not None}
+    return plain | tables | numbers | parts

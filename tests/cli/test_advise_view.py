@@ -20,6 +20,7 @@ def test_the_same_for_machines() -> None:
     assert (plain["chance"], plain["ci_low"], plain["better"], plain["sure"]) == (0.314, 0.149, True, True)
     assert (plain["verdict"], plain["ci_high"], plain["horizon"]) == ("cannot tell", 0.52, 2000)
     assert plain["change"] == {"parameter": "lr", "value": 9e-4, "chance": 0.8, "ci_low": 0.61}
+    assert (plain["coarser"]["ci_low"], plain["own"]) == (0.2, {"loss": "hinge"})
     assert plain["nearest"][1]["show"] == "stability show 'results/my study' p009-hinge-s1"
     assert plain["wrong"][0] == {"kind": "outcome", "name": "learning", "n_runs": 2}
     unknown = replace(ADVICE, reason="why", chance=np.nan, ci_low=np.nan, ci_high=np.nan, change=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from stability.questions.advice.answer import Advice, Change
+from stability.questions.advice.answer import Advice, Change, Coarser
 from stability.questions.advice.chances import SCORES
 from stability.questions.advice.estimate import NEAREST_COLUMNS, WRONG_COLUMNS
 
@@ -35,5 +35,7 @@ ADVICE = Advice(
     ci_low=0.149,
     ci_high=0.52,
     brier=pd.DataFrame({"score": SCORES, "estimate": [0.18, 0.24, -0.06], "ci_high": [0.2, 0.25, -0.03]}),
+    own={"loss": "hinge"},
+    coarser=Coarser({"loss": "hinge", "batchnorm": "none"}, 0.4, 0.2, 0.6, 32, 64),
     change=Change("lr", 9e-4, 0.8, 0.61),
 )

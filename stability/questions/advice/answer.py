@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from stability.page_kit.words import at_least, listed, number, percent, plural, spaced, verb
+from stability.page_kit.words import at_least, listed, number, percent, percent_between, plural, spaced, verb
 from stability.questions.advice.chances import NEAREST, is_better, no_brier
 from stability.reading.factors import Unit
 from stability.records import SUCCESSES, Outcome
@@ -28,6 +28,23 @@ class Change:
     chance: float
     ci_low: float
     """Of many values the one with the highest bound: it flatters itself a little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coarser:
+    """What all runs at the setting's levels say, whatever else was set: their rate, as `rate` has it."""
+
+    setting: dict[str, Any]
+    chance: float
+    ci_low: float
+    ci_high: float
+    """Both ends of Wilson's 95% interval over points."""
+    n_points: int
+    n_runs: int
+
+    def says_more(self, low: float, high: float) -> bool:
+        """Whether an end of its interval is tighter than these bounds."""
+        return self.ci_low > low or self.ci_high < high
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +73,8 @@ class Advice:
     wrong: pd.DataFrame
     """How many of these did not succeed, and in which way: `kind` (outcome, event), `name, n_runs`, the
     commonest first."""
+    own: dict[str, Any] = field(default_factory=dict)
+    """The levels of the setting that pick some runs from others: chance, bounds and `brier` are of these."""
     chance: float = np.nan
     """Of a run at the setting to end stable or nearly stable; NaN with a reason."""
     ci_low: float = np.nan
@@ -67,6 +86,8 @@ class Advice:
     brier: pd.DataFrame = field(default_factory=no_brier)
     """Out of fold, whole points held out: `score` (advice, overall rate, difference) and `rate`'s columns;
     lower is better. Empty where no process was fitted."""
+    coarser: Coarser | None = None
+    """Of all levels that were set, without the values on ranges; None where there is no less to be said."""
     change: Change | None = None
     """Of all changes of one parameter that raise the chance and its bound, the one with the highest bound."""
 
@@ -101,6 +122,8 @@ class Advice:
         lines.append(f"answer   {_answer(self)}")
         if len(self.nearest) or not self.reason:
             lines.append(f"chance   {self.reason or _chance(self)}")
+        if self.coarser and self.coarser.says_more(self.ci_low, self.ci_high):
+            lines.append(f"coarser  {_coarser(self.coarser, self.unit)}")
         if len(self.brier):
             lines.append(f"tested   {_tested(self)}")
         if len(self.nearest):
@@ -148,10 +171,18 @@ def _chance(found: Advice) -> str:
     return f"{percent(found.chance)} {ends}, {bound}, by {told}{over}"
 
 
+def _coarser(found: Coarser, unit: Unit) -> str:
+    told = f"{plural(found.n_runs, 'run')} at {plural(found.n_points, unit)}"
+    between = percent_between(found.ci_low, found.ci_high)
+    return f"{_setting(found.setting)} alone: {percent(found.chance)} {between}, by {told}"
+
+
 def _tested(found: Advice) -> str:
-    advice, overall = found.brier["estimate"].iloc[:2]
-    how = "better" if found.better else "not surely better: the parameters that were set tell little"
-    return f"on points left out, Brier score {number(advice)}, of the overall rate {number(overall)}: {how}"
+    advice, overall, difference = found.brier["estimate"]
+    how = "better" if found.better else "not surely better" if difference < 0 else "worse"
+    of = f" of {_setting(found.own)}" if found.own else ""
+    scores = f"Brier score {number(advice)}, {how} than the overall rate's {number(overall)}"
+    return f"on points{of} that were left out, {scores} (0 is best)"
 
 
 def _nearest(runs: pd.DataFrame) -> list[str]:

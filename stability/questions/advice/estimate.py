@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stability.questions.advice.answer import Advice, Change
+from stability.questions.advice.answer import Advice, Change, Coarser
 from stability.questions.advice.chances import NEAREST, predict
 from stability.questions.advice.setting import Setting, read_setting
 from stability.reading.atlas import about_atlas, atlas_for
@@ -35,7 +35,7 @@ from stability.reading.ordering import in_design_order
 from stability.reading.study import Study
 from stability.records import FAILURES, Outcome
 from stability.statistics.fit_rows import FEWEST_POINTS
-from stability.statistics.rates import designed, none_designed
+from stability.statistics.rates import SUCCESS, designed, none_designed, rate
 from stability.vocabulary.metrics import EVENTS
 
 STEPS = 21
@@ -77,6 +77,8 @@ def advise(
         unit=study.unit,
         nearest=nearest[list(NEAREST_COLUMNS)].reset_index(drop=True),
         wrong=_wrong(nearest),
+        own=asked.own(fixed),
+        coarser=None if outside else _coarser(asked, fixed),
     )
     return advice if advice.reason else _with_chance(advice, asked, fixed, rng or np.random.default_rng(0))
 
@@ -105,6 +107,16 @@ def _wrong(nearest: pd.DataFrame) -> pd.DataFrame:
     ranked = sorted(counts.items(), key=lambda item: -item[1])
     rows = [(kind, name, count) for (kind, name), count in ranked if count]
     return pd.DataFrame(rows, columns=list(WRONG_COLUMNS))
+
+
+def _coarser(asked: Setting, fixed: pd.DataFrame) -> Coarser | None:
+    whole = asked.coarser(fixed)
+    there = whole.picked(fixed)
+    if not asked.axes or not whole.values or there["point"].nunique() < FEWEST_POINTS:
+        return None
+    row = rate(there, SUCCESS).iloc[0]
+    share, low, high = (float(row[name]) for name in ("estimate", "ci_low", "ci_high"))
+    return Coarser(whole.values, share, low, high, int(row["n_points"]), int(row["n_runs"]))
 
 
 def _with_chance(advice: Advice, asked: Setting, fixed: pd.DataFrame, rng: np.random.Generator) -> Advice:

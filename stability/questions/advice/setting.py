@@ -6,7 +6,7 @@ Frames in, frames out; imports no torch and no optuna.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,16 @@ class Setting:
         differing = self._differing(runs, self.picks).any(axis=1)
         placed = np.isfinite(unit_cube(runs, self.scales)).all(axis=1)
         return runs.iloc[np.flatnonzero(placed & ~differing)]
+
+    def own(self, runs: pd.DataFrame) -> dict[str, Any]:
+        """The levels that pick some runs from others."""
+        differing = self._differing(runs, self.picks)
+        return {name: self.values[name] for at, name in enumerate(self.picks) if differing[:, at].any()}
+
+    def coarser(self, runs: pd.DataFrame) -> Setting:
+        """Its levels alone, all of which pick."""
+        levels = self.own(runs) | {name: self.values[name] for name in self.drawn}
+        return replace(self, values=levels, axes=(), drawn=())
 
     def nearest(self, runs: pd.DataFrame, count: int) -> pd.DataFrame:
         """All runs of the nearest points, those as near as the last of them too, with their `distance`.

@@ -104,9 +104,11 @@ const advice = (() => {
 
   function tested({ fitted }) {
     if (!fitted || !fitted.brier) return "";
-    const [own, overall] = fitted.brier.map(number);
-    const how = fitted.better ? "better" : "not surely better: what was asked for tells little";
-    return `On points left out its Brier score is ${own}, that of the overall rate ${overall}: ${how}.`;
+    const [own, overall] = fitted.brier;
+    const how = fitted.better ? "better" : own < overall ? "not surely better" : "worse";
+    const levels = Object.entries(fitted.levels).map(([name, level]) => `${spaced(name)} ${level}`).join(", ");
+    const of = levels && ` of ${levels}`;
+    return `On points${of} that were left out its Brier score is ${number(own)}, ${how} than the overall rate's ${number(overall)} (0 is best).`;
   }
 
   function card([row, differs], data, column, open) {

@@ -18,7 +18,9 @@ def test_the_whole_answer_in_words() -> None:
         "2 were still learning at step 2,000, 1 succeeded and 1 failed",
         "chance   31% to end stable or nearly so within 2,000 steps, at least 14% (95% bound), "
         "by 128 runs at 64 points, averaged over beta1 and batchnorm",
-        "tested   on points left out, Brier score 0.18, of the overall rate 0.24: better",
+        "coarser  loss hinge, batchnorm none alone: 40% (20 to 60%), by 64 runs at 32 points",
+        "tested   on points of loss hinge that were left out, Brier score 0.18, "
+        "better than the overall rate's 0.24 (0 is best)",
         "nearest  p003-hinge-s0  collapsed  as asked",
         "nearest  p009-hinge-s1  stable  lr 3.1e-4, beta1 0.3",
         "nearest  p010-hinge-s0  learning  lr 1e-4, beta1 0.9",
@@ -37,7 +39,7 @@ def test_what_is_not_sure_is_told_so() -> None:
         wrong=ADVICE.wrong.head(0),
     )
     text = str(doubtful)
-    assert "0.24: not surely better: the parameters that were set tell little\n" in text
+    assert "Brier score 0.18, not surely better than the overall rate's 0.24 (0 is best)\n" in text
     assert "change   loss hinge -> minimax: 40%, at least 20%; that it is higher there is not sure\n" in text
     assert "wrong    nothing: all of the 4 nearest runs succeeded\n" in text
     assert "change   no single change is seen to raise it\n" in str(replace(ADVICE, change=None))
@@ -78,3 +80,15 @@ def test_a_verdict_and_a_change_name_the_horizon() -> None:
     assert "80%, at least 61%; this is for a training of 2,000 steps\n" in learning
     outside = replace(ADVICE, reason="outside", nearest=ADVICE.nearest[:0], brier=no_brier(), ci_low=np.nan)
     assert str(outside).splitlines()[1:] == ["answer   cannot tell: outside"]
+
+
+def test_a_score_that_is_worse_is_told_so() -> None:
+    brier = ADVICE.brier.assign(estimate=[0.25, 0.24, 0.01], ci_high=[0.3, 0.3, 0.02])
+    text = str(replace(ADVICE, own={}, brier=brier))
+    assert "on points that were left out, Brier score 0.25, worse than the overall rate's 0.24 (0 is" in text
+
+
+def test_a_coarser_setting_stands_beside_a_bound_that_says_less() -> None:
+    assert "coarser" in str(ADVICE)
+    assert "coarser" in str(replace(ADVICE, ci_low=0.2, ci_high=0.61))
+    assert "coarser" not in str(replace(ADVICE, ci_low=0.2, ci_high=0.6))

@@ -280,6 +280,19 @@ def test_outside_there_is_no_number_and_nothing_near(frames: StudyFrames) -> Non
     assert (len(found.nearest), len(found.wrong), found.change) == (0, 0, None)
 
 
+def test_the_levels_alone_are_told_beside_a_full_setting(frames: StudyFrames) -> None:
+    full = advise(frames, SETTING)
+    runs = frames.runs[(frames.runs["loss"] == "hinge") & (frames.runs["batchnorm"] == "none")]
+    row = rate(runs, "success").iloc[0]
+    assert full.coarser is not None
+    assert full.coarser.setting == {"loss": "hinge", "batchnorm": "none"}
+    found = [full.coarser.chance, full.coarser.ci_low, full.coarser.ci_high, full.coarser.n_runs]
+    assert found == [row["estimate"], row["ci_low"], row["ci_high"], len(runs)]
+    assert full.own == {"loss": "hinge"}
+    for no_less in ({"loss": "hinge", "batchnorm": "none"}, {"lr": 1e-3}, SETTING | {"lr": 1.0}):
+        assert advise(frames, no_less).coarser is None
+
+
 def test_seeds_of_one_setting_are_counted_as_such() -> None:
     frames = planted(flat, points=1, seeds=40)
     spec = frames.spec.model_copy(update={"space": {}, "design": Design(points=1, seeds=40)})
