@@ -8,13 +8,24 @@ from typing import Any
 
 import pandas as pd
 
+from stability.errors import StabilityError
 from stability.questions.advice.answer import Advice
 from stability.report.export import as_rows
+from stability.spec.problems import one_line
 from stability.spec.source import read_source
 
 
 def read_pairs(pairs: Sequence[str]) -> dict[str, Any]:
-    """The values of `KEY=VALUE`, read as in a study file. Raises StabilityError where one cannot be read."""
+    """The values of `KEY=VALUE`, read as in a study file.
+
+    Raises StabilityError where one cannot be read, or a key is there twice.
+    """
+    keys = [pair.partition("=")[0].strip() for pair in pairs]
+    for pair, key in zip(pairs, keys, strict=True):
+        if "=" not in pair or not key:
+            raise StabilityError(f"--set {one_line(pair)}: must be written KEY=VALUE, such as loss=hinge")
+        if keys.count(key) > 1:
+            raise StabilityError(f"--set {one_line(key)}: given more than once; one value is asked about")
     return read_source("{}", "setting", pairs).data
 
 

@@ -28,6 +28,11 @@ def write_atlas(study: StudyFrames, study_yaml: str, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
+def architectures() -> tuple[str, ...]:
+    """Of which there is an atlas."""
+    return tuple(sorted(file.name.removesuffix(".parquet") for file in SHIPPED.iterdir()))
+
+
 def atlas_for(setting: Mapping[str, Any]) -> StudyFrames:
     """The runs that ship of the architecture that a setting names, if there are any, else those of MLPs."""
     files = {file.name: file for file in SHIPPED.iterdir()}

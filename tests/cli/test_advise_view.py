@@ -81,7 +81,9 @@ def test_without_results_the_atlas_answers_and_is_named(stability: Command) -> N
     ("arguments", "words"),
     [
         (["RESULTS"], "a setting has at least one parameter, such as loss=hinge"),
-        (["RESULTS", "--set", "lr"], "--set lr: must be written key.key=value"),
+        (["RESULTS", "--set", "lr"], "--set lr: must be written KEY=VALUE, such as loss=hinge"),
+        (["RESULTS", "--set", "=1"], "--set =1: must be written KEY=VALUE, such as loss=hinge"),
+        (["RESULTS", "--set", "lr=1", "--set", "lr=2"], "--set lr: given more than once"),
         (["RESULTS", "--set", "lr=fast"], 'lr: must be a number above 0 and at most 1e+30, not "fast"'),
         (["RESULTS", "--set", "lr=[1"], "--set lr: not valid YAML"),
         (["RESULTS", "--set", "l_r=1"], 'l_r: unknown parameter "l_r"'),

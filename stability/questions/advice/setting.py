@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stability.errors import StabilityError
 from stability.page_kit.words import number
+from stability.reading.atlas import architectures
 from stability.reading.factors import categorical, crossed_factors, level_text, levels, numeric
 from stability.reading.unit_cube import Scale, one_hot, scale_of, unit_cube
 from stability.spec import Config, StudySpec
@@ -117,9 +118,12 @@ class Setting:
             inside = scale.low <= self.values[name] <= scale.high
             return "" if inside else f"{self._said(name)} (drawn from {scale.low:g} to {scale.high:g})"
         trained = list(dict.fromkeys(level_text(level) for level in runs[name]))
-        more = ", ..." if len(trained) > MOST_NAMED else ""
-        inside = level_text(self.values[name]) in trained
-        return "" if inside else f"{self._said(name)} (trained: {', '.join(trained[:MOST_NAMED])}{more})"
+        said = ", ".join(trained[:MOST_NAMED]) + (", ..." if len(trained) > MOST_NAMED else "")
+        if level_text(self.values[name]) in trained:
+            return ""
+        if name == "architecture" and self.values[name] in architectures():
+            said += f"; without RESULTS an atlas of {self.values[name]} answers"
+        return f"{self._said(name)} (trained: {said})"
 
     def _away(self, runs: pd.DataFrame) -> Floats:
         """How far a run is from the setting along each of axes, drawn factors and picks."""
@@ -143,6 +147,8 @@ def read_setting(values: Mapping[str, Any], spec: StudySpec, runs: pd.DataFrame)
     """
     if not values:
         raise StabilityError("a setting has at least one parameter, such as loss=hinge")
+    if "dataset" in values:
+        raise StabilityError(f"dataset: is of a whole study, no parameter; this study is of {spec.dataset}")
     named = {
         name: values[name] for name in (VARIANT, CONFIGURATION) if name in values and name in spec.factors
     }

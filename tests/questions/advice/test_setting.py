@@ -122,6 +122,13 @@ def test_what_was_not_trained_is_named(values: dict[str, Any], words: str) -> No
     assert outside(**values) == f"outside of what this study trained: {words}"
 
 
+def test_an_architecture_of_another_atlas_is_named() -> None:
+    runs = RUNS.assign(architecture="mlp")
+    named = [asked(architecture=name).outside(runs).partition("trained: ")[2] for name in ("dcgan", "maxout")]
+    assert named[0].endswith("architecture dcgan (trained: mlp; without RESULTS an atlas of dcgan answers)")
+    assert named[1].endswith("architecture maxout (trained: mlp)")
+
+
 def test_the_ends_of_a_range_are_inside() -> None:
     assert outside(lr=1e-4) == outside(lr=1e-2) == outside(lr=1e-3, loss="wgan-gp", n_dis=5) == ""
 
@@ -140,7 +147,8 @@ def test_two_learning_rates_are_the_pair_that_was_drawn() -> None:
         ({"lr": [1e-3]}, "lr: must be a single value"),
         ({"sampler": 1}, 'sampler: unknown parameter "sampler"'),
         ({"g_lr": 1e-3}, 'g_lr: unknown parameter "g_lr"; here it is called "lr_g"'),
-        ({"loss": "hing"}, 'did you mean "hinge"?'),
+        ({"loss": "hing"}, 'loss: not "hing"; did you mean "hinge"? it must be one of '),
+        ({"dataset": "mnist"}, "dataset: is of a whole study, no parameter; this study is of mnist"),
         (
             {"variant": "smoth"},
             'variant: unknown variant "smoth"; did you mean "smooth"? allowed: plain, smooth',
