@@ -99,13 +99,19 @@ def test_the_form_answers_as_advise_does(tab: Page, frames: StudyFrames, changed
 
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [({"lr": 0.5}, "lr 0.5 (drawn from 5e−5 to 0.01)"), ({"beta1": "half"}, "beta1 is no number")],
+    [
+        ({"lr": 0.5}, "No number: outside of what this study trained: lr 0.5 (drawn from 5e−5 to 0.01)."),
+        ({"beta1": "half"}, "No answer: beta1 half is no number."),
+        ({"lr": "0,0002"}, "No answer: lr 0,0002 has a decimal comma, write 0.0002."),
+        ({"lr_ratio": "", "beta1": "nan"}, "No answer: lr ratio is empty; beta1 nan is no number."),
+    ],
 )
-def test_outside_of_the_space_there_is_no_number(tab: Page, changed: Setting, words: str) -> None:
+def test_without_numbers_inside_of_the_space_there_is_none(tab: Page, changed: Setting, words: str) -> None:
     found = ask(tab, USUAL | changed)
-    assert found["words"] == f"No number: outside of what this study trained: {words}."
+    assert found["words"] == words
     assert (found["chance"], found["low"]) == ("", "")
     assert tab.locator("#advice .near-run").count() == 0
+    assert tab.locator("#advice code").is_visible() == words.startswith("No number: outside")
 
 
 def test_a_near_run_opens_and_the_command_asks_the_same(tab: Page, frames: StudyFrames) -> None:

@@ -44,8 +44,7 @@ const advice = (() => {
   // What of a setting was not trained; empty where a number can be given.
   function outside(form, setting, { axes }) {
     const beyond = axes.filter(({ name, low, high }) => !(setting[name] >= low && setting[name] <= high))
-      .map(({ name, low, high }) => (Number.isFinite(setting[name])
-        ? `${spaced(name)} ${number(setting[name])} (drawn from ${number(low)} to ${number(high)})` : `${spaced(name)} is no number`));
+      .map(({ name, low, high }) => `${spaced(name)} ${number(setting[name])} (drawn from ${number(low)} to ${number(high)})`);
     if (beyond.length) return beyond.join("; ");
     const alone = form.picks.map((name) => `${spaced(name)} ${setting[name]}`).join(" together with ");
     return fittedOf(form, setting) ? "" : alone;
@@ -92,7 +91,16 @@ const advice = (() => {
     return [element("b", {}, said), `of the ${number(ends.length)} nearest runs ${listed}.`];
   }
 
+  // What is no number, as it was written; empty for numbers and levels.
+  function misread({ name, levels }, text) {
+    if (levels || (text !== "" && Number.isFinite(Number(text)))) return "";
+    if (text === "") return `${spaced(name)} is empty`;
+    const pointed = text.replace(",", ".");
+    return Number.isFinite(Number(pointed)) ? `${spaced(name)} ${text} has a decimal comma, write ${pointed}` : `${spaced(name)} ${text} is no number`;
+  }
+
   function sentence(found, unit, horizon) {
+    if (found.misread) return [element("b", {}, "No answer: "), `${found.misread}.`];
     if (found.beyond) return [element("b", {}, "No number: "), `outside of what this study trained: ${found.beyond}.`];
     if (found.fitted.reason) return [element("b", {}, "No number: "), `${found.fitted.reason}.`];
     const { n_runs: runs, n_points: units } = found.fitted;
@@ -146,11 +154,16 @@ const advice = (() => {
     const score = element("p", { class: "small" });
     const near = element("ul", { class: "gallery", "aria-label": "How the nearest runs ended" });
     const command = element("code", {});
+    const terminal = element("div", {},
+      element("p", { class: "small" }, "The same in a terminal, where parameters may also be left open and one change is looked for that helps:"),
+      element("p", { class: "replay" }, command, " ", ...page.copyButton(command)));
     const show = () => {
       const texts = Object.fromEntries(form.fields.map(({ name }) => [name, fields.elements[name].value.trim()]));
       const setting = Object.fromEntries(form.fields.map(({ name, levels }) =>
-        [name, levels ? texts[name] : texts[name] === "" ? NaN : Number(texts[name])]));
-      const found = answer(setting);
+        [name, levels ? texts[name] : Number(texts[name])]));
+      const bad = form.fields.map((one) => misread(one, texts[one.name])).filter(Boolean).join("; ");
+      const found = bad ? { misread: bad } : answer(setting);
+      terminal.hidden = Boolean(bad);
       Object.assign(said.dataset, { chance: found.chance ?? "", low: found.low ?? "", high: found.high ?? "" });
       said.replaceChildren(...sentence(found, form.unit, data.horizon));
       short.replaceChildren(...(found.nearest ? verdict(found, data, column) : []));
@@ -165,9 +178,8 @@ const advice = (() => {
     fields.addEventListener("submit", (event) => event.preventDefault());
     document.getElementById("advice-form").replaceChildren(
       fields, short, said, score, near,
-      element("p", { class: "small" }, "Below a run are the values by which it differs most. ",
-        "The same in a terminal, where parameters may also be left open and one change is looked for that helps:"),
-      element("p", { class: "replay" }, command, " ", ...page.copyButton(command)),
+      element("p", { class: "small" }, "Below a run are the values by which it differs most."),
+      terminal,
     );
     show();
   }
