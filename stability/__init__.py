@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stability.monitor.monitor import Monitor
-    from stability.questions.advice.estimate import Advice
+    from stability.questions.advice.answer import Advice
     from stability.reading.frames import StudyFrames
 
 __all__ = ["Monitor", "__version__", "advise", "load"]
@@ -43,18 +43,24 @@ def load(path: str | Path) -> StudyFrames:
     return load(path)
 
 
-def advise(results: str | Path | StudyFrames | None, setting: Mapping[str, Any]) -> Advice:
+def advise(
+    results: str | Path | StudyFrames | Mapping[str, Any] | None, setting: Mapping[str, Any] | None = None
+) -> Advice:
     """Say how likely a run at a setting succeeds, how the nearest runs ended, which one change helps most.
 
-    `results` is a results folder, what `load` returned, or None for the atlas that ships: the published
-    comparison of losses in the architecture of the setting, by default MLPs. `setting` is as in
-    `{"loss": "hinge", "lr": 2e-4}`. Needs no torch. Raises `StabilityError` for a parameter that there is
-    not, a value that it cannot have, and as `load`.
+    `setting` is as in `{"loss": "hinge", "lr": 2e-4}`, `results` a results folder or what `load` returned.
+    Without results, `advise({"loss": "hinge"})`, the atlas answers that ships: the published comparison of
+    losses in the architecture of the setting, by default MLPs. Printed, the answer reads as in a terminal.
+    Needs no torch. Raises `StabilityError` for a parameter that there is not, a value that it cannot have,
+    and as `load`.
     """
     from stability.questions.advice.estimate import advise
-    from stability.reading.atlas import atlas_for
 
-    return advise(atlas_for(setting) if results is None else results, setting)
+    if isinstance(results, Mapping):
+        if setting is not None:
+            raise TypeError("advise takes (setting) or (results, setting), not two settings")
+        return advise(None, results)
+    return advise(results, setting or {})
 
 
 def __getattr__(name: str) -> Any:

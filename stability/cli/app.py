@@ -333,16 +333,11 @@ def advise(
     as_json: AsJson = False,
 ) -> None:
     """Say how likely a run at a setting succeeds, how the nearest runs ended, and what would help."""
-    from stability.cli.advise_view import about_atlas, as_text, read_pairs, summary
+    from stability.cli.advise_view import read_pairs, summary
     from stability.questions.advice.estimate import advise as ask
-    from stability.reading.atlas import atlas_for
 
-    setting = read_pairs(set_ or [])
-    study = atlas_for(setting) if results is None else results
-    source = "" if isinstance(study, Path) else about_atlas(study)
-    found = ask(study, setting)
-    told = summary(found, results, source) if as_json else as_text(found, results, source)
-    typer.echo(json.dumps(told, indent=1) if as_json else told)
+    found = ask(results, read_pairs(set_ or []))
+    typer.echo(json.dumps(summary(found), indent=1) if as_json else found)
 
 
 @app.command()

@@ -28,6 +28,11 @@ def write_atlas(study: StudyFrames, study_yaml: str, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
+def architectures() -> tuple[str, ...]:
+    """Of which there is an atlas."""
+    return tuple(sorted(file.name.removesuffix(".parquet") for file in SHIPPED.iterdir()))
+
+
 def atlas_for(setting: Mapping[str, Any]) -> StudyFrames:
     """The runs that ship of the architecture that a setting names, if there are any, else those of MLPs."""
     files = {file.name: file for file in SHIPPED.iterdir()}
@@ -50,3 +55,10 @@ def read_atlas(content: bytes) -> StudyFrames:
         events=nothing,
         folder=Path("atlas"),
     )
+
+
+def about_atlas(atlas: StudyFrames) -> str:
+    """Which study answers where none was named."""
+    spec = atlas.spec
+    what = f"{len(atlas.runs):,} runs of {spec.fixed['architecture']} on {spec.dataset}"
+    return f"the atlas that ships, study {atlas.name}: {what}, {spec.training.steps:,} steps"

@@ -58,8 +58,10 @@ def unknown(kind: str, word: str, allowed: Iterable[str], meant: str | None = No
 
     `meant` is the allowed name that is certainly meant, where one is.
     """
+    if meant:
+        return f"unknown {kind} {show(word)}; here it is called {show(meant)}"
     names = list(allowed)
-    guess = f"; here it is called {show(meant)};" if meant else nearest(word, names) or ";"
+    guess = nearest(word, names) or ";"
     if len(names) <= FEW:
         return f"unknown {kind} {show(word)}{guess} allowed: {', '.join(names)}"
     alike = get_close_matches(word[:60].lower(), names, n=8, cutoff=0.4)
@@ -68,8 +70,12 @@ def unknown(kind: str, word: str, allowed: Iterable[str], meant: str | None = No
 
 
 def must_be(schema: Mapping[str, Any], value: Any) -> str:
-    """`must be one of mlp, dcgan, not "mpl"; did you mean "mlp"?`, from the field's JSON schema."""
-    return f"must be {describe(schema)}, not {show(value)}{nearest(value, schema.get('enum', ()))}"
+    """What a value must be, from the field's JSON schema; a near name comes first.
+
+    `must be one of mlp, dcgan, not 3`; `not "mpl"; did you mean "mlp"? it must be one of mlp, dcgan`.
+    """
+    guess, words = nearest(value, schema.get("enum", ())), f"must be {describe(schema)}"
+    return f"not {show(value)}{guess} it {words}" if guess else f"{words}, not {show(value)}"
 
 
 def describe(schema: Mapping[str, Any]) -> str:

@@ -6,76 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from made_advice import ADVICE
 from made_study import make_store
 
-from stability.cli.advise_view import as_text, summary
-from stability.questions.advice.chances import SCORES
-from stability.questions.advice.estimate import NEAREST_COLUMNS, WRONG_COLUMNS, Advice, Change
+from stability.cli.advise_view import summary
 
 Command = Any
-ADVICE = Advice(
-    setting={"loss": "hinge", "lr": 2e-4},
-    averaged=("beta1", "batchnorm"),
-    reason="",
-    n_points=64,
-    n_runs=128,
-    unit="point",
-    nearest=pd.DataFrame(
-        [("p003-hinge-s0", "collapsed", 0.0, "one image"), ("p009-hinge-s1", "stable", 0.123, "")],
-        columns=list(NEAREST_COLUMNS),
-    ),
-    wrong=pd.DataFrame(
-        [("event", "loss_spike", 2), ("event", "latent_ignored", 1), ("outcome", "collapsed", 1)],
-        columns=list(WRONG_COLUMNS),
-    ),
-    chance=0.314,
-    ci_low=0.149,
-    brier=pd.DataFrame({"score": SCORES, "estimate": [0.18, 0.24, -0.06], "ci_high": [0.2, 0.25, -0.03]}),
-    change=Change("lr", 9e-4, 0.8, 0.61),
-)
-
-
-def test_the_whole_answer_in_words() -> None:
-    assert as_text(ADVICE, Path("results/my study")).splitlines() == [
-        "loss hinge, lr 2e-4",
-        "chance   31% to end stable or nearly so, at least 14% (95% bound), by 128 runs at 64 points, "
-        "averaged over beta1 and batchnorm",
-        "tested   on points left out, Brier score 0.18, of the overall rate 0.24: better",
-        "nearest  p003-hinge-s0  collapsed  at a distance of 0",
-        "nearest  p009-hinge-s1  stable  at a distance of 0.123",
-        "wrong    collapsed in 1 of the 2 nearest runs; loss_spike in 2",
-        "change   lr 2e-4 -> 9e-4: 80%, at least 61%",
-        "look     stability show 'results/my study' p003-hinge-s0",
-    ]
-
-
-def test_what_is_not_sure_is_told_so() -> None:
-    doubtful = replace(
-        ADVICE,
-        brier=ADVICE.brier.assign(ci_high=0.01),
-        change=Change("loss", "minimax", 0.4, 0.2),
-        wrong=ADVICE.wrong.head(0),
-    )
-    text = as_text(doubtful, Path("r"))
-    assert "0.24: not surely better: the parameters that were set tell little\n" in text
-    assert "change   loss hinge -> minimax: 40%, at least 20%; that it is higher there is not sure\n" in text
-    assert "wrong    none of the 2 nearest runs failed\n" in text
-    assert "change   no single change is seen to raise it\n" in as_text(
-        replace(ADVICE, change=None), Path("r")
-    )
 
 
 def test_the_same_for_machines() -> None:
-    plain = json.loads(json.dumps(summary(ADVICE, Path("my study")), allow_nan=False))
+    plain = json.loads(json.dumps(summary(ADVICE), allow_nan=False))
     assert (plain["chance"], plain["ci_low"], plain["better"], plain["sure"]) == (0.314, 0.149, True, True)
+    assert (plain["verdict"], plain["ci_high"], plain["horizon"]) == ("cannot tell", 0.52, 2000)
     assert plain["change"] == {"parameter": "lr", "value": 9e-4, "chance": 0.8, "ci_low": 0.61}
-    assert plain["nearest"][1]["show"] == "stability show 'my study' p009-hinge-s1"
-    assert plain["wrong"][0] == {"kind": "event", "name": "loss_spike", "n_runs": 2}
-    unknown = replace(ADVICE, reason="why", chance=np.nan, ci_low=np.nan, change=None)
-    plain = json.loads(json.dumps(summary(unknown, Path("r")), allow_nan=False))
-    assert (plain["chance"], plain["ci_low"], plain["change"], plain["sure"]) == (None, None, None, False)
+    assert (plain["coarser"]["ci_low"], plain["own"]) == (0.2, {"loss": "hinge"})
+    assert plain["nearest"][1]["show"] == "stability show 'results/my study' p009-hinge-s1"
+    assert plain["wrong"][0] == {"kind": "outcome", "name": "learning", "n_runs": 2}
+    unknown = replace(ADVICE, reason="why", chance=np.nan, ci_low=np.nan, ci_high=np.nan, change=None)
+    plain = json.loads(json.dumps(summary(unknown), allow_nan=False))
+    assert all(plain[name] is None for name in ("chance", "ci_low", "ci_high", "change"))
+    assert not plain["sure"]
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +39,16 @@ def test_few_points_give_the_nearest_runs_alone(stability: Command, made: Path) 
     answer = stability("advise", made, "--set", "loss=hinge", "--set", "lr=3e-5")
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
-    assert lines[:2] == [
+    assert lines[1].startswith("answer   cannot tell: of the 12 nearest runs ")
+    assert [lines[0], lines[2]] == [
         "loss hinge, lr 3e-5",
         "chance   not estimable: 2 points are too few for a chance, which takes 10",
     ]
     nearest = [line.split()[1] for line in lines if line.startswith("nearest")]
     hinge = ["p0-hinge-s0", "p0-hinge-s1", "p1-hinge-s0", "p1-hinge-s1"]  # at 3.3e-5 and at 2.5e-5
     assert nearest[:4] == hinge
-    assert len(nearest) == 8
+    assert nearest[8:] == ["and"]
+    assert any(line.startswith("wrong    of the 12 nearest runs ") for line in lines)
     assert lines[-1] == f"look     stability show {made} p0-hinge-s0"
 
 
@@ -104,7 +57,8 @@ def test_outside_is_one_line_and_no_number(stability: Command, made: Path) -> No
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.splitlines() == [
         "loss dragan",
-        "chance   outside of what this study trained: loss dragan (trained: minimax, hinge, wgan-gp)",
+        "answer   cannot tell: outside of what this study trained: "
+        "loss dragan (trained: minimax, hinge, wgan-gp)",
     ]
     told = json.loads(stability("advise", made, "--set", "lr=1", "--json").out)
     assert (told["chance"], told["nearest"]) == (None, [])
@@ -114,8 +68,8 @@ def test_outside_is_one_line_and_no_number(stability: Command, made: Path) -> No
 def test_without_results_the_atlas_answers_and_is_named(stability: Command) -> None:
     answer = stability("advise", "--set", "loss=wgan-gp")
     assert (answer.code, answer.err) == (0, "")
-    said, source, chance, *others = answer.out.splitlines()
-    assert (said, chance.split()[0]) == ("loss wgan-gp", "chance")
+    said, source, verdict, chance, *others = answer.out.splitlines()
+    assert (said, verdict.split()[0], chance.split()[0]) == ("loss wgan-gp", "answer", "chance")
     assert source.startswith("from     the atlas that ships, study losses: ")
     assert not any(line.startswith("look") for line in others), "its runs have no pictures to show"
     told = json.loads(stability("advise", "--set", "loss=wgan-gp", "--json").out)
@@ -127,7 +81,9 @@ def test_without_results_the_atlas_answers_and_is_named(stability: Command) -> N
     ("arguments", "words"),
     [
         (["RESULTS"], "a setting has at least one parameter, such as loss=hinge"),
-        (["RESULTS", "--set", "lr"], "--set lr: must be written key.key=value"),
+        (["RESULTS", "--set", "lr"], "--set lr: must be written KEY=VALUE, such as loss=hinge"),
+        (["RESULTS", "--set", "=1"], "--set =1: must be written KEY=VALUE, such as loss=hinge"),
+        (["RESULTS", "--set", "lr=1", "--set", "lr=2"], "--set lr: given more than once"),
         (["RESULTS", "--set", "lr=fast"], 'lr: must be a number above 0 and at most 1e+30, not "fast"'),
         (["RESULTS", "--set", "lr=[1"], "--set lr: not valid YAML"),
         (["RESULTS", "--set", "l_r=1"], 'l_r: unknown parameter "l_r"'),

@@ -33,10 +33,15 @@ def test_a_setting_has_the_atlas_of_its_architecture(setting: dict[str, str], ar
 
 
 def test_the_shipped_one_answers() -> None:
-    found = stability.advise(None, {"loss": "wgan-gp", "lr": 3e-4})
+    found = stability.advise({"loss": "wgan-gp", "lr": 3e-4})
     assert found.n_points >= 32
     assert 0 <= found.ci_low <= found.chance <= 1
-    outside = stability.advise(None, {"lr": 10.0})
+    assert str(found).splitlines()[:2] == ["loss wgan-gp, lr 3e-4", f"from     {found.source}"]
+    assert "look" not in str(found), "its runs have no pictures to show"
+    assert str(stability.advise(None, {"loss": "wgan-gp", "lr": 3e-4})) == str(found)
+    outside = stability.advise({"lr": 10.0})
     assert outside.reason
     with pytest.raises(StabilityError, match="unknown parameter"):
-        stability.advise(None, {"speed": 1})
+        stability.advise({"speed": 1})
+    with pytest.raises(TypeError, match="not two settings"):
+        stability.advise({"loss": "hinge"}, {"lr": 1e-3})

@@ -11,6 +11,7 @@ import pytest
 from browsing import CHROMIUM, NO_CHROMIUM, launched, silent_tab
 from synthetic import synthetic
 
+from stability.questions.advice.chances import NEAREST
 from stability.questions.advice.estimate import advise
 from stability.reading.frames import StudyFrames
 from stability.report import write_report
@@ -82,22 +83,35 @@ def test_the_form_answers_as_advise_does(tab: Page, frames: StudyFrames, changed
     assert expected.reason == ""
     assert float(found["chance"]) == pytest.approx(expected.chance, abs=1e-5)
     assert float(found["low"]) == pytest.approx(expected.ci_low, abs=1e-5)
+    assert float(found["high"]) == pytest.approx(expected.ci_high, abs=1e-5)
+    line = next(line for line in str(expected).splitlines() if line.startswith("answer"))
+    said = tab.locator("#advice .verdict").text_content() or ""
+    assert said.lower() == f"{line.removeprefix('answer   ')}."
     assert f"by {expected.n_runs} runs at {expected.n_points} points" in found["words"]
     cards = tab.locator("#advice .near-run")
     near = [label.split(",")[0] for label in cards.evaluate_all("all => all.map((one) => one.ariaLabel)")]
-    assert near == expected.nearest["run"].tolist()
+    assert near == expected.nearest["run"].tolist()[:NEAREST]
+    told = tab.locator("#advice .gallery .part").all_text_contents()
+    for words, differs in zip(told, expected.nearest["differs"], strict=False):
+        assert words.replace("−", "-").replace("lr ratio", "lr_ratio") == differs
     assert cards.locator("canvas").count() == len(near)
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
-    [({"lr": 0.5}, "lr 0.5 (drawn from 5e−5 to 0.01)"), ({"beta1": "half"}, "beta1 is no number")],
+    [
+        ({"lr": 0.5}, "No number: outside of what this study trained: lr 0.5 (drawn from 5e−5 to 0.01)."),
+        ({"beta1": "half"}, "No answer: beta1 half is no number."),
+        ({"lr": "0,0002"}, "No answer: lr 0,0002 has a decimal comma, write 0.0002."),
+        ({"lr_ratio": "", "beta1": "nan"}, "No answer: lr ratio is empty; beta1 nan is no number."),
+    ],
 )
-def test_outside_of_the_space_there_is_no_number(tab: Page, changed: Setting, words: str) -> None:
+def test_without_numbers_inside_of_the_space_there_is_none(tab: Page, changed: Setting, words: str) -> None:
     found = ask(tab, USUAL | changed)
-    assert found["words"] == f"No number: outside of what this study trained: {words}."
+    assert found["words"] == words
     assert (found["chance"], found["low"]) == ("", "")
     assert tab.locator("#advice .near-run").count() == 0
+    assert tab.locator("#advice code").is_visible() == words.startswith("No number: outside")
 
 
 def test_a_near_run_opens_and_the_command_asks_the_same(tab: Page, frames: StudyFrames) -> None:

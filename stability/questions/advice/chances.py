@@ -43,6 +43,7 @@ class Predictions:
 
     chance: Floats
     ci_low: Floats
+    ci_high: Floats
     brier: pd.DataFrame
 
     @property
@@ -75,20 +76,20 @@ class Fitted:
     def at(self, places: Floats) -> Predictions:
         """The chance at places `[places, axes + columns of factors]`."""
         if self.process is None:
-            chance, low = np.full(len(places), self.overall), self._near_bounds(places)
+            chance, (low, high) = np.full(len(places), self.overall), self._near_bounds(places)
         else:
-            predicted, low, _ = probability_bounds(self.process, places, self.latent_confidence)
+            predicted, low, high = probability_bounds(self.process, places, self.latent_confidence)
             chance = self.overall + self.weight * (predicted - self.overall)
-        return Predictions(chance, np.minimum(low, chance), self.brier)
+        return Predictions(chance, np.minimum(low, chance), np.maximum(high, chance), self.brier)
 
     def _near_bounds(self, places: Floats) -> Floats:
-        """Of the rate of the nearest points, or of all where nothing differs, one-sided."""
+        """Of the rate of the nearest points, or of all where nothing differs, one-sided `[2, places]`."""
         rows = self.rows
         count = NEAREST if places.shape[1] else len(rows.used)
         order = np.argsort(cdist(places, rows.inputs[rows.used]), axis=1, kind="stable")[:, :count]
         near = [rows.runs[np.isin(rows.points, rows.points[rows.used[some]])] for some in order]
         rates = [rate(some, SUCCESS, confidence=2 * CONFIDENCE - 1) for some in near]
-        return np.array([row["ci_low"].iloc[0] for row in rates], dtype=np.float64)
+        return pd.concat(rates)[["ci_low", "ci_high"]].to_numpy(dtype=np.float64).T
 
 
 def predict(

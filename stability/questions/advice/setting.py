@@ -5,8 +5,8 @@ Frames in, frames out; imports no torch and no optuna.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stability.errors import StabilityError
+from stability.page_kit.words import number
+from stability.reading.atlas import architectures
 from stability.reading.factors import categorical, crossed_factors, level_text, levels, numeric
 from stability.reading.unit_cube import Scale, one_hot, scale_of, unit_cube
 from stability.spec import Config, StudySpec
@@ -25,6 +27,8 @@ Floats = NDArray[np.float64]
 
 MOST_NAMED = 8
 """Levels that a line lists."""
+MOST_DIFFERING = 2
+"""Values by which a run is told from the setting."""
 RATES = (("lr", "lr_ratio"), ("lr_g", "lr_d"))
 """A study draws from one of these pairs; a setting may name the other."""
 
@@ -65,12 +69,40 @@ class Setting:
         placed = np.isfinite(unit_cube(runs, self.scales)).all(axis=1)
         return runs.iloc[np.flatnonzero(placed & ~differing)]
 
+    def own(self, runs: pd.DataFrame) -> dict[str, Any]:
+        """The levels that pick some runs from others."""
+        differing = self._differing(runs, self.picks)
+        return {name: self.values[name] for at, name in enumerate(self.picks) if differing[:, at].any()}
+
+    def coarser(self, runs: pd.DataFrame) -> Setting:
+        """Its levels alone, all of which pick."""
+        levels = self.own(runs) | {name: self.values[name] for name in self.drawn}
+        return replace(self, values=levels, axes=(), drawn=())
+
     def nearest(self, runs: pd.DataFrame, count: int) -> pd.DataFrame:
-        """The nearest runs, with their `distance`: 1 is the whole range of one axis, or another level."""
-        along = unit_cube(runs, self.scales) - unit_cube(self.place(), self.scales)
-        across = self._differing(runs, (*self.drawn, *self.picks))
-        distance = np.linalg.norm(np.hstack([along, across]), axis=1)
-        return runs.assign(distance=distance).sort_values("distance", kind="stable").head(count)
+        """All runs of the nearest points, those as near as the last of them too, with their `distance`.
+
+        1 is the whole range of one axis, or another level. A level that was not set makes no distance: of a
+        point all its levels count. One that was set makes a point of its own at each distance.
+        """
+        distance = np.linalg.norm(self._away(runs), axis=1)
+        ordered = runs.assign(distance=distance).sort_values("distance", kind="stable")
+        points = ordered[["point", "distance"]].drop_duplicates()
+        last = points["distance"].iloc[:count].max()
+        return ordered.iloc[np.flatnonzero(ordered["distance"] <= last)]
+
+    def apart(self, runs: pd.DataFrame, averaged: Sequence[str]) -> list[str]:
+        """By which values each run differs: of the set ones the farthest first, then averaged ones."""
+        names = (*self.axes, *self.drawn, *self.picks)
+        wanted = {name: _short(self.values[name]) for name in names}
+        told = []
+        for row, away in zip(runs[[*names, *averaged]].to_dict("records"), self._away(runs), strict=True):
+            values = {name: _short(value) for name, value in row.items()}
+            order = [names[at] for at in np.argsort(-away, kind="stable")]
+            differing = [name for name in order if values[name] != wanted[name]]
+            some = [*differing, *averaged][:MOST_DIFFERING]
+            told.append(", ".join(f"{name} {values[name]}" for name in some))
+        return told
 
     def outside(self, runs: pd.DataFrame) -> str:
         """What of it was not trained, in one line, or empty."""
@@ -86,9 +118,17 @@ class Setting:
             inside = scale.low <= self.values[name] <= scale.high
             return "" if inside else f"{self._said(name)} (drawn from {scale.low:g} to {scale.high:g})"
         trained = list(dict.fromkeys(level_text(level) for level in runs[name]))
-        more = ", ..." if len(trained) > MOST_NAMED else ""
-        inside = level_text(self.values[name]) in trained
-        return "" if inside else f"{self._said(name)} (trained: {', '.join(trained[:MOST_NAMED])}{more})"
+        said = ", ".join(trained[:MOST_NAMED]) + (", ..." if len(trained) > MOST_NAMED else "")
+        if level_text(self.values[name]) in trained:
+            return ""
+        if name == "architecture" and self.values[name] in architectures():
+            said += f"; without RESULTS an atlas of {self.values[name]} answers"
+        return f"{self._said(name)} (trained: {said})"
+
+    def _away(self, runs: pd.DataFrame) -> Floats:
+        """How far a run is from the setting along each of axes, drawn factors and picks."""
+        along = unit_cube(runs, self.scales) - unit_cube(self.place(), self.scales)
+        return np.hstack([np.abs(along), self._differing(runs, (*self.drawn, *self.picks))])
 
     def _said(self, name: str) -> str:
         return f"{name} {level_text(self.values[name])}"
@@ -107,6 +147,8 @@ def read_setting(values: Mapping[str, Any], spec: StudySpec, runs: pd.DataFrame)
     """
     if not values:
         raise StabilityError("a setting has at least one parameter, such as loss=hinge")
+    if "dataset" in values:
+        raise StabilityError(f"dataset: is of a whole study, no parameter; this study is of {spec.dataset}")
     named = {
         name: values[name] for name in (VARIANT, CONFIGURATION) if name in values and name in spec.factors
     }
@@ -143,3 +185,8 @@ def _with_drawn_rates(values: dict[str, Any], spec: StudySpec) -> dict[str, Any]
         rest = {name: value for name, value in values.items() if name not in other}
         return rest | {name: rates[name] for name in drawn}
     return values
+
+
+def _short(value: Any) -> str:
+    """A value in a line: numbers with three digits."""
+    return number(value) if isinstance(value, float) and np.isfinite(value) else level_text(value)

@@ -63,7 +63,8 @@ const chance = (() => {
       const variance = fitted.scale + fitted.level - dot(known, known, known.length);
       const mid = expected(mean, variance);
       const found = fitted.overall + fitted.weight * (mid - fitted.overall);
-      return { chance: found, low: Math.min(logistic(mean - fitted.quantile * Math.sqrt(variance)), mid, found) };
+      const half = fitted.quantile * Math.sqrt(variance);
+      return { chance: found, low: Math.min(logistic(mean - half), mid, found), high: Math.max(logistic(mean + half), mid, found) };
     };
   }
 
@@ -72,8 +73,8 @@ const chance = (() => {
     return (place) => {
       const order = seen.map((a, at) => [distance(a, place), at]).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
       const near = new Set(order.slice(0, count).map(([, at]) => points[fitted.rows[at]]));
-      const { low } = rates.rate(fitted.runs.filter((row) => near.has(points[row])), points, happened, BOUND);
-      return { chance: fitted.overall, low: Math.min(low, fitted.overall) };
+      const { low, high } = rates.rate(fitted.runs.filter((row) => near.has(points[row])), points, happened, BOUND);
+      return { chance: fitted.overall, low: Math.min(low, fitted.overall), high: Math.max(high, fitted.overall) };
     };
   }
 

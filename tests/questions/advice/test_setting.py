@@ -81,7 +81,24 @@ def test_distances_are_done_by_hand() -> None:
     assert set(nearest["run"].tolist()[1:3]) == {"p0-hinge-plain", "p2-hinge-plain"}
     # half of lr's range in logarithms, half of lr_ratio's; then another level
     np.testing.assert_allclose(nearest["distance"].tolist()[:3], [0.5, np.sqrt(0.5), np.sqrt(0.5)])
-    np.testing.assert_allclose(nearest["distance"].tolist()[3], np.sqrt(1.25))
+    np.testing.assert_allclose(nearest["distance"].tolist()[3:], [np.sqrt(1.25)] * 3)
+    assert set(nearest["run"].tolist()[3:]) == {"p1-minimax-plain", "p1-wgan-gp-plain", "p1-hinge-smooth"}
+
+
+def test_of_the_nearest_points_all_runs_are_near() -> None:
+    """Six runs a point: what was not set makes no distance."""
+    nearest = asked(lr=1e-4).nearest(RUNS, 2)
+    assert nearest["point"].tolist() == [0] * 6 + [1] * 6
+    assert set(asked(loss="hinge").nearest(RUNS, 1)["run"]) == set(RUNS["run"][RUNS["loss"] == "hinge"])
+
+
+def test_a_run_is_told_by_the_values_that_differ_most() -> None:
+    setting = asked(loss="hinge", lr=1e-3, lr_ratio=5, batchnorm="generator")
+    told = dict(zip(RUNS["run"], setting.apart(RUNS, ("variant",)), strict=True))
+    assert told["p1-hinge-plain"] == "lr_ratio 1, variant plain"
+    assert told["p1-minimax-plain"] == "loss minimax, lr_ratio 1"
+    assert told["p0-hinge-smooth"] == "batchnorm none, lr 1e-4"
+    assert asked(loss="hinge", variant="plain").apart(RUNS[RUNS["run"] == "p1-hinge-plain"], ()) == [""]
 
 
 def test_inputs_are_the_cube_and_the_drawn_levels() -> None:
@@ -105,6 +122,13 @@ def test_what_was_not_trained_is_named(values: dict[str, Any], words: str) -> No
     assert outside(**values) == f"outside of what this study trained: {words}"
 
 
+def test_an_architecture_of_another_atlas_is_named() -> None:
+    runs = RUNS.assign(architecture="mlp")
+    named = [asked(architecture=name).outside(runs).partition("trained: ")[2] for name in ("dcgan", "maxout")]
+    assert named[0].endswith("architecture dcgan (trained: mlp; without RESULTS an atlas of dcgan answers)")
+    assert named[1].endswith("architecture maxout (trained: mlp)")
+
+
 def test_the_ends_of_a_range_are_inside() -> None:
     assert outside(lr=1e-4) == outside(lr=1e-2) == outside(lr=1e-3, loss="wgan-gp", n_dis=5) == ""
 
@@ -123,7 +147,8 @@ def test_two_learning_rates_are_the_pair_that_was_drawn() -> None:
         ({"lr": [1e-3]}, "lr: must be a single value"),
         ({"sampler": 1}, 'sampler: unknown parameter "sampler"'),
         ({"g_lr": 1e-3}, 'g_lr: unknown parameter "g_lr"; here it is called "lr_g"'),
-        ({"loss": "hing"}, 'did you mean "hinge"?'),
+        ({"loss": "hing"}, 'loss: not "hing"; did you mean "hinge"? it must be one of '),
+        ({"dataset": "mnist"}, "dataset: is of a whole study, no parameter; this study is of mnist"),
         (
             {"variant": "smoth"},
             'variant: unknown variant "smoth"; did you mean "smooth"? allowed: plain, smooth',
