@@ -14,7 +14,7 @@ from stability.spec import load_study
 Command = Any
 ROOT = Path(__file__).parents[2]
 ENDS = {
-    "collapse": {"collapsed": "collapsed", "healthy": "nearly-stable"},
+    "collapse": {"0.009-s0": "collapsed", "0.009-s1": "nearly-stable", "0.003": "nearly-stable"},
     "healthy": {"s0": "nearly-stable", "s1": "nearly-stable"},
     "oscillation": {
         "oscillating": "oscillating",
