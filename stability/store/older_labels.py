@@ -19,7 +19,7 @@ from stability.store.tables import LABELLED_BY, read_histories
 
 def is_older(events: pa.Schema) -> bool:
     """Whether a cohort with this table of events was labelled by older rules."""
-    by = (events.metadata or {}).get(LABELLED_BY.encode(), b"1")
+    by = (events.metadata or {}).get(LABELLED_BY, b"1")
     return int(by) < RULES
 
 

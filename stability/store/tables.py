@@ -61,7 +61,7 @@ JSON_TYPES = {"string": pa.string(), "number": pa.float64(), "integer": pa.int64
 SIZED_PREFIXES = ("fid_", *EXTRA_PREFIXES)
 """How the metrics begin that not every evaluation has."""
 CONTENTS = "contents"
-LABELLED_BY = "rules"
+LABELLED_BY = b"rules"
 """In the metadata of events: the number of the rules that labelled the cohort; without one, the first."""
 
 
@@ -187,7 +187,7 @@ def sized_columns(names: Iterable[str]) -> list[str]:
 
 
 def events_table(results: Sequence[RunResult]) -> pa.Table:
-    """One row per event, in the order of the runs; its metadata tell by which rules."""
+    """One row per event, in the order of the runs; its metadata tell by which rules, and are read with it."""
     events = _table(EVENTS, [event for result in results for event in result.events])
     return events.replace_schema_metadata({LABELLED_BY: str(RULES)})
 
@@ -307,9 +307,10 @@ def decode_table(content: bytes, schema: pa.Schema, *, source: str) -> pa.Table:
         table = file.read(use_threads=False)
         table.validate(full=True)
         check_columns(table.schema, table.num_rows, schema)
-        table = with_younger_columns(table, schema)
+        by = {name: value for name, value in (table.schema.metadata or {}).items() if name == LABELLED_BY}
+        table = with_younger_columns(table, schema).replace_schema_metadata(by or None)
     _check_words(table, source)
-    return table.replace_schema_metadata(None)
+    return table
 
 
 @contextmanager
