@@ -53,6 +53,8 @@ app.add_typer(classifier_app, name="classifier")
 for _command in (init, demo):
     app.command()(_command)
 
+UsageError: Any = typer.BadParameter.__mro__[1]
+"""Of click, which typer has within itself from some version on; it has no public name for it."""
 EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 """What the system says that has no process, memory or file to give."""
 
@@ -61,7 +63,15 @@ def main() -> None:
     """Run the command line; turn whatever the outside world does into one line and exit code 2."""
     try:
         with written_out():
-            app()
+            sys.exit(app(prog_name="stability", standalone_mode=False) or 0)
+    except UsageError as error:
+        if message := error.format_message():  # without arguments the help is printed, and is the message
+            where = error.ctx.command_path if error.ctx else "stability"
+            message = message.replace("Value error, ", "").rstrip(".")
+            typer.echo(f"error: {message}; see `{where} --help`", err=True)
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
     except StabilityError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)

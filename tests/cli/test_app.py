@@ -242,22 +242,41 @@ def test_another_study_or_other_thresholds_in_the_folder(
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "words"),
     [
-        ["--no-such-option"],
-        ["run"],
-        ["run", "study.yaml", "--threads", "0"],
-        ["run", "study.yaml", "--threads", "two"],
-        ["trian"],
-        ["classifier", "train", "--epochs", "-1"],
+        (["--no-such-option"], "; see `stability --help`"),
+        (["run"], "; see `stability run --help`"),
+        (["run", "study.yaml", "--threads", "0"], "'--threads'"),
+        (["run", "study.yaml", "--threads", "two"], "'--threads'"),
+        (["report", "results", "--format", "pdf"], "'html', 'json', 'csv'"),
+        (["trian"], "'trian'"),
+        (["classifier", "train", "--epochs", "-1"], "; see `stability classifier train --help`"),
     ],
 )
-def test_wrong_usage(stability: Command, workplace: Path, arguments: list[str]) -> None:
+def test_wrong_usage(stability: Command, workplace: Path, arguments: list[str], words: str) -> None:
     answer = stability(*arguments)
     assert (answer.code, answer.out) == (2, "")
-    assert "Usage: " in answer.err
-    assert "Traceback" not in answer.err
+    assert answer.err.startswith("error: ")
+    assert answer.err.count("\n") == 1
+    assert words in answer.err
     assert left_behind(workplace) == ["study.yaml"]
+
+
+def test_without_arguments_there_is_help(stability: Command) -> None:
+    answer = stability()
+    assert (answer.code, "Usage: " in answer.out + answer.err) == (2, True)
+    assert "error" not in answer.err
+
+
+def test_an_interrupted_command_is_no_traceback(
+    stability: Command, monkeypatch: pytest.MonkeyPatch, finished: Path
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stability.store.progress.study_status", interrupted)
+    answer = stability("status", finished)
+    assert (answer.code, answer.out, answer.err) == (130, "", "")
 
 
 # --- what the commands do ---------------------------------------------------------------------------------
@@ -473,7 +492,7 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
         capture_output=True, text=True, cwd=tmp_path, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
-    assert "Usage: " in done.stderr
+    assert done.stderr.startswith("error: ")
 
 
 def test_a_reader_that_has_gone_is_no_traceback(finished: Path) -> None:
