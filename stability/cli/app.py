@@ -55,8 +55,8 @@ for _command in (init, demo):
 
 UsageError: Any = typer.BadParameter.__mro__[1]
 """Of click, which typer has within itself from some version on; it has no public name for it."""
-EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
-"""What the system says that has no process, memory or file to give."""
+EXHAUSTED = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOENT)
+"""What the system says that has no process, memory, file or folder for temporary files to give."""
 
 
 def main() -> None:

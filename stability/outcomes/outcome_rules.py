@@ -211,7 +211,8 @@ def _reached(course: Course, thresholds: Thresholds, excess: float, modes: float
     covered = lately(visits.modes_share, thresholds) >= modes
     precise = lately(visits.precision, thresholds) >= thresholds.lost_precision
     varied = lately(visits.diversity, thresholds) >= thresholds.lost_diversity
-    reached = known and near and covered and precise and varied and not far_from_training(course, thresholds)
+    seen = not far_from_training(course, thresholds)
+    reached = all((known, near, covered, precise, varied, seen))
     if not reached or _on_the_way(visits, thresholds):
         return None
     return describe(visits, thresholds)

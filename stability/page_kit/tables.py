@@ -60,12 +60,16 @@ class Table:
             missing = (
                 ": ".join(part for part in (_bare(self.caption), listed([*filter(None, reasons)])) if part),
             )
-        return replace(
-            self,
-            heads=tuple(self.heads[place] for place in columns),
-            rows=tuple(tuple(row[place] for place in columns) for row in rows),
-            missing=missing,
-        )
+        return replace(self, rows=tuple(rows), missing=missing).only(columns)
+
+    def column(self, place: int) -> list[Cell]:
+        """A column's cells, top down."""
+        return [row[place] for row in self.rows]
+
+    def only(self, places: Sequence[int]) -> Table:
+        """The table with these of its columns."""
+        rows = tuple(tuple(row[place] for place in places) for row in self.rows)
+        return replace(self, heads=tuple(self.heads[place] for place in places), rows=rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stability.page_kit.embed import csv_file
+from stability.page_kit.table_files import encoded
 from stability.page_kit.words import spaced
 from stability.report.terms import explained
 
@@ -22,5 +23,5 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(csv=csv_file, explained=explained, spaced=spaced)
+    made.filters.update(csv=csv_file, encoded=encoded, explained=explained, spaced=spaced)
     return made

@@ -54,7 +54,7 @@ class Thresholds(BaseModel):
     collapsed_diversity: Share = 0.2
     """Collapsed: (nearly) one image for every z, the diversity is below this."""
     recognisable_distance: Ratio = 2.0
-    """Partial collapse: recognisable images, by the same distance, ..."""
+    """Partial collapse: recognisable images, that is at most this far by the same distance, ..."""
     recognisable_precision: Share = 0.05
     """... (recognisable points from this precision on), of fewer than `nearly_modes`."""
     saturated_separation: Share = 0.99

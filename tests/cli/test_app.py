@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import shutil
@@ -266,6 +267,17 @@ def test_without_arguments_there_is_help(stability: Command) -> None:
     answer = stability()
     assert (answer.code, "Usage: " in answer.out + answer.err) == (2, True)
     assert "error" not in answer.err
+
+
+def test_no_folder_for_temporary_files_is_one_line(
+    stability: Command, monkeypatch: pytest.MonkeyPatch, finished: Path
+) -> None:
+    def without(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr("stability.store.progress.study_status", without)
+    answer = stability("status", finished)
+    assert (answer.code, answer.err) == (2, "error: No usable temporary directory found\n")
 
 
 def test_an_interrupted_command_is_no_traceback(

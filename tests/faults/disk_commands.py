@@ -228,6 +228,7 @@ def load_all() -> None:
     for module in pkgutil.walk_packages(stability.__path__, "stability."):
         if not module.name.endswith("__main__") and module.name not in left:
             importlib.import_module(module.name)
+    importlib.import_module("torch_fidelity")  # it wants a folder for temporary files, which may be gone then
 
 
 def serve() -> None:

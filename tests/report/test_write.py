@@ -18,12 +18,12 @@ from many_runs import LOSSES, make_many
 
 from stability.cli.app import main
 from stability.errors import StabilityError
+from stability.page_kit.table_files import ENCODINGS
 from stability.page_kit.words import interval, share
 from stability.questions.all import Estimates, Tell, estimate
 from stability.reading.frames import StudyFrames
 from stability.reading.study import Study
 from stability.report import write as writing
-from stability.report.paper import ENCODINGS
 from stability.spec import Design
 from stability.statistics.rates import OUTCOMES, SUCCESS
 from stability.store import Store

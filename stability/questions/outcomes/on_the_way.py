@@ -41,10 +41,11 @@ def on_the_way(study: Study) -> OnTheWay | None:
 def _plainest(collapses: pd.DataFrame, visits: pd.DataFrame) -> pd.Series:
     """Where pictures got worst, by FID excess over its lowest before; one that is over, if there is any."""
     over = collapses[collapses["recovery"].notna()]
-    among = over if len(over) else collapses
-    rises = []
-    for run, onset in among[["run", "onset"]].itertuples(index=False):
-        here = visits[visits["run"] == run]
-        at = here.loc[here["step"] == onset, "fid_excess"].max()
-        rises.append(at / here.loc[here["step"] < onset, "fid_excess"].min())
-    return among.iloc[int(pd.Series(rises, dtype=float).fillna(0.0).argmax())]
+    among = (over if len(over) else collapses).reset_index(drop=True)
+    excess = among[["run", "onset"]].reset_index().merge(visits[["run", "step", "fid_excess"]], on="run")
+    at, before = (
+        excess[there].groupby("index")["fid_excess"]
+        for there in (excess["step"] == excess["onset"], excess["step"] < excess["onset"])
+    )
+    rises = (at.max() / before.min()).reindex(among.index, fill_value=0.0).fillna(0.0)
+    return among.iloc[int(rises.argmax())]

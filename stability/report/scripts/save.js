@@ -1,4 +1,4 @@
-// Figures and tables as files, made here from what the page shows: nothing is fetched, nothing is kept twice.
+// Figures and tables as files: nothing is fetched.
 const save = (() => {
   const { element, drawn } = page;
   const SCALE = 3;
@@ -81,75 +81,10 @@ const save = (() => {
     PDF: (name, made) => print(made),
   };
 
-  // What stability.report.paper writes, from the table as it stands here.
-  const textOf = (cell) => cell.textContent.trim().replace(/\s+/g, " ");
-  const rowsOf = (table) => [...table.rows].map((row) => [...row.cells].map(textOf));
-
-  const numbers = (table) => [...table.tHead.rows[0].cells].map((cell) => cell.classList.contains("count") || cell.localName === "td");
-  const captionOf = (table) => (table.caption ? table.caption.textContent.trim() : "");
-
-  function asCsv(table) {
-    const cell = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-    const rows = [...table.rows].map((row) => [...row.cells]);
-    const isEstimated = rows[0].map((_, at) => rows.some((row) => row[at].dataset.numbers !== undefined));
-    const own = (made, at, line) => {
-      if (!isEstimated[at]) return [textOf(made)];
-      return line ? (made.dataset.numbers ?? ",,").split(",") : ["", " ci_low", " ci_high"].map((end) => textOf(made) + end);
-    };
-    return rows.map((row, line) => `${row.flatMap((made, at) => own(made, at, line)).map(cell).join(",")}\n`).join("");
-  }
-
-  function asMarkdown(table) {
-    const [heads, ...rows] = rowsOf(table).map((row) => row.map((text) => text.replaceAll("|", "\\|")));
-    const rule = numbers(table).map((isNumber) => (isNumber ? "---:" : "---"));
-    return [captionOf(table), "", ...[heads, rule, ...rows].map((row) => `| ${row.join(" | ")} |`), ""].join("\n");
-  }
-
-  const SIGNS = {
-    "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", $: "\\$", "#": "\\#", _: "\\_", "{": "\\{", "}": "\\}",
-    "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "\u2212": "$-$", "\u2265": "$\\ge$", "\u2264": "$\\le$",
-    "<": "$<$", ">": "$>$", "\u221e": "$\\infty$", "\u2713": "$\\checkmark$", "\u2013": "--", "\u00b2": "$^2$",
-  };
-  const latexText = (text) => [...text].map((sign) => SIGNS[sign] ?? sign).join("");
-
-  // Without columns in which nothing happened, and with points and runs once where they are equal.
-  function lean(table) {
-    const [heads, ...rows] = [...table.rows].map((row) => [...row.cells].map((cell) => {
-      const detail = cell.querySelector(".interval") ? textOf(cell.querySelector(".interval")) : "";
-      return { text: textOf(cell).slice(0, textOf(cell).length - detail.length).trim(), detail };
-    }));
-    heads.forEach((head, at) => { head.isNumber = numbers(table)[at]; });
-    const isZero = (_, at) => at > 0 && rows.some((row) => row[at].detail) && rows.every((row) => ["0", "0%", "\u2013"].includes(row[at].text));
-    const zeros = heads.filter(isZero);
-    const find = (...names) => heads.findIndex((head) => names.includes(head.text));
-    const [points, runs] = [find("n_points", "points"), find("n_runs", "runs")];
-    const isSame = points > 0 && runs > 0 && rows.every((row) => row[points].text === row[runs].text);
-    const said = [captionOf(table)];
-    if (zeros.length) said.push(`none anywhere: ${zeros.map((head) => head.text).join(", ")}`);
-    if (isSame) said.push("n: points, one run each");
-    const kept = (_, at) => !zeros.includes(heads[at]) && !(isSame && at === points);
-    const shown = heads.map((head, at) => (isSame && at === runs ? { ...head, text: "n" } : head)).filter(kept);
-    return { caption: said.join("; "), heads: shown, rows: rows.map((row) => row.filter(kept)) };
-  }
-
-  function asLatex(table) {
-    const { caption, heads, rows } = lean(table);
-    const stack = (lines) => (lines.length > 1 ? `\\shortstack[r]{${lines.join("\\\\")}}` : lines[0]);
-    const head = ({ text, isNumber }) => stack((isNumber ? text.split(" ") : [text]).map(latexText));
-    const cell = ({ text, detail }) => stack([latexText(text), ...(detail ? [`{\\scriptsize ${latexText(detail)}}`] : [])]);
-    const line = (cells) => `${cells.join(" & ")} \\\\`;
-    return [
-      "\\begin{table}[t]", "\\centering\\footnotesize\\setlength{\\tabcolsep}{3pt}", `\\caption{${latexText(caption)}}`,
-      `\\begin{tabular}{${heads.map(({ isNumber }) => (isNumber ? "r" : "l")).join("")}}`, "\\toprule", line(heads.map(head)),
-      "\\midrule", ...rows.map((row) => line(row.map(cell))), "\\bottomrule", "\\end{tabular}", "\\end{table}", "",
-    ].join("\n");
-  }
-
-  const TABLES = {
-    CSV: (name, table) => download(`${name}.csv`, asText("text/csv", asCsv(table))),
-    Markdown: (name, table) => download(`${name}.md`, asText("text/markdown", asMarkdown(table))),
-    LaTeX: (name, table) => download(`${name}.tex`, asText("application/x-tex", asLatex(table))),
-  };
+  // Written by stability.page_kit.table_files.
+  const KINDS = { CSV: ["csv", "text/csv"], Markdown: ["md", "text/markdown"], LaTeX: ["tex", "application/x-tex"] };
+  const TABLES = Object.fromEntries(Object.entries(KINDS).map(([kind, [suffix, type]]) =>
+    [kind, (name, table) => download(`${name}.${suffix}`, asText(type, table.dataset[suffix]))]));
 
   function menu(what, name, kinds, made) {
     const buttons = Object.entries(kinds).map(([kind, save]) => {
