@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,8 +67,8 @@ class FrozenDraws(Draws):
 
     DRAWN = ("indices", "z", "uniform", "noise", "label_noise", "label_flips", "masks", "generator_masks")
 
-    def __init__(self, members: Sequence[Run], placement: Placement) -> None:
-        super().__init__(members, placement)
+    def __init__(self, members: Sequence[Run], placement: Placement, ahead: Executor | None = None) -> None:
+        super().__init__(members, placement, ahead)
         for name in self.DRAWN:
             setattr(self, name, _once(getattr(self, name)))
 
@@ -129,8 +130,9 @@ def members_section(settings: Settings, root: Path, stretch: Stretch) -> Section
     section.say(
         "Milliseconds of a step (a discriminator's and a generator's update, Adam, nothing recorded) for one "
         "member of a cohort, and the naive loop's of one model on the same card over it. Draws are made "
-        "member by member on the CPU and copied; their part of the cohort's step is one minus the time of "
-        "a cohort that takes the same numbers again and again over its own."
+        "member by member on the CPU, for several steps at a time and in a thread of their own, and copied; "
+        "what they still cost is one minus the time of a cohort that takes the same numbers again and again "
+        "over its own."
     )
     modes = MODES if settings.device.startswith("cuda") else MODES[:1]
     rows = []

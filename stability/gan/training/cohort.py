@@ -23,7 +23,7 @@ from stability.gan.networks import ImageShape, find_pair, mask_shapes
 from stability.gan.training import diagnostics
 from stability.gan.training.critic import Critic, as_factor
 from stability.gan.training.diagnostics import Trace
-from stability.gan.training.draws import Draws
+from stability.gan.training.draws import Draws, drawing_ahead
 from stability.gan.training.member_losses import MemberLosses
 from stability.gan.training.optimizers import OptimizerSettings, StackedOptimizer, stacked_optimizer
 from stability.gan.training.penalties import find_penalty, penalty
@@ -114,7 +114,7 @@ class Cohort:
         self._pair = find_pair(self.config.architecture)
         fused = self.placement.fused(self.config)
         self._members = runs * 2 if fused and len(runs) == 1 else runs
-        self._draws = Draws(self._members, self.placement)
+        self._draws = Draws(self._members, self.placement, drawing_ahead(self.placement.device))
         configs = [run.config for run in self._members]
         self._told = Labels(
             self._draws,

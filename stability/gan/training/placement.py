@@ -14,9 +14,14 @@ from stability.spec.config import Config
 from stability.spec.study import Compile, Training
 
 
+def pinned(drawn: Tensor, device: torch.device) -> Tensor:
+    """The same, from where a GPU can copy it without waiting."""
+    return drawn.pin_memory() if device.type == "cuda" else drawn
+
+
 def sent(drawn: Tensor, device: torch.device) -> Tensor:
-    """The same on the device; pinned first, since a GPU would wait for copies from other memory."""
-    return (drawn.pin_memory() if device.type == "cuda" else drawn).to(device, non_blocking=True)
+    """The same on the device, which goes on meanwhile."""
+    return pinned(drawn, device).to(device, non_blocking=True)
 
 
 @dataclass(frozen=True, slots=True)

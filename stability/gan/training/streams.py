@@ -104,9 +104,9 @@ class Streams:
         kept = torch.rand(shape, generator=self._generators[purpose]) >= dropout
         return kept / (1 - dropout)
 
-    def state(self) -> dict[Purpose, Tensor]:
+    def state(self, purposes: Sequence[Purpose] = LIVE) -> dict[Purpose, Tensor]:
         """Where each stream stands, as byte tensors."""
-        return {purpose: generator.get_state() for purpose, generator in self._generators.items()}
+        return {purpose: self._generators[purpose].get_state() for purpose in purposes}
 
     def load_state(self, state: Mapping[Purpose, Tensor]) -> None:
         """Go on from `state()`."""
