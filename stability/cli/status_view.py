@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,36 +18,41 @@ MOST_NAMES = 20
 
 def as_text(state: dict[str, Any]) -> str:
     """A few lines: how far, which outcomes, what to do next."""
-    counts = Counter({name: count for name, count in state["outcomes"].items() if count})
     done = "finished" if state["complete"] else "not finished"
-    steps = f"up to {state['horizon']} steps" if state["observed"] else f"{state['horizon']} steps each"
-    lines = [
-        f"{state['study']} ({state['folder']}): {done}",
-        f"runs      {state['runs_finished']} of {state['runs']}, {steps}",
-        f"cohorts   {state['cohorts_finished']} of {state['cohorts']}",
-        f"outcomes  {outcome_counts(counts)}",
-        f"device    {state['device']}, {state['threads']} threads",
-    ]
-    for one in state["machines"]:
-        if one["host"] is not None:
-            count = "1 cohort" if one["cohorts"] == 1 else f"{one['cohorts']} cohorts"
-            lines.append(f"trained   {count} on {one['host']}, {one['processor'] or 'unknown processor'}")
-    for processor, cohorts in state["processors"].items():
-        lines.append(f"processor {processor or 'unknown'}: {_some(cohorts)}")
-    if state["jobs"]:
-        lines.append(f"jobs      have {_some(state['jobs'])}")
-    for one in state["split"]:
-        into = " and ".join(one["into"])
-        lines.append(f"split     {one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}")
-    if state["under_way"]:
-        lines.append(f"training  {', '.join(state['under_way'])}, unless it was killed")
-    if state["older_labels"]:
-        told = f"{state['older_labels']} of the cohorts have an older release's, read anew by today's rules"
-        lines.append(f"labels    {told}; `stability relabel {state['folder']}` stores these")
+    lines = [f"{state['study']} ({state['folder']}): {done}"]
+    lines += [f"{head:<9} {words}" for head, words in _facts(state)]
     lines += [f"  {name}  {outcome}" for name, outcome in state.get("run_states", {}).items()]
     if state["complete"]:
         lines.append(f"next      stability report {state['folder']}")
     return "\n".join(lines)
+
+
+def _facts(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is so of every study, then of some: a word for each line, and the line."""
+    counts = Counter({name: count for name, count in state["outcomes"].items() if count})
+    steps = f"up to {state['horizon']} steps" if state["observed"] else f"{state['horizon']} steps each"
+    yield "runs", f"{state['runs_finished']} of {state['runs']}, {steps}"
+    yield "cohorts", f"{state['cohorts_finished']} of {state['cohorts']}"
+    yield "outcomes", outcome_counts(counts)
+    yield "device", f"{state['device']}, {state['threads']} threads"
+    yield from (("trained", _trained_on(one)) for one in state["machines"] if one["host"] is not None)
+    for processor, cohorts in state["processors"].items():
+        yield "processor", f"{processor or 'unknown'}: {_some(cohorts)}"
+    if state["jobs"]:
+        yield "jobs", f"have {_some(state['jobs'])}"
+    for one in state["split"]:
+        into = " and ".join(one["into"])
+        yield "split", f"{one['cohort']}, {len(one['runs'])} runs, into {into}: {one['reason']}"
+    if state["under_way"]:
+        yield "training", f"{', '.join(state['under_way'])}, unless it was killed"
+    if state["older_labels"]:
+        told = f"{state['older_labels']} of the cohorts have an older release's, read anew by today's rules"
+        yield "labels", f"{told}; `stability relabel {state['folder']}` stores these"
+
+
+def _trained_on(machine: dict[str, Any]) -> str:
+    count = "1 cohort" if machine["cohorts"] == 1 else f"{machine['cohorts']} cohorts"
+    return f"{count} on {machine['host']}, {machine['processor'] or 'unknown processor'}"
 
 
 def _some(names: Sequence[str]) -> str:

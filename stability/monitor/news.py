@@ -7,7 +7,7 @@ news, and no alarm.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -43,20 +43,27 @@ class News:
     def of(self, history: History) -> Iterator[Item]:
         """What is new, given everything that is known of the run."""
         found = label(history, self.thresholds, horizon=max(1, history.last_step))
-        if found.divergence is not None and not self._diverged:
-            self._diverged = True
-            where = found.divergence
-            yield Item(where, f"diverged: {where.tensor} is not finite at step {where.step:,}", alarm=True)
-        standing = {event.kind for event in found.events if event.recovery is None}
-        for kind in [kind for kind in self._open if kind not in standing]:
-            onset = self._open.pop(kind)
-            over = next((e for e in found.events if e.kind is kind and e.onset == onset), None)
-            if over is not None and over.recovery is not None:
-                words = f"{WORDS[kind]} of step {onset:,} was over at step {over.recovery:,}"
-                yield Item(over, words, alarm=False, over=True)
+        yield from self._divergence(found.divergence)
+        yield from self._ends(found.events)
         for event in found.events:
             if not event.provisional and event.kind not in self._open and self._is_new(event):
                 yield self._item(event, found.outcome)
+
+    def _divergence(self, where: Divergence | None) -> Iterator[Item]:
+        if where is not None and not self._diverged:
+            self._diverged = True
+            yield Item(where, f"diverged: {where.tensor} is not finite at step {where.step:,}", alarm=True)
+
+    def _ends(self, events: Sequence[Event]) -> Iterator[Item]:
+        """Of what had been told, what stands no longer; an event that rules have taken back says nothing."""
+        standing = {event.kind for event in events if event.recovery is None}
+        ended = {kind: onset for kind, onset in self._open.items() if kind not in standing}
+        for kind in ended:
+            del self._open[kind]
+        for event in events:
+            if event.recovery is not None and ended.get(event.kind) == event.onset:
+                words = f"{WORDS[event.kind]} of step {event.onset:,} was over at step {event.recovery:,}"
+                yield Item(event, words, alarm=False, over=True)
 
     def _is_new(self, event: Event) -> bool:
         key = event.kind, event.onset

@@ -43,24 +43,19 @@ class Table:
     def pruned(self) -> Table:
         """The table without the rows and columns that hold no estimate; those are told in `missing`."""
         rows = [row for row in self.rows if not _is_blank(row)]
-        columns = [
-            place
-            for place in range(len(self.heads))
-            if not rows or place == 0 or any(row[place].text != NOTHING for row in rows)
-        ]
-        gone = {row[0].text: _reason(row) for row in self.rows if _is_blank(row)} if rows else {}
-        gone |= {
-            head.text: _reason([row[place] for row in rows])
-            for place, head in enumerate(self.heads)
-            if place not in columns
-        }
-        missing = _by_reason(gone)
         if self.rows and not rows:
-            reasons = dict.fromkeys(_reason(row) for row in self.rows)
-            missing = (
-                ": ".join(part for part in (_bare(self.caption), listed([*filter(None, reasons)])) if part),
-            )
-        return replace(self, rows=tuple(rows), missing=missing).only(columns)
+            reasons = listed([*filter(None, dict.fromkeys(map(_reason, self.rows)))])
+            told = ": ".join(filter(None, (_bare(self.caption), reasons)))
+            return replace(self, rows=(), missing=(told,))
+        kept = replace(self, rows=tuple(rows))
+        empty = [place for place in range(1, len(self.heads)) if rows and kept._is_empty(place)]
+        gone = {row[0].text: _reason(row) for row in self.rows if _is_blank(row)}
+        gone |= {self.heads[place].text: _reason(kept.column(place)) for place in empty}
+        held = [place for place in range(len(self.heads)) if place not in empty]
+        return replace(kept, missing=_by_reason(gone)).only(held)
+
+    def _is_empty(self, place: int) -> bool:
+        return all(cell.text == NOTHING for cell in self.column(place))
 
     def column(self, place: int) -> list[Cell]:
         """A column's cells, top down."""
