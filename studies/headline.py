@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stability.questions.outcomes.section import ENDS, rate_block
+from stability.page_kit.tables import ENDS
+from stability.questions.outcomes.section import rate_block
 from stability.reading.frames import load
 from stability.reading.study import Study
 from stability.statistics.rates import RATED, rates_by

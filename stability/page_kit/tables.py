@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from stability.page_kit.estimate import Cell, Form, Row, cell_of, rows_of
+from stability.page_kit.estimate import Cell, Estimate, Form, Row, cell_of, rows_of
 from stability.page_kit.words import NOTHING, listed, share
 from stability.reading.study import ALL
+from stability.records import Outcome
+from stability.statistics.rates import DISCRIMINATOR_WINS, MODE_COLLAPSE, SUCCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,23 @@ def across(
 ) -> tuple[Column, ...]:
     """A column for each key of `heads`; rows are the keys down. `none` says why a row may be lacking."""
     return columns(heads, lambda key, down: cell_of(found.get((down, key)), form, none), glyphs=glyphs)
+
+
+ENDS = {
+    SUCCESS: "succeeds",
+    MODE_COLLAPSE: "mode collapse",
+    DISCRIMINATOR_WINS: "discriminator wins",
+    Outcome.DIVERGED: "diverges",
+    Outcome.OSCILLATING: "oscillates",
+    Outcome.NOISE: "noise",
+    Outcome.LEARNING: "still learning",
+}
+"""What the shortest table of how runs end tells, with its heads: every run stands in one column."""
+
+
+def ends(found: Found) -> tuple[Column, ...]:
+    """A column for each of ENDS, as percentages; rows are the keys down."""
+    return columns(ENDS, lambda event, down: Estimate.of(found[down, event]).percent_cell())
 
 
 def sizes(found: Found, key: Any, **heads: str) -> tuple[Column, ...]:

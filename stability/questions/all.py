@@ -35,7 +35,7 @@ from stability.reading.study import ALL, Study
 from stability.statistics.rates import RATED, counts_by, rates_by
 
 PARTS: dict[str, tuple[str, tuple[Question, ...]]] = {
-    "map": ("Where it succeeds", (stable_region.QUESTION,)),
+    "map": ("Where it succeeds", (stable_region.QUESTION, subspaces.ALONG)),
     "compare": ("Comparison", (comparison.QUESTION, cost.QUESTION, subspaces.QUESTION)),
     "matters": ("What matters", (importance.QUESTION,)),
     "autopsies": ("How it goes wrong", (autopsy.QUESTION,)),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from stability.page_kit.blocks import Block
-from stability.page_kit.estimate import Estimate, text_of
+from stability.page_kit.estimate import text_of
 from stability.page_kit.palette import LOOKS
 from stability.page_kit.svg import inline_svg
-from stability.page_kit.tables import Column, across, by_two, columns, levels_of, sizes, table
+from stability.page_kit.tables import Column, across, by_two, columns, ends, levels_of, sizes, table
 from stability.page_kit.words import by_levels, slug, spaced
 from stability.questions.outcomes.figure import share_panels
 from stability.reading.study import ALL, Study
-from stability.records import Outcome
-from stability.statistics.rates import DISCRIMINATOR_WINS, MODE_COLLAPSE, NORMAL_FROM, OUTCOMES, SUCCESS
+from stability.statistics.rates import NORMAL_FROM, OUTCOMES, SUCCESS
 from stability.vocabulary.metrics import EVENTS
 
 METHOD = (
@@ -27,24 +26,11 @@ METHOD = (
 OVER_SEEDS = " All of it is over seeds and says nothing of other settings."
 
 
-ENDS = {
-    SUCCESS: "succeeds",
-    MODE_COLLAPSE: "mode collapse",
-    DISCRIMINATOR_WINS: "discriminator wins",
-    Outcome.DIVERGED: "diverges",
-    Outcome.OSCILLATING: "oscillates",
-    Outcome.NOISE: "noise",
-    Outcome.LEARNING: "still learning",
-}
-"""What the shortest table of how runs end tells, with its heads: every run stands in one column."""
-
-
 def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
     """The rates of success, outcomes and events at a factor's levels; `rates` as `rates_by` gives them."""
     levels, by = study.order(factor), by_levels(factor)
     found = by_two(rates, factor, "event")
     ended = [SUCCESS, *study.outcomes, *(event for event in OUTCOMES if event not in study.outcomes)]
-    ends = columns(ENDS, lambda event, level: Estimate.of(found[level, event]).percent_cell())
     outcomes, events = (
         (levels_of(factor), *across(found, {name: spaced(name) for name in names}, glyphs=LOOKS))
         for names in (ended, EVENTS)
@@ -62,7 +48,7 @@ def rate_block(study: Study, factor: str, rates: pd.DataFrame) -> Block:
             table(
                 f"How runs end (95% interval){by}",
                 levels,
-                (levels_of(factor), *ends, *behind),
+                (levels_of(factor), *ends(found), *behind),
                 key=f"ends-by-{slug(factor)}",
             ),
             table(

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from stability.reading.factors import numeric
 from stability.spec import Range, StudySpec
-from stability.statistics.rates import COLUMNS, SUCCESS, designed, rates_by
+from stability.statistics.rates import COLUMNS, OUTCOMES, SUCCESS, TOGETHER, designed, rate, rates_by
 
 STANDARD: dict[str, tuple[tuple[float, float], ...]] = {
     "lr": ((1e-4, 1e-3),),
@@ -23,6 +25,9 @@ STANDARD: dict[str, tuple[tuple[float, float], ...]] = {
 
 ENOUGH_POINTS = 8
 """A standard range with fewer points is not used: none of seven still allows a share of .35."""
+
+THIRDS = 3
+"""Parts of a range that rates are told along."""
 
 WHOLE = ""
 """Stands for the parameter where nothing was cut off."""
@@ -53,6 +58,35 @@ def subbox_rates(
                 parts.append(_part(inside, name, (low, high), factor, names, confidence))
     filled = [part for part in parts if len(part)] or parts[:1]
     return pd.concat(filled, ignore_index=True)
+
+
+def rates_along(
+    runs: pd.DataFrame,
+    spec: StudySpec,
+    events: Iterable[str] = (*TOGETHER, *OUTCOMES),
+    *,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Rates of all runs in each third of each parameter's range, a third on the scale that it was drawn on.
+
+    The columns are `parameter, low, high, event` and those of `rate`.
+    """
+    names, found = tuple(events), [pd.DataFrame(columns=["parameter", "low", "high", "event", *COLUMNS])]
+    for name in numeric(spec, runs):
+        domain = spec.space[name]
+        if isinstance(domain, Range):
+            spaced = np.geomspace if domain.log else np.linspace
+            cuts = spaced(domain.low, domain.high, THIRDS + 1)
+            owner = np.searchsorted(cuts[1:-1], runs[name], side="right")
+            for third, (low, high) in enumerate(pairwise(cuts.tolist())):
+                inside = runs[owner == third]
+                found += [
+                    rate(inside, event, confidence=confidence).assign(
+                        parameter=name, low=low, high=high, event=event
+                    )
+                    for event in names
+                ]
+    return pd.concat(found[1:] or found, ignore_index=True)[list(found[0])]
 
 
 def boxes(runs: pd.DataFrame, name: str, domain: Range) -> tuple[tuple[float, float], ...]:

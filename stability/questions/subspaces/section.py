@@ -1,4 +1,4 @@
-"""How rates move on narrower parts of the space."""
+"""How rates move along each parameter, and on narrower parts of the space."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 import pandas as pd
 
 from stability.page_kit.blocks import Block
-from stability.page_kit.estimate import Row, rows_of, text_of
+from stability.page_kit.estimate import Estimate, Row, rows_of, text_of
 from stability.page_kit.svg import inline_svg
-from stability.page_kit.tables import Column, Table, across, by_two, table
+from stability.page_kit.tables import Column, Table, across, by_two, ends, sizes, table
 from stability.page_kit.words import by_levels, listed, number, plural, share, slug, spaced, verb
 from stability.questions.subspaces.estimate import WHOLE
 from stability.questions.subspaces.figure import box_panels
@@ -28,6 +28,51 @@ PARTS_NOTE = (
     "range where that lies inside and holds enough points, to its lower and upper part elsewhere. Intervals "
     "are 95% Wilson intervals, each for itself, so a part that stands out among many may do so by luck."
 )
+
+
+ALONG_NOTE = (
+    "All runs, whatever else they are, in each third of a parameter's range, on the scale it was drawn on. "
+    "Intervals are 95% Wilson intervals, each for itself. The thirds hold other values of the other "
+    "parameters, as these happened to be drawn."
+)
+
+
+def along_blocks(study: Study, rates: pd.DataFrame) -> list[Block]:
+    """How runs end along each parameter; `rates` as `rates_along` gives them."""
+    if not study.estimable or rates.empty:
+        return []
+    named = rates.assign(box=[_box_name(row) for row in rows_of(rates)])
+    names, found = list(dict.fromkeys(named["box"])), by_two(named, "box", "event")
+    return [
+        Block(
+            key="along-each-parameter",
+            question="How do runs end along each parameter?",
+            finding=_steepest(named),
+            note=ALONG_NOTE,
+            tables=(
+                table(
+                    "How runs end (95% interval), by thirds of each range",
+                    names,
+                    (Column("part", str, is_number=False), *ends(found), *sizes(found, SUCCESS)),
+                    key="ends-by-third",
+                ),
+            ),
+            data=rates,
+        )
+    ]
+
+
+def _steepest(named: pd.DataFrame) -> str:
+    """Along which parameter success moves most, between which thirds."""
+    known = named[(named["event"] == SUCCESS) & named["estimate"].notna()]
+    by_parameter = known.groupby("parameter")["estimate"]
+    moves = by_parameter.max() - by_parameter.min()
+    if moves.empty or moves.max() == 0:
+        return ""
+    own = known[known["parameter"] == moves.idxmax()]
+    ordered = rows_of(own.sort_values("estimate", kind="stable"))
+    low, high = (f"{Estimate.of(row).of_runs()} with {row['box']}" for row in (ordered[0], ordered[-1]))
+    return f"Success moves most along {moves.idxmax()}: {low}, {high}."
 
 
 def subbox_blocks(study: Study, rates: pd.DataFrame, factor: str) -> list[Block]:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stability.questions.subspaces.estimate import WHOLE, boxes, subbox_rates
+from stability.questions.subspaces.estimate import WHOLE, boxes, rates_along, subbox_rates
 from stability.spec import Choice, Range, StudySpec
 from stability.statistics.rates import COLUMNS, rate
 
@@ -96,3 +96,29 @@ def test_no_runs_have_no_rates_but_columns() -> None:
     found = subbox_rates(runs_over()[:0], spec_of(lr=LR), "loss")
     assert found.empty
     assert list(found.columns) == ["parameter", "low", "high", "level", "event", *COLUMNS]
+
+
+def test_thirds_part_a_range_on_its_scale() -> None:
+    runs = runs_over(63)
+    found = rates_along(runs, spec_of(lr=LR, beta1=BETA1), ("success", "collapse_ever"))
+    assert list(found.columns) == ["parameter", "low", "high", "event", *COLUMNS]
+    cuts = found[found.event == "success"].set_index("parameter")[["low", "high"]]
+    np.testing.assert_allclose(cuts.loc["lr"], [[1e-5, 1e-4], [1e-4, 1e-3], [1e-3, 1e-2]])
+    np.testing.assert_allclose(cuts.loc["beta1"], [[0, 0.3], [0.3, 0.6], [0.6, 0.9]])
+    along = found[(found.parameter == "lr") & (found.event == "success")]
+    assert along.estimate.tolist() == [1, 1, 0]
+    for own in (found.groupby(["parameter", "event"]).n_runs.sum(), along.n_runs * 3):
+        assert set(own) == {len(runs)}
+    lowest = rate(runs[runs.lr < 1e-4], "collapse_ever").iloc[0]
+    here = found[(found.parameter == "lr") & (found.event == "collapse_ever")].iloc[0]
+    pd.testing.assert_series_equal(here[list(COLUMNS)], lowest, check_names=False)
+
+
+def test_a_value_where_two_thirds_meet_counts_once() -> None:
+    runs = runs_over(8).assign(beta1=np.tile([0, 0.25, 0.25, 0.5, 0.75, 0.75, 0.75, 0.75], 2))
+    found = rates_along(runs, spec_of(beta1=Range(low=0.0, high=0.75)), ("success",))
+    assert found.n_runs.tolist() == [2, 4, 10]
+
+
+def test_choices_have_no_thirds() -> None:
+    assert rates_along(runs_over(), spec_of()).empty

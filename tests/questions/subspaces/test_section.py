@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from lr_study import study_of
 
 from stability.page_kit.blocks import Block
-from stability.questions.subspaces.estimate import subbox_rates
-from stability.questions.subspaces.section import subbox_blocks
+from stability.questions.subspaces.estimate import rates_along, subbox_rates
+from stability.questions.subspaces.section import along_blocks, subbox_blocks
 from stability.reading.study import ALL, Study
 from stability.spec import Range
 
@@ -53,3 +54,22 @@ def test_a_study_without_factor_is_one_level() -> None:
     (parts,) = part_blocks_of(study_of({"hinge": 0.5}), ALL)
     assert parts.finding.startswith("The success rate is .50 over the whole space, .50 [")
     assert [head.text for head in parts.tables[0].heads] == ["part", "all runs", "n_runs"]
+
+
+def test_how_runs_end_is_told_along_each_parameter() -> None:
+    study = study_of()
+    (block,) = along_blocks(study, rates_along(study.runs, study.frames.spec))
+    (table,) = block.tables
+    assert [row[0].text for row in table.rows] == [
+        f"lr {part}" for part in ("1e-5 to 1e-4", "1e-4 to 1e-3", "1e-3 to 0.01")
+    ]
+    assert [head.text for head in table.heads[:3]] == ["part", "succeeds", "mode collapse"]
+    assert block.finding.startswith("Success moves most along lr: ")
+    for row in table.rows:
+        shares = [float(cell.text.strip("<%")) for cell in row[1:8]]
+        assert sum(shares) == pytest.approx(100, abs=2)
+
+
+def test_nothing_is_told_along_parameters_of_a_search() -> None:
+    searched = study_of(adaptive=True)
+    assert along_blocks(searched, rates_along(searched.runs, searched.frames.spec)) == []
