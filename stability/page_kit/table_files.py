@@ -67,7 +67,7 @@ def as_markdown(table: Table) -> str:
 
 def as_latex(table: Table) -> str:
     """A `table` with booktabs' rules, as narrow as it may be: what holds no number is told in the caption."""
-    table = _lean(table)
+    table = _with_one_size(_without_zeros(table))
     stacked = [
         _stacked(*head.text.split()) if head.is_number else latex_text(head.text) for head in table.heads
     ]
@@ -94,19 +94,25 @@ def as_latex(table: Table) -> str:
 ENCODINGS: dict[str, Callable[[Table], str]] = {"csv": as_csv, "md": as_markdown, "tex": as_latex}
 
 
-def _lean(table: Table) -> Table:
-    """The table without columns in which nothing happened, and with points and runs once where equal."""
+def _without_zeros(table: Table) -> Table:
+    """The table without columns in which nothing happened; its caption names them."""
+    zeros = [place for place in range(1, len(table.heads)) if _is_zero(table.column(place))]
+    if not zeros:
+        return table
+    named = ", ".join(table.heads[place].text for place in zeros)
+    kept = table.only([place for place in range(len(table.heads)) if place not in zeros])
+    return replace(kept, caption=f"{table.caption}; none anywhere: {named}")
+
+
+def _with_one_size(table: Table) -> Table:
+    """The table with one column for points and runs, where every point has one run."""
     places = range(len(table.heads))
-    zeros = [place for place in places[1:] if _is_zero(table.column(place))]
     points, runs = (next((at for at in places if table.heads[at].text in names), 0) for names in COUNTED)
-    same = bool(points and runs) and table.column(points) == table.column(runs)
-    if same:
-        heads = [replace(head, text="n") if at == runs else head for at, head in enumerate(table.heads)]
-        table = replace(table, heads=tuple(heads))
-    none = [f"none anywhere: {', '.join(table.heads[at].text for at in zeros)}"] * bool(zeros)
-    said = [table.caption, *none, *["n: points, one run each"] * same]
-    gone = {*zeros, points} if same else {*zeros}
-    return replace(table.only([at for at in places if at not in gone]), caption="; ".join(said))
+    if not (points and runs) or table.column(points) != table.column(runs):
+        return table
+    heads = tuple(replace(head, text="n") if at == runs else head for at, head in enumerate(table.heads))
+    kept = replace(table, heads=heads).only([at for at in places if at != points])
+    return replace(kept, caption=f"{table.caption}; n: points, one run each")
 
 
 def _is_zero(cells: Sequence[Cell]) -> bool:
