@@ -96,7 +96,7 @@ def test_the_outcomes_of_every_factor_are_shown(estimates: Estimates, sections: 
 def test_the_map_of_runs_comes_first_where_none_is_estimated(
     estimates: Estimates, sections: list[Section], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert [block.key for block in sections[1].blocks][-1] == "map-of-runs"
+    assert [block.key for block in sections[1].blocks][-2:] == ["map-of-runs", "along-each-parameter"]
     for key in ORDER[2:]:
         monkeypatch.setitem(contents.PARTS, key, (key, ()))
     assert estimates.findings is not None

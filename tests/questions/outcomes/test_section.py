@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from stability.page_kit.estimate import cell_of
+from stability.page_kit.tables import ENDS
 from stability.page_kit.words import interval, percent, share
-from stability.questions.outcomes.section import ENDS, count_block, rate_block
+from stability.questions.outcomes.section import count_block, rate_block
 from stability.reading.frames import StudyFrames
 from stability.reading.study import ALL, Study
 from stability.spec import Choice, Design, Range
