@@ -29,12 +29,12 @@ quickstart: $(VENV)/.installed
 
 # What is published, from the results that are kept: the pages, the atlases and the tables of README and findings.
 reports: $(VENV)/.installed
-	$(BIN)/stability report results/losses
-	$(BIN)/stability report results/losses-dcgan
+	for study in losses losses-dcgan transfer; do \
+		$(BIN)/stability report results/$$study && $(BIN)/python studies/headline.py results/$$study || exit 1; \
+	done
+	$(BIN)/stability report results/losses-dcgan results/transfer
 	$(BIN)/python studies/atlas.py results/losses stability/data/atlas/mlp.parquet
 	$(BIN)/python studies/atlas.py results/losses-dcgan stability/data/atlas/dcgan.parquet
-	$(BIN)/python studies/headline.py results/losses
-	$(BIN)/python studies/headline.py results/losses-dcgan
 
 # The finished studies of `stability demo`, trained and packed. The thread count is part of their plans.
 demos: $(VENV)/.installed

@@ -10,19 +10,25 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stability.page_kit.estimate import Estimate, rows_of
+from stability.page_kit.words import percent
+from stability.questions.two_studies.estimate import versus
 from stability.reading.atlas import atlas_for
 from stability.reading.frames import load
+from stability.reading.study import Study
 from stability.records import SUCCESSES
 from stability.runner.repair import check_study
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
-PUBLISHED = {"losses": "mlp", "losses-dcgan": "dcgan"}
+ATLASES = {"losses": "mlp", "losses-dcgan": "dcgan"}
+PUBLISHED = (*ATLASES, "transfer")
+FINDINGS = "reports/FINDINGS.md"
 
 
 @pytest.mark.parametrize(
     ("page", "study"),
-    [("README.md", "losses"), ("reports/FINDINGS.md", "losses"), ("reports/FINDINGS.md", "losses-dcgan")],
+    [("README.md", "losses"), *((FINDINGS, study) for study in PUBLISHED)],
 )
 def test_a_page_s_table_is_that_of_the_results(page: str, study: str) -> None:
     spec = importlib.util.spec_from_file_location("headline", ROOT / "studies" / "headline.py")
@@ -37,10 +43,23 @@ def test_a_page_s_table_is_that_of_the_results(page: str, study: str) -> None:
     assert table == module.headline(RESULTS / study)
 
 
-@pytest.mark.parametrize(("study", "architecture"), PUBLISHED.items())
+@pytest.mark.parametrize(("study", "architecture"), ATLASES.items())
 def test_the_atlas_is_that_of_the_results(study: str, architecture: str) -> None:
     atlas = atlas_for({"architecture": architecture})
     pd.testing.assert_frame_equal(atlas.runs, load(RESULTS / study).runs)
+
+
+def test_what_is_told_of_carrying_over_is_what_the_two_studies_say() -> None:
+    both = versus(*(Study(load(RESULTS / name)) for name in ("losses-dcgan", "transfer")))
+    found = {row["what"]: Estimate.of(row) for row in rows_of(both.transfer)}
+    rank, kappa = (
+        f"{found[what].text()}".replace("[", "(").replace("]", ")").replace(", ", " to ")
+        for what in ("rank correlation of the points", "kappa of the outcomes")
+    )
+    same = found["runs that end the same way"]
+    text = (ROOT / FINDINGS).read_text(encoding="utf-8")
+    assert f"correlation {rank}" in text
+    assert f"in {percent(same.value)} {same.percent_between} of the pairs (kappa {kappa})" in text
 
 
 @pytest.mark.slow
