@@ -21,6 +21,7 @@ from stability.reading.factors import crossed_factors
 from stability.reading.frames import load
 from stability.reading.study import Study
 from stability.records import SUCCESSES, Outcome
+from stability.spec.study import CONFIGURATION
 from stability.statistics.rates import rate
 from stability.store import FilmStrip, Store, read_filmstrip
 from studies import GALLERY, RESULTS, STUDIES, comment, told_time
@@ -129,7 +130,7 @@ def picture(study: Study, store: Store) -> Image.Image:
 def _cells(study: Study) -> list[tuple[str, pd.DataFrame]]:
     """The runs of each combination of crossed levels, told in words."""
     if study.frames.spec.configs:
-        return [(f"`{name}`", runs) for name, runs in study.runs.groupby("config", sort=False)]
+        return [(f"`{name}`", runs) for name, runs in study.runs.groupby(CONFIGURATION, sort=False)]
     crossed = [name for name in crossed_factors(study.frames.spec) if name in study.factors]
     if not crossed:
         return [("", study.runs)]
