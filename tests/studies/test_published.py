@@ -84,6 +84,12 @@ def test_nothing_is_wrong_with_the_results(study: str) -> None:
             "**today's rules, 60 others of it, when first looked at**",
             "60 others of `losses-dcgan`",
         ),
+        (
+            "transfer",
+            "PQ",
+            "**today's rules, 60 of `transfer` (clothes), when first looked at**",
+            "60 of `transfer` (clothes)",
+        ),
     ],
 )
 def test_what_is_told_of_labels_and_judges_is_what_they_say(
