@@ -7,7 +7,6 @@ has one point.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,49 +25,10 @@ from stability.statistics.rates import rate
 from stability.store import FilmStrip, Store, read_filmstrip
 from studies import GALLERY, RESULTS, STUDIES, comment, told_time
 
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """What is asked: how many runs end so, or have had such an event."""
-
-    words: str
-    """Goes on from "runs"."""
-    event: frozenset[Outcome] | str
-
-    def of(self, runs: pd.DataFrame) -> tuple[float, str]:
-        """The share, and how it is told."""
-        event = self.event if isinstance(self.event, str) else runs["outcome"].isin(self.event)
-        found = Estimate.of(rows_of(rate(runs, event))[0])
-        return found.value, found.of_runs()
-
-
-@dataclass(frozen=True, slots=True)
-class Middle:
-    """What is asked: how much of something runs have at their last visit."""
-
-    words: str
-    measure: str
-    digits: int = 2
-
-    def of(self, runs: pd.DataFrame) -> tuple[float, str]:
-        """The median, and how it is told, with the lowest and the highest."""
-        values = runs[self.measure].dropna()
-        middle, low, high = (f"{value:,.{self.digits}f}" for value in values.quantile([0.5, 0, 1]))
-        return float(values.median()), f"{middle} ({low} to {high} in {len(values)} runs)"
-
-
-SUCCESS = Rate("end stable or nearly stable", frozenset(SUCCESSES))
-COLLAPSE = Rate("lose modes or diversity that they had", "collapse_ever")
-WON = Rate("end with a discriminator that has won", frozenset({Outcome.SATURATED, Outcome.DOMINATED}))
-ABOUT: dict[str, Rate | Middle] = {
-    "mode-collapse": COLLAPSE,
-    "saturation": WON,
-    "vanishing-gradient": WON,
-    "latent-2d": Middle("FID excess", "fid_excess"),
-    "stacked": Middle("modes of 1,000", "modes", 0),
-    "tiny-data": Middle("distance to the nearest training image, of held-out images' own", "memorisation"),
-    "conditional": Middle("FID excess", "fid_excess", 3),
-}
+SUCCESS = "end stable or nearly stable", frozenset(SUCCESSES)
+COLLAPSE = "lose modes or diversity that they had", "collapse_ever"
+WON = "end with a discriminator that has won", frozenset({Outcome.SATURATED, Outcome.DOMINATED})
+ABOUT = {"mode-collapse": COLLAPSE, "saturation": WON, "vanishing-gradient": WON}
 """What a study asks of its runs, where it is not success."""
 FRAMES, WIDE, DOWN, GAP = 4, 6, 3, 8
 
@@ -89,27 +49,27 @@ def page(name: str, study: Study) -> str:
 
 
 def answer(name: str, study: Study) -> str:
-    """Two sentences: where there is most and least of what is asked for, and how all runs ended."""
-    asked = ABOUT.get(name, SUCCESS)
-    found = [(*asked.of(runs), cell) for cell, runs in _cells(study)]
-    (most, much, there), (least, little, here) = (pick(found, key=lambda one: one[0]) for pick in (max, min))
-    head = f"Runs {asked.words}" if isinstance(asked, Rate) else asked.words[0].upper() + asked.words[1:]
+    """Two sentences: where what is asked for happens most and least often, and how all runs ended."""
+    words, asked = ABOUT.get(name, SUCCESS)
     if study.frames.spec.configs:
-        return f"{len(found)} settings, a run each: {_ended(study.runs)}."
-    if most == least:
-        return f"{head}: {asked.of(study.runs)[1]}. In all, {_ended(study.runs)}."
-    often, rarely = ("most often", "least often") if isinstance(asked, Rate) else ("most", "least")
-    told = f"{head}: {often} with {there}, {much}, and {rarely} with {here}, {little}"
-    return f"{told}. In all, {_ended(study.runs)}."
+        return f"{len(_cells(study))} settings, each trained by itself: {_ended(study.runs)}."
+    shares = [(_share(runs, asked), cell) for cell, runs in _cells(study)]
+    most, least = (pick(shares, key=lambda pair: pair[0].value) for pick in (max, min))
+    if most[0].value == least[0].value:
+        first = f"Runs that {words}: {_share(study.runs, asked).of_runs()}"
+    else:
+        often = f"most often with {most[1]}, {most[0].of_runs()}"
+        first = f"Runs {words} {often}, and least often with {least[1]}, {least[0].of_runs()}"
+    return f"{first}. In all, {_ended(study.runs)}."
 
 
 def _table(name: str, study: Study) -> str:
-    asked = ABOUT.get(name, SUCCESS)
+    words, asked = ABOUT.get(name, SUCCESS)
     rows = []
     for cell, runs in _cells(study):
         shown = "`{run}`: *{outcome}*".format(**_typical(runs))
-        rows.append(f"| {cell or 'all'} | {shown} | {asked.of(runs)[1]} | {_ended(runs)} |")
-    return "\n".join([f"| runs with | shown | {asked.words} | how they ended |", "|---|---|---|---|", *rows])
+        rows.append(f"| {cell or 'all'} | {shown} | {_share(runs, asked).of_runs()} | {_ended(runs)} |")
+    return "\n".join([f"| runs with | shown | {words} | how they ended |", "|---|---|---|---|", *rows])
 
 
 def _typical(runs: pd.DataFrame) -> pd.Series:
@@ -162,6 +122,11 @@ def _below(strips: list[Image.Image]) -> Image.Image:
         sheet.paste(strip, (0, top))
         top += strip.height + GAP
     return sheet
+
+
+def _share(runs: pd.DataFrame, asked: frozenset[Outcome] | str) -> Estimate:
+    event = asked if isinstance(asked, str) else runs["outcome"].isin(asked)
+    return Estimate.of(rows_of(rate(runs, event))[0])
 
 
 def kept() -> dict[str, Path]:
