@@ -26,7 +26,6 @@ from stability.questions import (
     time_to_event,
 )
 from stability.questions.autopsy.estimate import Autopsies, autopsies_of
-from stability.questions.comparison.estimate import Comparison, compared
 from stability.questions.importance.estimate import importance as importance_of
 from stability.questions.importance.estimate import most_important
 from stability.questions.outcomes.verdict import Verdict, verdict
@@ -100,11 +99,11 @@ def estimate(study: Study, tell: Tell = silent) -> Estimates:
     matters = importance_of(study.runs, study.frames.spec, rng=seeded(2))
     study = study.mapped_over(most_important(matters))
     findings = _findings(Asked(study, matters), tell)
-    ranking = _of_all_pairs(study, findings["comparisons"])
+    of_success = next(iter(findings["comparisons"]), None)
     return Estimates(
         study=study,
         factor=study.compared,
-        verdict=verdict(runs, study.main_factor, ranking, unit=study.unit),
+        verdict=verdict(runs, study.main_factor, of_success, unit=study.unit),
         counts=counts,
         rates=rates,
         findings=findings,
@@ -122,12 +121,6 @@ def _findings(asked: Asked, tell: Tell) -> Findings:
             tell(f"estimating {question.told}")
         found |= zip(question.names, question.estimate(asked), strict=True)
     return found
-
-
-def _of_all_pairs(study: Study, comparisons: tuple[Comparison, ...]) -> Comparison | None:
-    """That of success which ranks the levels: a baseline's comparisons say nothing of the others' order."""
-    first = next(iter(comparisons), None)
-    return first if first is None or first.baseline is None else compared(study, first.event, None)
 
 
 def _frames_of(result: Any, name: str) -> Iterator[tuple[str, pd.DataFrame]]:

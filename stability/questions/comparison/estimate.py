@@ -125,15 +125,18 @@ def comparisons(study: Study) -> tuple[Comparison, ...]:
     factor = study.factors[0]
     if factor == CONFIGURATION:
         return ()
-    return tuple(compared(study, event, baseline(study.frames.spec, factor)) for event in COMPARED)
-
-
-def compared(study: Study, event: str, against: str | None) -> Comparison:
-    """The main factor's levels by one event: all pairs, or each level against one."""
-    factor = study.factors[0]
-    crossed = factor in crossed_factors(study.frames.spec)
-    return compare_levels(
-        study.runs, factor, event, crossed=crossed, rng=seeded(6), varied=study.varied, family=Family(against)
+    crossed, against = factor in crossed_factors(study.frames.spec), baseline(study.frames.spec, factor)
+    return tuple(
+        compare_levels(
+            study.runs,
+            factor,
+            event,
+            crossed=crossed,
+            rng=seeded(6),
+            varied=study.varied,
+            family=Family(against),
+        )
+        for event in COMPARED
     )
 
 

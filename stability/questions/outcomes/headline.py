@@ -56,7 +56,26 @@ def _comparison(verdict: Verdict) -> list[str]:
     first = f"{names} succeeded {how}: {listed(shares)}{each} ended stable or nearly so, {over}."
     if best[0].is_thin:
         return [first, f"{_too_few(verdict, best[0])} for rates or a ranking."]
+    if verdict.baseline is not None:
+        return [_beside_baseline(verdict, verdict.baseline), first]
     return [first, *(_paired_rivals(verdict) if verdict.paired else _unpaired_rivals(verdict))]
+
+
+def _beside_baseline(verdict: Verdict, baseline: str) -> str:
+    """Which levels help, which hurt, and of how many that cannot be told."""
+    beside, these = level_name(str(verdict.factor), baseline), f"these {verdict.unit}s"
+    sides = {"more": verdict.above, "less": verdict.below}
+    told = [f"{how} often with {_several(verdict, levels)}" for how, levels in sides.items() if levels]
+    n_rest = len(verdict.overlapping)
+    if not told:
+        any_of = (
+            f"any of {n_rest} levels helps"
+            if n_rest > 1
+            else f"{_several(verdict, verdict.overlapping)} helps"
+        )
+        return f"Whether {any_of} or hurts beside “{beside}”, {these} cannot tell."
+    rest = f"; of {plural(n_rest, 'other')} {these} cannot tell" if n_rest else ""
+    return f"Compared with “{beside}”, runs succeeded {listed(told)}{rest}."
 
 
 def _none_succeeded(verdict: Verdict, rates: Sequence[Estimate]) -> str:
@@ -91,8 +110,8 @@ def _too_few(verdict: Verdict, rate: Estimate) -> str:
 
 def _paired_rivals(verdict: Verdict) -> list[str]:
     sentences, unit = [], verdict.unit
-    if verdict.separated:
-        names = _several(verdict, verdict.separated)
+    if verdict.below:
+        names = _several(verdict, verdict.below)
         sentences.append(f"Compared {unit} by {unit}, {names} succeeded less often.")
     if verdict.overlapping:
         differ = verb(len(verdict.overlapping), "differs", "differ")
@@ -103,9 +122,9 @@ def _paired_rivals(verdict: Verdict) -> list[str]:
 
 def _unpaired_rivals(verdict: Verdict) -> list[str]:
     sentences = []
-    if verdict.separated:
-        lie = verb(len(verdict.separated), "lies", "lie")
-        sentences.append(f"{_several(verdict, verdict.separated)} {lie} clearly below, interval and all.")
+    if verdict.below:
+        lie = verb(len(verdict.below), "lies", "lie")
+        sentences.append(f"{_several(verdict, verdict.below)} {lie} clearly below, interval and all.")
     if verdict.overlapping:
         intervals = verb(len(verdict.best), "interval", "intervals")
         overlap = verb(len(verdict.best), "overlaps", "overlap")

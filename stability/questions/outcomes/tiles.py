@@ -156,4 +156,8 @@ def _unranked(verdict: Verdict) -> str:
     others = [level_name(factor, level) for level in verdict.overlapping]
     than = listed(others, "or") if len(others) <= MOST_NAMED else f"{len(others)} others"
     why = "compared point by point they are too close" if verdict.paired else "the intervals overlap"
+    if verdict.baseline is not None:
+        beside, help_it = level_name(factor, verdict.baseline), verb(len(others), "helps", "help")
+        hurt_it = verb(len(others), "hurts", "hurt")
+        return f"Whether {than} {help_it} or {hurt_it} beside {beside}: {why}."
     return f"Whether {best} {verb(len(verdict.best), 'is', 'are')} better than {than}: {why}."

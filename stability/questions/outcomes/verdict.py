@@ -1,5 +1,7 @@
 """The headline of a study: which level succeeds most often, and what fails most often elsewhere.
 
+Where there is a baseline, which levels are told to succeed more or less often than it comes first.
+
 Naming the best of several levels and quoting its own 95% interval would flatter it. The intervals here
 hold for all levels at once (Bonferroni), so the one that happens to come first is covered too.
 """
@@ -26,11 +28,15 @@ class Verdict:
     """What was compared; None where nothing was."""
     success: pd.DataFrame
     """The rate of success by level (`factor`'s column and those of `rate`), the highest first."""
+    baseline: str | None
+    """The level that all others were held against; None where it is the best."""
+    above: tuple[str, ...]
+    """Levels told to succeed more often than the baseline; none where there is none."""
+    below: tuple[str, ...]
+    """Levels told to succeed less often than the baseline, or than all of the best: by Holm's p-value of the
+    paired difference, or where nothing is paired, with their whole interval below the best one's."""
     overlapping: tuple[str, ...]
-    """Levels that cannot be ranked below the best."""
-    separated: tuple[str, ...]
-    """Levels that are below the best: by Holm's p-value of the paired difference, or where nothing is
-    paired, with their whole interval below the best one's."""
+    """Levels that cannot be told from the baseline, or not from the best."""
     paired: bool
     """Whether levels were compared point by point."""
     failures: pd.DataFrame
@@ -64,20 +70,20 @@ def verdict(
     """Compare the levels of a factor by their success rate; None describes the study as a whole.
 
     `comparison` is that of success where the factor is crossed: it tells apart what intervals of single
-    levels cannot.
+    levels cannot, and knows the baseline.
     """
     success = _success_rates(runs, factor)
-    rest = success[success["estimate"] < success["estimate"].max()]
-    levels = tuple(rest[factor]) if factor is not None else ()
-    paired = comparison is not None and comparison.crossed
-    below = _below(success, factor, comparison if paired else None) if factor is not None else frozenset()
+    paired = comparison is not None and comparison.crossed and len(comparison.pairs) > 0
+    above, below, rest = _told_apart(success, factor, comparison if paired else None)
     failures = pd.concat([rate(runs, outcome).assign(event=str(outcome)) for outcome in FAILURES])
     failures = failures[failures["estimate"] > 0].sort_values("estimate", ascending=False, kind="stable")
     return Verdict(
         factor=factor,
         success=success,
-        overlapping=tuple(level for level in levels if level not in below),
-        separated=tuple(level for level in levels if level in below),
+        baseline=comparison.baseline if comparison is not None and paired else None,
+        above=above,
+        below=below,
+        overlapping=rest,
         paired=paired,
         failures=failures.reset_index(drop=True),
         learning=rate(runs, Outcome.LEARNING),
@@ -85,9 +91,30 @@ def verdict(
     )
 
 
-def _below(success: pd.DataFrame, factor: str, comparison: Comparison | None) -> frozenset[str]:
+def _told_apart(
+    success: pd.DataFrame, factor: str | None, comparison: Comparison | None
+) -> tuple[tuple[str, ...], ...]:
+    """The levels above what the others are held against, those below it, and those told neither."""
+    if factor is None:
+        return (), (), ()
+    levels = tuple(success[factor])
+    if comparison is not None and comparison.baseline is not None:
+        told = comparison.pairs[comparison.pairs["p_holm"] <= ALPHA]
+        above = frozenset(told.loc[told["estimate"] > 0, "first"])
+        below = frozenset(told.loc[told["estimate"] < 0, "first"])
+        compared = [level for level in levels if level != comparison.baseline]
+    else:
+        best = success[success["estimate"] == success["estimate"].max()]
+        above, below = frozenset(), _below(success, best, factor, comparison)
+        compared = [level for level in levels if level not in set(best[factor])]
+    sides = [tuple(level for level in compared if level in side) for side in (above, below)]
+    return *sides, tuple(level for level in compared if level not in above | below)
+
+
+def _below(
+    success: pd.DataFrame, best: pd.DataFrame, factor: str, comparison: Comparison | None
+) -> frozenset[str]:
     """The levels that are told apart from all of the best: point by point, or else by their intervals."""
-    best = success[success["estimate"] == success["estimate"].max()]
     if comparison is None:
         return frozenset(success.loc[success["ci_high"] < best["ci_low"].min(), factor])
     return frozenset(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
+import pytest
 
 from stability.questions.outcomes.headline import adaptive_headline, headline
 from stability.questions.outcomes.verdict import verdict
@@ -52,6 +55,42 @@ def test_a_tie_gives_each_its_own_interval() -> None:
     assert sentences[0].endswith("%) of 20 runs each ended stable or nearly so, over 20 points.")
     assert sentences[1].startswith("The most frequent failures: diverged, 25% (")
     assert sentences[1].endswith("%) of 40 runs.")
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "rest", "said"),
+    [
+        (
+            ("a",),
+            ("b", "c"),
+            ("d", "e"),
+            "Compared with “plain”, runs succeeded more often with “a” and less often with “b” and “c”; of 2 "
+            "others these points cannot tell.",
+        ),
+        (("a", "b"), (), (), "Compared with “plain”, runs succeeded more often with “a” and “b”."),
+        (
+            (),
+            tuple("abcdef"),
+            ("g",),
+            "Compared with “plain”, runs succeeded less often with 6 of the levels; of 1 other these points "
+            "cannot tell.",
+        ),
+        ((), (), ("a",), "Whether “a” helps or hurts beside “plain”, these points cannot tell."),
+        (
+            (),
+            (),
+            ("a", "b"),
+            "Whether any of 2 levels helps or hurts beside “plain”, these points cannot tell.",
+        ),
+    ],
+)
+def test_a_baseline_comes_first(
+    above: tuple[str, ...], below: tuple[str, ...], rest: tuple[str, ...], said: str
+) -> None:
+    runs = runs_of(plain=["stable", "diverged"] * 10, a=["stable"] * 20)
+    best = verdict(runs, "loss")
+    told = replace(best, baseline="plain", above=above, below=below, overlapping=rest, paired=True)
+    assert headline(told)[:2] == [said, headline(best)[0]]
 
 
 def test_no_success_still_leaves_a_bound() -> None:

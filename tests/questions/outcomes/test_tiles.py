@@ -200,6 +200,24 @@ def test_what_the_design_does_not_bear_is_said(own: Study, words: str, *, said: 
     assert (words in told(tiles(estimates(own))[2])) == said
 
 
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        (("hinge",), "Whether hinge helps or hurts beside minimax: "),
+        (("hinge", "wasserstein"), "Whether hinge or wasserstein help or hurt beside minimax: "),
+    ],
+)
+def test_what_cannot_be_told_from_the_baseline_is_said(rest: tuple[str, ...], said: str) -> None:
+    found = estimates(study(shares={"hinge": 0.6, "minimax": 0.55, "wasserstein": 0.5}))
+    beside = dataclasses.replace(found.verdict, baseline="minimax", overlapping=rest, paired=True)
+    (sentence,) = [
+        text
+        for text in tiles(dataclasses.replace(found, verdict=beside))[2].sentences
+        if text.startswith("Whether")
+    ]
+    assert sentence == f"{said}compared point by point they are too close."
+
+
 def test_levels_that_share_the_lowest_rate_are_all_named() -> None:
     own = study(shares={"hinge": 0.95, "minimax": 0.0, "wasserstein": 0.0})
     assert tiles(estimates(own))[1].lead == "minimax and wasserstein"

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from stability.questions.comparison.estimate import Family, compare_levels
 from stability.questions.outcomes.verdict import Verdict, verdict
 from stability.statistics.rates import SUCCESS, rate
 
@@ -26,7 +28,7 @@ def test_the_best_is_named_with_those_it_cannot_be_told_from() -> None:
     found = verdict(compared(hinge=of_success(2), minimax=of_success(30), wasserstein=of_success(26)), "loss")
     assert found.best == ("minimax",)
     assert found.overlapping == ("wasserstein",)
-    assert found.separated == ("hinge",)
+    assert found.below == ("hinge",)
 
 
 def test_the_best_one_s_interval_holds_for_all_levels_at_once() -> None:
@@ -41,7 +43,26 @@ def test_the_best_one_s_interval_holds_for_all_levels_at_once() -> None:
 def test_a_tie_names_all_of_the_best() -> None:
     found = verdict(compared(hinge=of_success(20), minimax=of_success(20)), "loss")
     assert found.best == ("hinge", "minimax")
-    assert found.overlapping == found.separated == ()
+    assert found.overlapping == found.above == found.below == ()
+
+
+def test_beside_a_baseline_levels_are_held_against_it_and_not_against_the_best() -> None:
+    runs = compared(plain=of_success(20), good=of_success(38), near=of_success(19), bad=of_success(1))
+    family = Family("plain")
+    paired = compare_levels(runs, "loss", SUCCESS, crossed=True, rng=np.random.default_rng(0), family=family)
+    found = verdict(runs, "loss", paired)
+    assert found.baseline == "plain"
+    assert (found.above, found.below, found.overlapping) == (("good",), ("bad",), ("near",))
+    assert found.best == ("good",)
+    nothing = compare_levels(
+        runs[runs["loss"] != "plain"],
+        "loss",
+        SUCCESS,
+        crossed=True,
+        rng=np.random.default_rng(0),
+        family=family,
+    )
+    assert verdict(runs, "loss", nothing).baseline is None  # as long as it has no run
 
 
 def test_failures_are_ranked_and_learning_is_none_of_them() -> None:
