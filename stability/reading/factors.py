@@ -31,9 +31,18 @@ def categorical(spec: StudySpec, columns: Container[str]) -> tuple[str, ...]:
 
 
 def numeric(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:
-    """The parameters that were drawn from a range, in the study file's order; none that a variant sets."""
-    drawn = [name for name, domain in spec.space.items() if isinstance(domain, Range) and name in runs]
-    return tuple(name for name in drawn if name not in spec.overridden)
+    """The parameters that were drawn from a range, in the study file's order; none that most variants set."""
+    return tuple(
+        name
+        for name, domain in spec.space.items()
+        if isinstance(domain, Range) and name in runs and 2 * len(spec.setting(name)) <= len(spec.variants)
+    )
+
+
+def as_drawn(spec: StudySpec, runs: pd.DataFrame) -> pd.DataFrame:
+    """The same runs without the values of a range that a variant sets: its runs had no part in the draw."""
+    own = {name: runs[VARIANT].isin(spec.setting(name)) for name in numeric(spec, runs) if spec.setting(name)}
+    return runs.assign(**{name: runs[name].astype(float).mask(set_there) for name, set_there in own.items()})
 
 
 def crossed_factors(spec: StudySpec) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from stability.reading.factors import (
     Unit,
+    as_drawn,
     categorical,
     crossed_factors,
     levels,
@@ -74,9 +75,11 @@ class Study:
         """The finished runs, adaptive ones included.
 
         Estimates take runs with the same `point` for dependent. Where seeds are the units, each seed of each
-        point is a point of its own here, so that crossed levels are paired by seed.
+        point is a point of its own here, so that crossed levels are paired by seed. A range has no value in
+        the runs of a variant that sets it.
         """
-        runs = with_text_levels(self.frames.runs, self.factors).assign(**{ALL: "all runs"})
+        drawn = as_drawn(self.frames.spec, self.frames.runs)
+        runs = with_text_levels(drawn, self.factors).assign(**{ALL: "all runs"})
         if self.unit == "point":
             return runs
         return runs.assign(point=runs["point"] * self.frames.spec.design.seeds + runs["replicate"])

@@ -12,7 +12,7 @@ from stability.page_kit.words import MOST_NAMED, listed, number, plural
 from stability.reading.factors import level_text
 from stability.reading.study import Study
 from stability.spec import Choice, Range, StudySpec, Thresholds
-from stability.spec.study import UNDECLARED
+from stability.spec.study import CONFIGURATION, UNDECLARED, VARIANT
 from stability.store import Store
 from stability.store.observed import under_way
 
@@ -99,6 +99,8 @@ def about(study: Study, written: date) -> str:
 
 
 def _levels(factor: str, n: int) -> str:
+    if factor in (VARIANT, CONFIGURATION):
+        return plural(n, factor)
     return f"{n} losses" if factor == "loss" else f"{plural(n, 'level')} of {factor}"
 
 
@@ -120,10 +122,7 @@ def cautions(study: Study) -> list[str]:
         return sentences
     sentences += _left_out(study)
     sentences.append(_reach(study))
-    if told := sorted(spec.overridden):
-        sentences.append(
-            f"Some variant sets {listed(told)} itself, so nothing is told of what else was drawn of it."
-        )
+    sentences += [_set_by_variants(study, name) for name in sorted(spec.overridden)]
     if spec.design.sampler == "grid":
         sentences.append(
             "Points lie on a grid; intervals read them as if they had been drawn from the space."
@@ -170,6 +169,15 @@ def _reach(study: Study) -> str:
             "estimates no space."
         )
     return "Every rate is an average over the space below: another range gives another rate."
+
+
+def _set_by_variants(study: Study, name: str) -> str:
+    """What comes of a parameter that a point draws and some variant sets."""
+    if name not in study.varied:
+        return f"Some variant sets {name} itself, so nothing is told of what else was drawn of it."
+    setting = study.frames.spec.setting(name)
+    which = f"variant {setting[0]} sets" if len(setting) == 1 else f"variants {listed(setting)} set"
+    return f"The {which} {name}, and runs of that have no part in what is told of it."
 
 
 def _left_out(study: Study) -> list[str]:

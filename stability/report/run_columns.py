@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from stability.reading.factors import is_log, level_text, levels
+from stability.reading.factors import is_log, level_text, levels, numeric
 from stability.reading.study import Study
+from stability.spec import StudySpec
 from stability.vocabulary.metrics import EXTRA_PREFIXES, IN_PANEL, TABLED, TABLED_IF_KNOWN
 
 DIGITS = 6
@@ -58,41 +59,46 @@ class Column:
 
 def run_columns(study: Study) -> tuple[Column, ...]:
     """One value a run in each: its place in the design, everything that was set, how it ended."""
-    runs, names = study.runs, [str(name) for name in study.runs]
+    runs, names = _as_trained(study), [str(name) for name in study.runs]
     known = [name for name in names if runs[name].notna().any()]
     extra = [name for name in known if name in TABLED_IF_KNOWN or name.startswith(EXTRA_PREFIXES)]
     kept = dict.fromkeys((*study.frames.spec.named, "lr_d", "lr_g", "seed"))
     fixed = [name for name in kept if name in known and name not in study.varied]
     columns = [
-        _column(study, "run", "key"),
-        _column(study, "outcome", "key", axis=True, order=study.outcomes),
-        _column(study, "point", "key"),
-        _column(study, "replicate", "key"),
-        *(_setting(study, name) for name in study.varied),
+        _column(runs, "run", "key"),
+        _column(runs, "outcome", "key", axis=True, order=study.outcomes),
+        _column(runs, "point", "key"),
+        _column(runs, "replicate", "key"),
+        *(_setting(study.frames.spec, runs, name) for name in study.varied),
         *(
-            _column(study, name, "metric", axis=name == "fid_excess", log=name != "fid_excess")
+            _column(runs, name, "metric", axis=name == "fid_excess", log=name != "fid_excess")
             for name in TABLED
         ),
-        *(_column(study, name, "metric") for name in extra),
-        _column(study, "reason", "reason"),
-        *(_column(study, name, "setting", shown=False) for name in fixed),
-        *(_column(study, name, "metric", shown=False) for name in IN_PANEL if name in known),
+        *(_column(runs, name, "metric") for name in extra),
+        _column(runs, "reason", "reason"),
+        *(_column(runs, name, "setting", shown=False) for name in fixed),
+        *(_column(runs, name, "metric", shown=False) for name in IN_PANEL if name in known),
     ]
     return tuple(columns)
 
 
 def shown_frame(study: Study, columns: tuple[Column, ...]) -> pd.DataFrame:
     """What the table shows, as a frame for the CSV."""
-    return study.runs.assign(point=study.frames.runs["point"])[[one.name for one in columns if one.shown]]
+    return _as_trained(study)[[one.name for one in columns if one.shown]]
 
 
-def _setting(study: Study, name: str) -> Column:
-    order = levels(study.frames.spec, name)
-    return _column(study, name, "setting", axis=True, log=is_log(study.frames.spec, name), order=order)
+def _as_trained(study: Study) -> pd.DataFrame:
+    """The runs with their points and ranges as they were, whatever estimates make of them."""
+    names = ["point", *numeric(study.frames.spec, study.frames.runs)]
+    return study.runs.assign(**{name: study.frames.runs[name] for name in names})
+
+
+def _setting(spec: StudySpec, runs: pd.DataFrame, name: str) -> Column:
+    return _column(runs, name, "setting", axis=True, log=is_log(spec, name), order=levels(spec, name))
 
 
 def _column(
-    study: Study,
+    runs: pd.DataFrame,
     name: str,
     group: Group,
     *,
@@ -101,7 +107,7 @@ def _column(
     log: bool = False,
     order: tuple[str, ...] = (),
 ) -> Column:
-    values = (study.frames.runs if name == "point" else study.runs)[name]
+    values = runs[name]
     if _is_number(values) and name != "seed":  # a seed has more digits than a script's numbers
         return Column(name, "number", group, tuple(_numbers(values)), shown, axis, log)
     texts = tuple(level_text(value) for value in values)

@@ -173,6 +173,10 @@ class StudySpec(_Section):
         """The parameters of the space that some variant sets, so that its runs have no part in the draw."""
         return frozenset(name for values in self.variants.values() for name in values if name in self.space)
 
+    def setting(self, name: str) -> tuple[str, ...]:
+        """The variants that set this parameter."""
+        return tuple(variant for variant, values in self.variants.items() if name in values)
+
     @property
     def settings(self) -> dict[tuple[str, ...], dict[str, Any]]:
         """Every set of parameters that the study file gives single values, by where it stands."""

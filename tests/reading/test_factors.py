@@ -52,7 +52,12 @@ def test_named_factors_come_first_and_what_a_variant_sets_is_no_factor() -> None
     spec = SPEC.model_copy(update={"variants": variants})
     runs = RUNS.assign(variant=[])
     assert categorical(spec, runs) == ("variant", "loss", "architecture")
-    assert numeric(spec, runs) == ("beta1",)
+    assert numeric(spec, runs) == ("lr", "beta1")
+    most = spec.model_copy(update={"variants": variants | {"slow": {"lr": 1e-5}}})
+    assert numeric(most, runs) == ("lr", "beta1")
+    assert numeric(most.model_copy(update={"variants": most.variants | {"slower": {"lr": 1e-6}}}), runs) == (
+        "beta1",
+    )
     assert levels(spec, "variant") == ("baseline", "fast", "both")
     assert (baseline(spec, "variant"), baseline(spec, "loss")) == ("baseline", None)
     given = StudySpec(name="s", configs={"a": {}, "b": {"lr": 1.0}})

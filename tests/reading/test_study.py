@@ -75,6 +75,17 @@ def test_levels_are_text_and_the_frames_stay_as_they_were() -> None:
     assert pd.api.types.is_float_dtype(study.frames.runs["dis_dropout"])
 
 
+def test_a_range_has_no_value_where_a_variant_sets_it() -> None:
+    variants: dict[str, dict[str, object]] = {"plain": {}, "fast": {"lr": 0.5}, "wide": {"width": 64}}
+    frames = made(ROWS).frames
+    spec = frames.spec.model_copy(update={"variants": variants})
+    runs = frames.runs.assign(variant=["plain", "fast", "wide", "fast"], lr=[1e-3, 0.5, 1e-3, 0.5])
+    study = Study(dataclasses.replace(frames, spec=spec, runs=runs))
+    assert study.varied == ("variant", "loss", "dis_dropout", "batchnorm", "lr")
+    assert study.runs["lr"].isna().tolist() == [False, True, False, True]
+    assert study.frames.runs["lr"].tolist() == [1e-3, 0.5, 1e-3, 0.5]
+
+
 def test_only_fixed_points_are_estimable() -> None:
     search = made(ROWS, adaptive=True)
     assert (made(ROWS).estimable, search.estimable, made([]).estimable) == (True, False, False)

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from datetime import date
 
+import numpy as np
 import pytest
 
 from stability.reading.frames import StudyFrames
 from stability.reading.study import Study
-from stability.report.facts import cautions, facts, prior, thresholds
+from stability.report.facts import about, cautions, facts, prior, thresholds
 from stability.spec import Choice, Design, Range, Thresholds, Training
 
 MakeStudy = Callable[..., StudyFrames]
@@ -109,6 +111,17 @@ def test_the_space_is_told_range_by_range(make_study: MakeStudy) -> None:
     ]
 
 
+def test_what_was_compared_is_counted_by_its_own_name(make_study: MakeStudy) -> None:
+    frames = make_study()
+    runs = frames.runs.assign(variant=np.resize(["plain", "fast"], len(frames.runs)))
+    varied = with_spec(dataclasses.replace(frames, runs=runs), variants={"plain": {}, "fast": {"lr": 0.01}})
+    written = date(2026, 1, 2)
+    told = [about(study, written).split("; ") for study in (Study(frames), varied)]
+    assert told[0][0] == "36 GANs on mnist, 3 losses, 1,000 steps"
+    assert told[1][0] == "36 GANs on mnist, 2 variants, 1,000 steps"
+    assert told[0][1].startswith("page of 2 January 2026")
+
+
 def test_thresholds_that_were_changed_are_marked(make_study: MakeStudy) -> None:
     frames = make_study(finished=0)
     default = Thresholds()
@@ -125,12 +138,16 @@ def test_thresholds_that_were_changed_are_marked(make_study: MakeStudy) -> None:
 
 def test_variants_are_listed_with_what_they_set(make_study: MakeStudy) -> None:
     variants = {"plain": {}, "fast": {"lr": 0.01, "optimizer": "sgd"}}
-    study = with_spec(make_study(), variants=variants)
+    frames = make_study()
+    runs = frames.runs.assign(variant=np.resize(["plain", "fast"], len(frames.runs)))
+    study = with_spec(dataclasses.replace(frames, runs=runs), variants=variants)
     assert [(row.name, row.values, row.how) for row in prior(study)[-2:]] == [
         ("plain", "as fixed and drawn", "baseline"),
         ("fast", "lr 0.01, optimizer sgd", "variant"),
     ]
-    assert "Some variant sets lr itself, so nothing is told of what else was drawn of it." in cautions(study)
+    assert "The variant fast sets lr, and runs of that have no part in what is told of it." in cautions(study)
+    most = with_spec(study.frames, variants=variants | {"slow": {"lr": 1e-5}})
+    assert "Some variant sets lr itself, so nothing is told of what else was drawn of it." in cautions(most)
 
 
 def test_configurations_given_by_hand_estimate_no_space(make_study: MakeStudy) -> None:

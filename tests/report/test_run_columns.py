@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 
@@ -47,6 +48,19 @@ def test_levels_stand_in_the_study_s_order_and_outcomes_in_the_legend_s(study: S
     assert columns["outcome"].levels == study.outcomes
     values = columns["loss"].as_json()["values"]
     assert [columns["loss"].levels[place] for place in values] == study.runs["loss"].tolist()
+
+
+def test_what_a_variant_set_is_shown_as_it_was(make_study: MakeStudy) -> None:
+    frames = make_study()
+    variants: dict[str, dict[str, object]] = {"plain": {}, "fast": {"lr": 0.5}}
+    which = np.resize(["plain", "fast"], len(frames.runs))
+    runs = frames.runs.assign(variant=which, lr=frames.runs["lr"].mask(which == "fast", 0.5))
+    spec = frames.spec.model_copy(update={"variants": variants})
+    study = Study(dataclasses.replace(frames, spec=spec, runs=runs))
+    assert study.runs["lr"].isna().any()
+    columns = run_columns(study)
+    assert set(np.array(named(columns)["lr"].values)[which == "fast"]) == {0.5}
+    assert shown_frame(study, columns)["lr"].tolist() == runs["lr"].tolist()
 
 
 def test_a_seed_keeps_all_its_digits(make_study: MakeStudy) -> None:

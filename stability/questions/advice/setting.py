@@ -161,6 +161,9 @@ def read_setting(values: Mapping[str, Any], spec: StudySpec, runs: pd.DataFrame)
             raise StabilityError(f"{name}: {unknown(name, str(level), levels(spec, name))}")
     read = named | _with_drawn_rates(known, spec)
     axes = tuple(name for name in numeric(spec, runs) if name in read)
+    for name in axes:
+        if named.get(VARIANT) in spec.setting(name):
+            raise StabilityError(f"{name}: the variant {named[VARIANT]} sets it itself; ask without it")
     drawn = tuple(name for name in drawn_factors(spec, runs) if name in read)
     texts = {name: level_text(read[name]) for name in drawn}
     return Setting(spec, read | texts, axes, drawn)

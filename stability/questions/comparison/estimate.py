@@ -205,7 +205,7 @@ def _pairs(
 
 
 def _varies_at_points(frame: pd.DataFrame, name: str) -> bool:
-    return bool((frame.groupby("point")[name].nunique(dropna=False) > 1).any())
+    return bool((frame.groupby("point")[name].nunique() > 1).any())
 
 
 def _compare_crossed(
@@ -293,7 +293,7 @@ def _disagreements(
     frame: pd.DataFrame,
     constant: Sequence[str],
 ) -> pd.DataFrame:
-    known = frame.drop_duplicates("point").set_index("point")[list(constant)]
+    known = frame.groupby("point")[list(constant)].first()
     columns = ["point", "first", "second", "share_first", "share_second"]
     parts = [pd.DataFrame(columns=columns)]
     for first, second in pairs:

@@ -106,9 +106,12 @@ def importance(
 ) -> Importance:
     """Measure the importance of every varied parameter; adaptive runs never enter.
 
-    The order of the rows does not matter. The FID's part speaks of runs that were trained to the end.
+    Runs of a variant that sets a range are left out. The order of the rows does not matter. The FID's part
+    speaks of runs that were trained to the end.
     """
-    fixed = in_design_order(designed(runs), spec)
+    set_by_some = [name for name in numeric(spec, runs) if spec.setting(name)]
+    drawn = runs[runs[set_by_some].notna().all(axis=1)]
+    fixed = in_design_order(designed(drawn), spec)
     parts = [_of_target(fixed, runs, spec, target, rng, rules) for target in TARGETS]
     parameters, scores = (pd.concat(frames, ignore_index=True) for frames in zip(*parts, strict=True))
     return Importance(rules, parameters, scores)

@@ -68,12 +68,8 @@ def _beside_baseline(verdict: Verdict, baseline: str) -> str:
     told = [f"{how} often with {_several(verdict, levels)}" for how, levels in sides.items() if levels]
     n_rest = len(verdict.overlapping)
     if not told:
-        any_of = (
-            f"any of {n_rest} levels helps"
-            if n_rest > 1
-            else f"{_several(verdict, verdict.overlapping)} helps"
-        )
-        return f"Whether {any_of} or hurts beside “{beside}”, {these} cannot tell."
+        one = _several(verdict, verdict.overlapping) if n_rest == 1 else f"any of {n_rest} variants"
+        return f"Whether {one} helps or hurts beside “{beside}”, {these} cannot tell."
     rest = f"; of {plural(n_rest, 'other')} {these} cannot tell" if n_rest else ""
     return f"Compared with “{beside}”, runs succeeded {listed(told)}{rest}."
 

@@ -77,9 +77,10 @@ def rates_along(
         if isinstance(domain, Range):
             spaced = np.geomspace if domain.log else np.linspace
             cuts = spaced(domain.low, domain.high, THIRDS + 1)
-            owner = np.searchsorted(cuts[1:-1], runs[name], side="right")
+            drawn = runs[runs[name].notna()]
+            owner = np.searchsorted(cuts[1:-1], drawn[name], side="right")
             for third, (low, high) in enumerate(pairwise(cuts.tolist())):
-                inside = runs[owner == third]
+                inside = drawn[owner == third]
                 found += [
                     rate(inside, event, confidence=confidence).assign(
                         parameter=name, low=low, high=high, event=event

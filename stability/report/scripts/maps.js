@@ -2,7 +2,7 @@
 const maps = (() => {
   const { drawn, element, number } = page;
   const [WIDE, TALL, LEFT, RIGHT, TOP, FOOT] = [300, 240, 58, 10, 24, 36];
-  const MOST_PANELS = 12;
+  const MOST_PANELS = 30;
 
   function hideRuns(block) {
     if (!block || !block.querySelector("svg.figure [id*='-runs-']")) return;
@@ -74,7 +74,8 @@ const maps = (() => {
 
   // The map of runs as it was written, until other axes are chosen.
   function chooseAxes(block, data, open) {
-    const names = data.columns.filter((one) => one.kind === "number" && one.group !== "key").map((one) => one.name);
+    const numbers = data.columns.filter((one) => one.kind === "number" && one.group !== "key").map((one) => one.name);
+    const names = [...new Set([...data.map, ...numbers])];
     if (!block || names.length < 2) return;
     const levels = data.columns.filter((one) => one.levels.length > 1 && one.levels.length <= MOST_PANELS && one.group === "setting");
     const written = block.querySelector("svg.figure");

@@ -75,6 +75,13 @@ def test_a_run_without_a_value_on_an_axis_is_not_picked() -> None:
     assert set(asked(loss="hinge").picked(runs)["point"]) == {0, 1, 2}
 
 
+def test_a_variant_is_not_asked_for_with_what_it_sets_itself() -> None:
+    spec = SPEC.model_copy(update={"variants": SPEC.variants | {"slow": {"lr": 1e-5}}})
+    with pytest.raises(StabilityError, match="lr: the variant slow sets it itself"):
+        read_setting({"variant": "slow", "lr": 1e-3}, spec, RUNS)
+    assert read_setting({"variant": "plain", "lr": 1e-3}, spec, RUNS).axes == ("lr",)
+
+
 def test_distances_are_done_by_hand() -> None:
     nearest = asked(loss="hinge", variant="plain", lr=1e-3, lr_ratio=10).nearest(RUNS, 4)
     assert nearest["run"].tolist()[0] == "p1-hinge-plain"

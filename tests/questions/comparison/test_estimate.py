@@ -141,6 +141,14 @@ def test_another_crossed_factor_is_compared_within() -> None:
     assert row.n_runs == 12
 
 
+def test_a_level_without_a_value_of_its_own_is_compared_at_the_same_points() -> None:
+    runs = crossed_runs({"hinge": A, "base": B})
+    bare = runs.assign(lr=runs["lr"].mask(runs["loss"] == "hinge"))
+    found, whole = (compare(one, varied=("loss", "lr")) for one in (bare, runs))
+    pd.testing.assert_frame_equal(found.pairs, whole.pairs)
+    pd.testing.assert_frame_equal(found.disagreements, whole.disagreements)
+
+
 def test_levels_that_always_agree_are_not_told_apart() -> None:
     row = compare(crossed_runs({"a": A, "b": A})).pairs.iloc[0]
     assert (row.estimate, row.p, row.p_holm, row.p_permutation, row.reason) == (0, 1, 1, 1, "")

@@ -113,6 +113,17 @@ def test_runs_without_a_fid_are_left_out_and_counted() -> None:
     assert (of(found, LOG_FID)["n_runs"] == 170).all()
 
 
+def test_runs_of_a_variant_that_sets_a_range_have_no_part() -> None:
+    runs = made(30).assign(variant="plain")
+    spec = SPEC.model_copy(update={"variants": {"plain": {}, "fast": {"lr": 0.01}, "wide": {"width": 64}}})
+    fast = runs.assign(variant="fast", lr=np.nan, outcome="collapsed", run=runs["run"] + "-fast")
+    both = pd.concat([runs, fast], ignore_index=True)
+    rules = ImportanceRules(trees=10)
+    alone, beside = (importance(one, spec, rng=np.random.default_rng(0), rules=rules) for one in (runs, both))
+    pd.testing.assert_frame_equal(beside.parameters, alone.parameters)
+    pd.testing.assert_frame_equal(beside.scores, alone.scores)
+
+
 def test_runs_that_did_not_train_to_the_end_are_left_out_of_the_fid_and_counted() -> None:
     runs = made(30)
     runs.loc[:9, "outcome"], runs.loc[10:14, "stopped"] = "diverged", True

@@ -80,7 +80,7 @@ def test_a_tie_gives_each_its_own_interval() -> None:
             (),
             (),
             ("a", "b"),
-            "Whether any of 2 levels helps or hurts beside “plain”, these points cannot tell.",
+            "Whether any of 2 variants helps or hurts beside “plain”, these points cannot tell.",
         ),
     ],
 )

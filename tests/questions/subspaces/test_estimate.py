@@ -120,5 +120,13 @@ def test_a_value_where_two_thirds_meet_counts_once() -> None:
     assert found.n_runs.tolist() == [2, 4, 10]
 
 
+def test_a_run_without_a_value_is_in_no_third() -> None:
+    runs = runs_over(63)
+    here = runs["lr"] < 1e-3
+    found = rates_along(runs.assign(lr=runs["lr"].where(here)), spec_of(lr=LR), ("success",))
+    pd.testing.assert_frame_equal(found[:2], rates_along(runs, spec_of(lr=LR), ("success",))[:2])
+    assert found.n_runs.tolist()[2] == 0
+
+
 def test_choices_have_no_thirds() -> None:
     assert rates_along(runs_over(), spec_of()).empty
