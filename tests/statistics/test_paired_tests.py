@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import f as f_distribution
-from scipy.stats import norm, ttest_1samp, ttest_ind
+from scipy.stats import binom, norm, ttest_1samp, ttest_ind
 from statsmodels.stats.multitest import multipletests
 
 from stability.statistics.paired_tests import (
@@ -62,6 +62,18 @@ def test_few_points_that_stand_out_widen_the_interval() -> None:
             np.testing.assert_allclose([found.ci_low, found.ci_high], [plain.low, plain.high])
     turned = paired_t(1 - shares), paired_t(-shares)
     assert all(low.ci_low <= low.estimate <= low.ci_high for low in turned)
+
+
+@pytest.mark.parametrize(("n", "worst"), [(12, 0.895), (16, 0.905), (24, 0.915), (32, 0.925), (64, 0.93)])
+def test_points_won_or_lost_are_covered_as_told(n: int, worst: float) -> None:
+    """Computed, not simulated: each number of points won has one interval."""
+    found = [paired_t(np.repeat([1.0, -1.0], [won, n - won]), permuted=0.5) for won in range(n + 1)]
+    low, high = (np.array([getattr(one, end) for one in found]) for end in ("ci_low", "ci_high"))
+    shares = np.linspace(0.5, 0.99, 99)
+    holds = (low <= 2 * shares[:, None] - 1 + 1e-12) & (2 * shares[:, None] - 1 <= high + 1e-12)
+    covered = (holds * binom.pmf(np.arange(n + 1), n, shares[:, None])).sum(axis=1)
+    assert covered.min() > worst
+    assert 0.96 < covered.mean() < 0.975
 
 
 def test_wilsons_ends_are_those_of_rates() -> None:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from stability.questions.question import seeded
 from stability.reading.factors import baseline, crossed_factors, level_text
 from stability.reading.study import Study
+from stability.records import Outcome
 from stability.spec.study import CONFIGURATION
 from stability.statistics.paired_tests import (
     Difference,
@@ -116,8 +117,11 @@ class Comparison:
 
 ALL_PAIRS = Family()
 
-COMPARED = (SUCCESS, "collapse_ever", "saturation_ever")
-"""What the levels of the main factor are compared by, pair by pair."""
+LOWER_FID = "lower_fid"
+"""That of two runs with the same point and seed this one ends with the lower FID."""
+
+COMPARED = (SUCCESS, "collapse_ever", "saturation_ever", LOWER_FID)
+"""What the levels of the main factor are compared by, pair by pair; by the FID where they are crossed."""
 
 
 def comparisons(study: Study) -> tuple[Comparison, ...]:
@@ -126,6 +130,7 @@ def comparisons(study: Study) -> tuple[Comparison, ...]:
     if factor == CONFIGURATION:
         return ()
     crossed, against = factor in crossed_factors(study.frames.spec), baseline(study.frames.spec, factor)
+    ranked = crossed and bool(study.runs["fid_ratio"].notna().any())
     return tuple(
         compare_levels(
             study.runs,
@@ -137,6 +142,7 @@ def comparisons(study: Study) -> tuple[Comparison, ...]:
             family=Family(against),
         )
         for event in COMPARED
+        if ranked or event != LOWER_FID
     )
 
 
@@ -152,18 +158,22 @@ def compare_levels(
 ) -> Comparison:
     """Compare the pairs of a factor's levels in a family by the share of their runs that have an event.
 
-    `event` is an outcome or the name of a boolean column, `crossed` whether every point trains every level.
+    `event` is an outcome, the name of a boolean column or LOWER_FID, `crossed` whether every point trains
+    every level.
     `varied` names the parameters that differ between runs by design: those with several values at a point
     are crossed, too, and a level is then compared only over the values that both levels of a pair have; the
     others describe the points that disagree. Adaptive runs are left out. Raises as `rates.rate`.
     """
     fixed = designed(runs)
+    ranked = event == LOWER_FID
     frame = fixed[["point", *(name for name in varied if name != factor)]].assign(
-        level=[level_text(level) for level in fixed[factor]], share=indicator(fixed, event).astype(float)
+        level=[level_text(level) for level in fixed[factor]],
+        share=_last_fid(fixed) if ranked else indicator(fixed, event).astype(float),
     )
     levels = tuple(dict.fromkeys(frame["level"]))
     several = [name for name in frame.columns[1:-2] if _varies_at_points(frame, name)]
-    cells = frame.groupby(["point", *several, "level"], dropna=False)["share"]
+    seeds = [fixed["replicate"]] if ranked else []
+    cells = frame.groupby(["point", *several, *seeds, "level"], dropna=False)["share"]
     means, sizes = cells.mean().unstack("level"), cells.size().unstack("level")
     constant = [name for name in frame.columns[1:-2] if name not in several]
     pairs = _pairs_of(levels, family.baseline)
@@ -176,10 +186,15 @@ def compare_levels(
         baseline=family.baseline,
         n_points=int(frame["point"].nunique()),
         pairs=_pairs(
-            means, sizes, pairs, _compare_crossed if crossed else _compare_apart, rng, family.confidence
+            means,
+            sizes,
+            pairs,
+            _compare_ranked if ranked else _compare_crossed if crossed else _compare_apart,
+            rng,
+            family.confidence,
         ),
-        overall=_overall(means, sizes, crossed=crossed),
-        disagreements=_disagreements(means, pairs if crossed else [], frame, constant),
+        overall=no_overall(len(_at_points(means)), "") if ranked else _overall(means, sizes, crossed=crossed),
+        disagreements=_disagreements(means, pairs if crossed and not ranked else [], frame, constant),
     )
 
 
@@ -188,6 +203,12 @@ def _pairs_of(levels: Sequence[str], baseline: str | None) -> list[tuple[str, st
     if baseline is None:
         return list(combinations(levels, 2))
     return [(level, baseline) for level in levels if level != baseline and baseline in levels]
+
+
+def _last_fid(runs: pd.DataFrame) -> pd.Series:
+    """The FID at the end, infinite where a run diverged; none where it was stopped before."""
+    known: pd.Series = runs["fid_ratio"].where(~runs["stopped"].astype(bool))
+    return known.mask(runs["outcome"] == Outcome.DIVERGED, np.inf)
 
 
 def _pairs(
@@ -212,19 +233,30 @@ def _compare_crossed(
     means: pd.DataFrame, sizes: pd.DataFrame, rng: np.random.Generator, confidence: float
 ) -> dict[str, Any]:
     first, second = means.columns
-    both = means.notna().all(axis=1)
-    points = _at_points(means)
+    points, behind = _at_points(means), sizes.loc[means.dropna().index]
     differences = (points[first] - points[second]).to_numpy()
     permuted = sign_flip(differences, rng)
-    test = paired_t(differences, confidence, runs=_runs_behind(sizes[both]), permuted=permuted)
+    test = paired_t(differences, confidence, runs=_runs_behind(behind), permuted=permuted)
     return _row((first, second), test) | {
         "p_permutation": permuted,
         "n_points": len(points),
-        "n_runs": int(sizes[both].to_numpy().sum()),
+        "n_runs": int(behind.to_numpy().sum()),
         "n_disagree": int((differences != 0).sum()),
         "n_first": int((differences > 0).sum()),
         "n_second": int((differences < 0).sum()),
     }
+
+
+def _compare_ranked(
+    means: pd.DataFrame, sizes: pd.DataFrame, rng: np.random.Generator, confidence: float
+) -> dict[str, Any]:
+    """Which of the two has the lower value; the p-value is that of the sign flip, since every point differs.
+
+    Of ones and minus ones Student's is at most .05 in up to 7.7% where there is no difference (16 points).
+    """
+    lower = means.dropna().rank(axis=1, ascending=False) - 1  # 1 and 0, one half each where they are equal
+    row = _compare_crossed(lower, sizes, rng, confidence)
+    return row | {"p": row["p_permutation"]}
 
 
 def _compare_apart(

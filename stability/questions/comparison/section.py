@@ -22,7 +22,7 @@ from stability.page_kit.words import (
     slug,
     spaced,
 )
-from stability.questions.comparison.estimate import Comparison
+from stability.questions.comparison.estimate import LOWER_FID, Comparison
 from stability.questions.comparison.figure import forest
 from stability.reading.factors import Unit
 from stability.reading.study import Study
@@ -33,12 +33,18 @@ EVENT_WORDS = {
     SUCCESS: "succeed",
     "collapse_ever": "collapse at some time after being good",
     "saturation_ever": "saturate at some time",
+    LOWER_FID: "end with the lower FID",
 }
 """What runs do, after `runs`."""
 
 ALPHA = 0.05
 
 _WIDENED = f"Where fewer than {FEW_POINTS} points stand out, intervals are widened by Wilson’s."
+
+RANKED = (
+    "Of two runs with the same point and seed the one counts whose FID at the end is lower, by however "
+    "little; that of a run that diverged is the highest."
+)
 
 MOST_NAMED = 4
 """A finding names no more pairs than this."""
@@ -122,7 +128,7 @@ def _finding_against(baseline: str, pairs: pd.DataFrame, words: str, unit: Unit)
 def _overall(comparison: Comparison, unit: Unit) -> str:
     found, n_levels = comparison.overall, len(comparison.levels)
     paired = comparison.crossed and comparison.baseline is None
-    if n_levels < 3 or not paired or _all_alike(comparison):
+    if n_levels < 3 or not paired or _all_alike(comparison) or comparison.event == LOWER_FID:
         return ""
     if found.reason:
         return f"All {n_levels} at once: {found.reason}."
@@ -177,6 +183,8 @@ def _note(comparison: Comparison, unit: Unit) -> str:
         "sign-flip p-value does not assume how the differences are distributed; it stands in where all "
         "points differ by the same amount."
     ]
+    if comparison.event == LOWER_FID:
+        parts.insert(0, RANKED)
     missing = comparison.n_points - comparison.overall.n_points
     if missing:
         parts.append(

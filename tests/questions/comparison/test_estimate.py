@@ -5,10 +5,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import permutation_test, ttest_1samp, ttest_ind
+from scipy.stats import binomtest, permutation_test, ttest_1samp, ttest_ind
 from statsmodels.stats.multitest import multipletests
 
-from stability.questions.comparison.estimate import PAIR_COLUMNS, Comparison, Family, compare_levels
+from stability.questions.comparison.estimate import (
+    LOWER_FID,
+    PAIR_COLUMNS,
+    Comparison,
+    Family,
+    compare_levels,
+)
 from stability.statistics.paired_tests import NO_COMMON_POINT, NO_POINT, paired_t
 from stability.statistics.rates import ONE_POINT, SUCCESS
 
@@ -297,3 +303,50 @@ def test_ranked_pairs_are_never_negative() -> None:
     was = found.pairs.iloc[0]
     assert (turned.estimate, turned.ci_low, turned.ci_high) == (-was.estimate, -was.ci_high, -was.ci_low)
     assert (turned.n_first, turned.n_second, turned.p) == (was.n_second, was.n_first, was.p)
+
+
+def with_fids(fids: dict[str, list[float]], **columns: Any) -> pd.DataFrame:
+    """A run of each level at each point that ends with this FID; NaN for none."""
+    rows = [
+        {"point": point, "loss": loss, "fid_ratio": fid, "outcome": "noise", "replicate": 0, "stopped": False}
+        for loss, of_points in fids.items()
+        for point, fid in enumerate(of_points)
+    ]
+    return pd.DataFrame(rows).assign(adaptive=False, **columns)
+
+
+def ranked(runs: pd.DataFrame, **options: Any) -> Comparison:
+    return compare_levels(runs, "loss", LOWER_FID, crossed=True, rng=np.random.default_rng(0), **options)
+
+
+def test_the_lower_fid_of_each_point_counts_by_however_little() -> None:
+    hinge = [1.0] * 9 + [5.0, 1e6, 3.0]
+    row = ranked(with_fids({"hinge": hinge, "minimax": [1.001] * 9 + [4.0, 2.0, 3.0]})).pairs.iloc[0]
+    assert (row.n_points, row.n_first, row.n_second) == (12, 9, 2)
+    assert row.estimate == pytest.approx((9 - 2) / 12)
+    assert row.ci_low < row.estimate < row.ci_high
+    assert row.p == row.p_permutation == pytest.approx(binomtest(9, 11).pvalue)
+
+
+def test_what_diverged_is_last_and_what_was_stopped_is_not_compared() -> None:
+    runs = with_fids({"a": [1.0, 9.0, 9.0, 2.0, np.nan, 7.0], "b": [1e9, 1e9, 3.0, 9.0, 1.0, 8.0]})
+    runs.loc[[0, 7], "outcome"] = "diverged"  # a at the first point, b at the second
+    runs.loc[[3], "stopped"] = True
+    found = ranked(runs)
+    row = found.pairs.iloc[0]
+    assert (row.n_points, row.n_first, row.n_second) == (4, 2, 2)
+    assert row.n_runs == 8
+    assert found.disagreements.empty
+    assert np.isnan(found.overall.p)
+    assert found.overall.n_points == 4
+
+
+def test_seeds_are_ranked_one_by_one() -> None:
+    """A single great run of three does not make a level the better one at its point."""
+    runs = pd.concat(
+        with_fids({"a": [a] * 4, "b": [b] * 4}).assign(replicate=seed)
+        for seed, (a, b) in enumerate([(1.0, 50.0), (9.0, 8.0), (9.0, 8.0)])
+    )
+    row = ranked(runs).pairs.iloc[0]
+    assert row.estimate == pytest.approx(1 / 3 - 2 / 3)
+    assert (row.n_points, row.n_runs) == (4, 24)

@@ -10,7 +10,7 @@ import pytest
 
 from stability.page_kit.blocks import Block
 from stability.page_kit.words import p_text
-from stability.questions.comparison.estimate import ALL_PAIRS, Family, compare_levels
+from stability.questions.comparison.estimate import ALL_PAIRS, LOWER_FID, Family, compare_levels
 from stability.questions.comparison.same_runs import SAME_RUN_COLUMNS
 from stability.questions.comparison.section import MOST_ROWS, comparisons_blocks
 from stability.reading.frames import StudyFrames
@@ -108,6 +108,24 @@ def test_against_a_baseline_the_question_is_whether_it_helps() -> None:
     assert set(success.data["second"]) == {"minimax"}
     few = blocks_of({"minimax": [0, 1, 0.5, 1] * 3, "hinge": [1, 0, 0.5, 0.5] * 3}, family=Family("minimax"))
     assert few[0].finding == "None of 1 can be told apart from minimax with these points."
+
+
+def test_the_lower_fid_is_told_with_its_rule() -> None:
+    study = study_of(CLEAR)
+    fids = study.runs["loss"].map({"minimax": 3.0, "hinge": 1.0, "wasserstein": 2.0})
+    own = {"fid_ratio": fids, "replicate": study.runs.groupby(["point", "loss"]).cumcount(), "stopped": False}
+    found = compare_levels(
+        study.runs.assign(**own), "loss", LOWER_FID, crossed=True, rng=np.random.default_rng(0)
+    )
+    (block,) = comparisons_blocks(study, [found], pd.DataFrame(columns=list(SAME_RUN_COLUMNS)))
+    assert block.question == "Do runs end with the lower FID more often under one loss than under another?"
+    assert block.finding.startswith(
+        "3 of 3 pairs can be told apart: runs end with the lower FID under hinge more often than under "
+    )
+    assert "All 3 at once" not in block.finding
+    assert "by however little" in block.note
+    assert "not finished" not in block.note
+    assert len(block.tables) == 1
 
 
 def test_the_table_has_a_row_for_every_pair() -> None:
