@@ -1,8 +1,9 @@
 """Prints the table of the README: how the runs of a study ended under each loss, with 95% intervals.
 
 `python studies/headline.py results/losses`. The units are points; each interval stands by itself. Of a study
-of variants it says beside each how many percentage points more or fewer succeed than under the baseline: these
-intervals hold for all at once, and bold is what Holm's p-values tell apart.
+of variants it says beside each how many percentage points more or fewer of its runs succeed than the
+baseline's, with intervals that hold for all at once, and at how many points it ended with the lower FID;
+bold is what Holm's p-values tell apart.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from stability.page_kit.estimate import Row, rows_of
+import pandas as pd
+
 from stability.page_kit.tables import ENDS
-from stability.questions.comparison.estimate import comparisons
+from stability.questions.comparison.estimate import LOWER_FID, comparisons
 from stability.questions.outcomes.section import rate_block
 from stability.questions.outcomes.verdict import ALPHA
 from stability.reading.factors import baseline
 from stability.reading.frames import load
 from stability.reading.study import Study
-from stability.statistics.rates import RATED, rates_by
+from stability.statistics.rates import RATED, SUCCESS, rates_by
 
 
 def headline(results: Path) -> str:
@@ -30,21 +32,20 @@ def headline(results: Path) -> str:
     rows = [[f"{cell.text} {cell.detail}" for cell in row[1:width]] for row in table.rows]
     names = [row[0].text for row in table.rows]
     if against := baseline(study.frames.spec, factor):
-        pairs = {row["first"]: row for row in rows_of(comparisons(study)[0].pairs)}
-        heads.insert(2, f"than `{against}`")
+        compared = {one.event: one.pairs.set_index("first") for one in comparisons(study)}
+        heads[2:2] = [f"than `{against}`", "lower FID at"]
         for name, cells in zip(names, rows, strict=True):
-            cells.insert(1, difference(pairs[name]) if name in pairs else "")
+            cells[1:1] = ["", ""] if name == against else _beside(compared, name)
     lines = [f"| `{name}` | {' | '.join(cells)} |" for name, cells in zip(names, rows, strict=True)]
     return "\n".join([f"| {' | '.join(heads)} |", "|---|" + "---|" * (len(heads) - 1), *lines])
 
 
-def difference(pair: Row) -> str:
-    """In percentage points, with its interval; bold where it is told from none."""
-    value, low, high = (
-        f"{100 * pair[name]:+.0f}".replace("-", "−") for name in ("estimate", "ci_low", "ci_high")
-    )
-    text = f"{value} ({low} to {high})"
-    return f"**{text}**" if pair["p_holm"] <= ALPHA else text
+def _beside(compared: dict[str, pd.DataFrame], name: str) -> list[str]:
+    """How far a level's successes are from the baseline's, and where it ended with the lower FID."""
+    success, lower = (compared[event].loc[name] for event in (SUCCESS, LOWER_FID))
+    ends = [f"{100 * success[end]:+.0f}".replace("-", "−") for end in ("estimate", "ci_low", "ci_high")]
+    told = {"{} ({} to {})".format(*ends): success, f"{lower['n_first']} of {lower['n_disagree']}": lower}
+    return [f"**{text}**" if pair["p_holm"] <= ALPHA else text for text, pair in told.items()]
 
 
 if __name__ == "__main__":

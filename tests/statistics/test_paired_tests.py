@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import f as f_distribution
 from scipy.stats import binom, norm, ttest_1samp, ttest_ind
+from scipy.stats import f as f_distribution
 from statsmodels.stats.multitest import multipletests
 
 from stability.statistics.paired_tests import (
