@@ -29,7 +29,7 @@ quickstart: $(VENV)/.installed
 
 # What is published, from the results that are kept: the pages, the atlases and the tables of README and findings.
 reports: $(VENV)/.installed
-	for study in losses losses-dcgan transfer; do \
+	for study in losses losses-dcgan transfer hacks; do \
 		$(BIN)/stability report results/$$study && $(BIN)/python studies/headline.py results/$$study || exit 1; \
 	done
 	$(BIN)/stability report results/losses-dcgan results/transfer

@@ -22,7 +22,7 @@ from stability.runner.repair import check_study
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 ATLASES = {"losses": "mlp", "losses-dcgan": "dcgan"}
-PUBLISHED = (*ATLASES, "transfer")
+PUBLISHED = (*ATLASES, "transfer", "hacks")
 FINDINGS = "reports/FINDINGS.md"
 
 
