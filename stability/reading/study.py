@@ -71,15 +71,19 @@ class Study:
         return self.as_unit or unit_of(self.frames.spec)
 
     @cached_property
+    def trained(self) -> pd.DataFrame:
+        """The finished runs with their own points and values, whatever estimates make of them."""
+        return with_text_levels(self.frames.runs, self.factors).assign(**{ALL: "all runs"})
+
+    @cached_property
     def runs(self) -> pd.DataFrame:
-        """The finished runs, adaptive ones included.
+        """The finished runs as estimates take them, adaptive ones included.
 
         Estimates take runs with the same `point` for dependent. Where seeds are the units, each seed of each
         point is a point of its own here, so that crossed levels are paired by seed. A range has no value in
         the runs of a variant that sets it.
         """
-        drawn = as_drawn(self.frames.spec, self.frames.runs)
-        runs = with_text_levels(drawn, self.factors).assign(**{ALL: "all runs"})
+        runs = as_drawn(self.frames.spec, self.trained)
         if self.unit == "point":
             return runs
         return runs.assign(point=runs["point"] * self.frames.spec.design.seeds + runs["replicate"])

@@ -177,7 +177,7 @@ def _set_by_variants(study: Study, name: str) -> str:
         return f"Some variant sets {name} itself, so nothing is told of what else was drawn of it."
     setting = study.frames.spec.setting(name)
     which = f"variant {setting[0]} sets" if len(setting) == 1 else f"variants {listed(setting)} set"
-    return f"The {which} {name}, and runs of that have no part in what is told of it."
+    return f"The {which} {name}: runs of that have no part in maps, boxes, thirds of {name} and what matters."
 
 
 def _left_out(study: Study) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from stability.reading.factors import is_log, level_text, levels, numeric
+from stability.reading.factors import is_log, level_text, levels
 from stability.reading.study import Study
 from stability.spec import StudySpec
 from stability.vocabulary.metrics import EXTRA_PREFIXES, IN_PANEL, TABLED, TABLED_IF_KNOWN
@@ -59,7 +59,7 @@ class Column:
 
 def run_columns(study: Study) -> tuple[Column, ...]:
     """One value a run in each: its place in the design, everything that was set, how it ended."""
-    runs, names = _as_trained(study), [str(name) for name in study.runs]
+    runs, names = study.trained, [str(name) for name in study.trained]
     known = [name for name in names if runs[name].notna().any()]
     extra = [name for name in known if name in TABLED_IF_KNOWN or name.startswith(EXTRA_PREFIXES)]
     kept = dict.fromkeys((*study.frames.spec.named, "lr_d", "lr_g", "seed"))
@@ -84,13 +84,7 @@ def run_columns(study: Study) -> tuple[Column, ...]:
 
 def shown_frame(study: Study, columns: tuple[Column, ...]) -> pd.DataFrame:
     """What the table shows, as a frame for the CSV."""
-    return _as_trained(study)[[one.name for one in columns if one.shown]]
-
-
-def _as_trained(study: Study) -> pd.DataFrame:
-    """The runs with their points and ranges as they were, whatever estimates make of them."""
-    names = ["point", *numeric(study.frames.spec, study.frames.runs)]
-    return study.runs.assign(**{name: study.frames.runs[name] for name in names})
+    return study.trained[[one.name for one in columns if one.shown]]
 
 
 def _setting(spec: StudySpec, runs: pd.DataFrame, name: str) -> Column:

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtrc, stdtr, stdtrit
-from scipy.stats import permutation_test
+from scipy.special import betaincinv, fdtrc, stdtr, stdtrit
+from scipy.stats import binomtest, permutation_test
 
 from stability.statistics.rates import ONE_POINT, effective_runs, wilson, wilson_breadth
 
@@ -92,6 +92,22 @@ def paired_t(
         ahead, behind = np.maximum(differences, 0.0), np.maximum(-differences, 0.0)
         plain = _widened(plain, ahead, behind, runs, confidence, paired=True)
     return replace(plain, p=permuted) if np.isnan(plain.p) else plain
+
+
+def sign_test(
+    differences: Floats, confidence: float = 0.95, *, runs: int = 1, permuted: float = np.nan
+) -> Difference:
+    """As `paired_t` on points that are won (1), lost (-1) or neither, with the sign flip's p-value.
+
+    The interval is Clopper and Pearson's, exact at any number of points; what was neither counts against
+    either end. With several seeds a point is won in part, and the interval is that of `paired_t`.
+    """
+    plain = replace(paired_t(differences, confidence, runs=runs, permuted=permuted), p=permuted)
+    n, won, lost = len(differences), int((differences == 1).sum()), int((differences == -1).sum())
+    if n < 2 or won + lost + int((differences == 0).sum()) < n:
+        return plain
+    least = [float(betaincinv(k, n - k + 1, (1 - confidence) / 2)) if k else 0.0 for k in (won, lost)]
+    return replace(plain, ci_low=2 * least[0] - 1, ci_high=1 - 2 * least[1])
 
 
 def welch_t(
@@ -159,6 +175,8 @@ def sign_flip(differences: Floats, rng: np.random.Generator) -> float:
     moving = differences[differences != 0]
     if len(moving) < 2:
         return 1.0
+    if np.ptp(np.abs(moving)) == 0:  # as many flips in favour as heads of a coin
+        return float(binomtest(int((moving > 0).sum()), len(moving)).pvalue)
     return _permutation_p((moving,), lambda x, axis: x.mean(axis=axis), "samples", rng)
 
 

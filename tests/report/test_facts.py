@@ -145,7 +145,10 @@ def test_variants_are_listed_with_what_they_set(make_study: MakeStudy) -> None:
         ("plain", "as fixed and drawn", "baseline"),
         ("fast", "lr 0.01, optimizer sgd", "variant"),
     ]
-    assert "The variant fast sets lr, and runs of that have no part in what is told of it." in cautions(study)
+    assert (
+        "The variant fast sets lr: runs of that have no part in maps, boxes, thirds of lr and what matters."
+        in cautions(study)
+    )
     most = with_spec(study.frames, variants=variants | {"slow": {"lr": 1e-5}})
     assert "Some variant sets lr itself, so nothing is told of what else was drawn of it." in cautions(most)
 

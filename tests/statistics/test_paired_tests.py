@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, norm, ttest_1samp, ttest_ind
+from scipy.stats import binom, binomtest, norm, ttest_1samp, ttest_ind
 from scipy.stats import f as f_distribution
 from statsmodels.stats.multitest import multipletests
 
@@ -18,6 +18,7 @@ from stability.statistics.paired_tests import (
     paired_t,
     shuffle,
     sign_flip,
+    sign_test,
     welch_t,
 )
 from stability.statistics.rates import rate
@@ -64,16 +65,39 @@ def test_few_points_that_stand_out_widen_the_interval() -> None:
     assert all(low.ci_low <= low.estimate <= low.ci_high for low in turned)
 
 
-@pytest.mark.parametrize(("n", "worst"), [(12, 0.895), (16, 0.905), (24, 0.915), (32, 0.925), (64, 0.93)])
-def test_points_won_or_lost_are_covered_as_told(n: int, worst: float) -> None:
-    """Computed, not simulated: each number of points won has one interval."""
-    found = [paired_t(np.repeat([1.0, -1.0], [won, n - won]), permuted=0.5) for won in range(n + 1)]
+@pytest.mark.parametrize("n", [8, 12, 16, 24, 32, 64])
+@pytest.mark.parametrize("confidence", [0.95, 1 - 0.05 / 24])
+def test_points_won_or_lost_are_covered_as_promised(n: int, confidence: float) -> None:
+    """Computed, not simulated: each number of points won has one interval and one p-value."""
+    rng = np.random.default_rng(0)
+    signs = [np.repeat([1.0, -1.0], [won, n - won]) for won in range(n + 1)]
+    found = [sign_test(one, confidence, permuted=sign_flip(one, rng)) for one in signs]
     low, high = (np.array([getattr(one, end) for one in found]) for end in ("ci_low", "ci_high"))
     shares = np.linspace(0.5, 0.99, 99)
     holds = (low <= 2 * shares[:, None] - 1 + 1e-12) & (2 * shares[:, None] - 1 <= high + 1e-12)
     covered = (holds * binom.pmf(np.arange(n + 1), n, shares[:, None])).sum(axis=1)
-    assert covered.min() > worst
-    assert 0.96 < covered.mean() < 0.975
+    assert covered.min() >= confidence
+    told = np.array([one.p <= 0.05 for one in found])
+    assert binom.pmf(np.arange(n + 1), n, 0.5)[told].sum() <= 0.05
+
+
+def test_what_is_neither_won_nor_lost_counts_against_either_end() -> None:
+    signs = np.repeat([1.0, 0.0, -1.0], [14, 4, 2])
+    found = sign_test(signs, permuted=sign_flip(signs, np.random.default_rng(0)))
+    won, lost = (binomtest(n, 20).proportion_ci().low for n in (14, 2))
+    assert (found.ci_low, found.ci_high) == pytest.approx((2 * won - 1, 1 - 2 * lost))
+    assert found.p == pytest.approx(binomtest(14, 16).pvalue)
+    in_part = signs.copy()
+    in_part[0] = 1 / 3
+    plain = paired_t(in_part, permuted=0.2)
+    assert (sign_test(in_part, permuted=0.2).ci_low, plain.ci_high) == (plain.ci_low, plain.ci_high)
+
+
+def test_many_equal_differences_have_the_p_value_of_a_coin() -> None:
+    """No draw: two pairs of 20 points to 4 are told apart both or neither."""
+    first, second = np.random.default_rng(1), np.random.default_rng(2)
+    signs = np.repeat([0.5, -0.5], [20, 4])
+    assert sign_flip(signs, first) == sign_flip(signs[::-1], second) == binomtest(20, 24).pvalue
 
 
 def test_wilsons_ends_are_those_of_rates() -> None:

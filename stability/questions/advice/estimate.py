@@ -34,6 +34,7 @@ from stability.reading.frames import StudyFrames, load
 from stability.reading.ordering import in_design_order
 from stability.reading.study import Study
 from stability.records import FAILURES, Outcome
+from stability.spec.study import VARIANT
 from stability.statistics.fit_rows import FEWEST_POINTS
 from stability.statistics.rates import SUCCESS, designed, none_designed, rate
 from stability.vocabulary.metrics import EVENTS
@@ -62,7 +63,10 @@ def advise(
     asked = read_setting(setting, study.frames.spec, runs)
     fixed = designed(runs)
     here, outside = asked.picked(fixed), asked.outside(runs)
-    averaged = tuple(name for name in study.varied if name not in asked.values)
+    unset = [name for name in study.varied if name not in asked.values]
+    averaged = tuple(
+        name for name in unset if asked.values.get(VARIANT) not in study.frames.spec.setting(name)
+    )
     nearest = runs.head(0).assign(distance=0.0) if outside else asked.nearest(runs, NEAREST)
     nearest = nearest.assign(differs=asked.apart(nearest, averaged))
     advice = Advice(

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessClassifier
 
+from stability.page_kit.words import listed
 from stability.questions.advice.chances import NEAREST, Fitted, fit, is_better
 from stability.questions.advice.estimate import why_not
 from stability.questions.advice.setting import Setting, drawn_factors
@@ -22,6 +23,7 @@ from stability.reading.ordering import in_design_order
 from stability.reading.study import Study
 from stability.reading.unit_cube import Scale, column_levels
 from stability.spec import Config
+from stability.spec.study import VARIANT
 from stability.statistics.gaussian_process import fitted_kernel
 from stability.statistics.rates import designed
 
@@ -47,7 +49,7 @@ def advice_form(study: Study) -> dict[str, Any] | None:
     return {
         "fields": [*listed, *(_ranged(scale) for scale in asked[0].scales)],
         "picks": picks,
-        "order": [rows[run] for run in runs["run"]],
+        "order": [rows[run] for run in runs.loc[runs[list(axes)].notna().all(axis=1), "run"]],
         "nearest": NEAREST,
         "unit": study.unit,
         "fits": [_fitted(one, runs, rows) for one in asked],
@@ -79,8 +81,8 @@ def _fitted(asked: Setting, runs: pd.DataFrame, rows: Mapping[str, int]) -> dict
     """What answers where these levels are picked, as `advise` finds it."""
     here = asked.picked(designed(runs))
     told = {"levels": asked.values, "n_points": here["point"].nunique(), "n_runs": len(here)}
-    reason = why_not(runs, here)
-    if reason:
+    own = f"the variant {asked.values[VARIANT]} sets {listed(asked.taken)} itself" if asked.taken else ""
+    if reason := own or why_not(runs, here):
         return told | {"reason": reason}
     found = fit(here, asked.inputs(here), len(asked.axes), np.random.default_rng(0))
     return told | {

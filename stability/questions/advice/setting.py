@@ -50,6 +50,11 @@ class Setting:
         return tuple(name for name in self.values if name not in (*self.axes, *self.drawn))
 
     @property
+    def taken(self) -> tuple[str, ...]:
+        """The axes that the picked variant sets itself."""
+        return tuple(name for name in self.axes if self.values.get(VARIANT) in self.spec.setting(name))
+
+    @property
     def scales(self) -> tuple[Scale, ...]:
         """The ranges of the axes."""
         return tuple(scale_of(self.spec, name) for name in self.axes)
@@ -161,12 +166,12 @@ def read_setting(values: Mapping[str, Any], spec: StudySpec, runs: pd.DataFrame)
             raise StabilityError(f"{name}: {unknown(name, str(level), levels(spec, name))}")
     read = named | _with_drawn_rates(known, spec)
     axes = tuple(name for name in numeric(spec, runs) if name in read)
-    for name in axes:
-        if named.get(VARIANT) in spec.setting(name):
-            raise StabilityError(f"{name}: the variant {named[VARIANT]} sets it itself; ask without it")
     drawn = tuple(name for name in drawn_factors(spec, runs) if name in read)
     texts = {name: level_text(read[name]) for name in drawn}
-    return Setting(spec, read | texts, axes, drawn)
+    asked = Setting(spec, read | texts, axes, drawn)
+    if taken := asked.taken:
+        raise StabilityError(f"{taken[0]}: the variant {read[VARIANT]} sets it itself; ask without it")
+    return asked
 
 
 def drawn_factors(spec: StudySpec, runs: pd.DataFrame) -> tuple[str, ...]:

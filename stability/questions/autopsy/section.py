@@ -182,7 +182,7 @@ def _run_block(study: Study, autopsies: Autopsies, case: dict[Any, Any], place: 
     what, _ = _words(autopsies.kind)
     run, onset = str(case["run"]), int(case["onset"])
     recovery = None if pd.isna(case["recovery"]) else int(case["recovery"]) - onset
-    row = study.runs[study.runs["run"] == run].iloc[0]
+    row = study.trained[study.trained["run"] == run].iloc[0]
     courses = _courses(autopsies, run, onset)
     over = f"is over {recovery:,} steps later" if recovery is not None else "is not over at the end"
     finding = f"The {what} is seen at step {onset:,} and {over}; the run ends {row['outcome']}."

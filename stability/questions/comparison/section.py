@@ -43,7 +43,8 @@ _WIDENED = f"Where fewer than {FEW_POINTS} points stand out, intervals are widen
 
 RANKED = (
     "Of two runs with the same point and seed the one counts whose FID at the end is lower, by however "
-    "little; that of a run that diverged is the highest."
+    "little; that of a run that diverged is the highest. {family} (with one seed Clopper and Pearson’s). "
+    "Full dots: p at most .05, by the sign test and after Holm’s correction."
 )
 
 MOST_NAMED = 4
@@ -184,7 +185,7 @@ def _note(comparison: Comparison, unit: Unit) -> str:
         "points differ by the same amount."
     ]
     if comparison.event == LOWER_FID:
-        parts.insert(0, RANKED)
+        parts = [RANKED.format(family=family)]
     missing = comparison.n_points - comparison.overall.n_points
     if missing:
         parts.append(

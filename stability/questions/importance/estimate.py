@@ -96,6 +96,12 @@ class _Inputs:
     points: NDArray[np.int64]
     """The number of each run's point."""
 
+    def rarest(self, rows: NDArray[np.bool_]) -> int:
+        """Of how many of these rows the rarest level of a crossed parameter is."""
+        there = [self.columns[rows][:, self.owners[name]] for name in self.crossed & self.owners.keys()]
+        sizes = [size for part in there for on in part.sum(axis=0) for size in (on, len(part) - on)]
+        return int(min(sizes, default=rows.sum()))
+
 
 def importance(
     runs: pd.DataFrame,
@@ -235,7 +241,7 @@ def _held_out(
     fold = point_folds(inputs.points, rules.folds, rng=rng)
     for number in range(rules.folds):
         train, test = fold != number, fold == number
-        forest = _Forest(inputs.columns[train], y[train], binary, rng, rules)
+        forest = _Forest(inputs.columns[train], y[train], binary, rng, inputs.rarest(train), rules)
         errors["constant"][test] = forest.error(np.full(test.sum(), forest.overall), y[test])
         errors["model"][test] = forest.error(forest.predict(inputs.columns[test]), y[test])
         for name in inputs.owners:
@@ -268,13 +274,16 @@ class _Forest:
         y: NDArray[np.float64],
         binary: bool,
         rng: np.random.Generator,
+        rarest: int,
         rules: ImportanceRules,
     ) -> None:
         kind = RandomForestClassifier if binary else RandomForestRegressor
         # Large leaves and half of the columns at a split: the runs of a point are alike, and a freer forest
         # learns single points by heart. On 28 points x 5 losses x 2 seeds, leaves of 10 and all columns lost
-        # .05 to the overall rate; leaves of 20 to 40 and half of them gained .02 to .03.
+        # .05 to the overall rate; leaves of 20 to 40 and half of them gained .02 to .03. A level with fewer
+        # rows than a leaf takes could never be split off, though.
         leaf = int(np.clip(len(y) // 10, 3, 30))
+        leaf = leaf if rarest >= leaf else max(3, rarest // 2)
         seed = int(rng.integers(2**31))
         self.forest = kind(rules.trees, min_samples_leaf=leaf, max_features=0.5, random_state=seed)
         self.forest.fit(columns, y)

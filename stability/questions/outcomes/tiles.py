@@ -157,7 +157,9 @@ def _unranked(verdict: Verdict) -> str:
     than = listed(others, "or") if len(others) <= MOST_NAMED else f"{len(others)} others"
     why = "compared point by point they are too close" if verdict.paired else "the intervals overlap"
     if verdict.baseline is not None:
-        beside, help_it = level_name(factor, verdict.baseline), verb(len(others), "helps", "help")
-        hurt_it = verb(len(others), "hurts", "hurt")
-        return f"Whether {than} {help_it} or {hurt_it} beside {beside}: {why}."
+        beside, does = (
+            level_name(factor, verdict.baseline),
+            verb(len(others), "helps or hurts", "help or hurt"),
+        )
+        return f"Whether {than} {does} beside {beside}: {why}."
     return f"Whether {best} {verb(len(verdict.best), 'is', 'are')} better than {than}: {why}."

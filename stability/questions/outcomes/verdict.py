@@ -73,18 +73,19 @@ def verdict(
     levels cannot, and knows the baseline.
     """
     success = _success_rates(runs, factor)
-    paired = comparison is not None and comparison.crossed and len(comparison.pairs) > 0
-    above, below, rest = _told_apart(success, factor, comparison if paired else None)
+    if comparison is not None and not (comparison.crossed and len(comparison.pairs)):
+        comparison = None
+    above, below, rest = _told_apart(success, factor, comparison)
     failures = pd.concat([rate(runs, outcome).assign(event=str(outcome)) for outcome in FAILURES])
     failures = failures[failures["estimate"] > 0].sort_values("estimate", ascending=False, kind="stable")
     return Verdict(
         factor=factor,
         success=success,
-        baseline=comparison.baseline if comparison is not None and paired else None,
+        baseline=None if comparison is None else comparison.baseline,
         above=above,
         below=below,
         overlapping=rest,
-        paired=paired,
+        paired=comparison is not None,
         failures=failures.reset_index(drop=True),
         learning=rate(runs, Outcome.LEARNING),
         unit=unit,

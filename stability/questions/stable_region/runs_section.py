@@ -29,7 +29,7 @@ def map_block(study: Study) -> list[Block]:
         question=f"Where, over {over}, do runs succeed?",
         figure=inline_svg(figure, "map", alt),
         note=_note(study, axes),
-        data=study.runs[["run", axes.x, axes.y, *_factors_of(axes), "outcome"]],
+        data=study.trained[["run", axes.x, axes.y, *_factors_of(axes), "outcome"]],
     )
     return [block]
 

@@ -114,11 +114,12 @@ def safe_boxes(
     if fixed.empty or not scales:
         no_runs = none_designed(runs)
         return _nothing(factor, rules, no_runs if fixed.empty else NO_RANGE)
-    split = _split(fixed, factor, scales, rng)
+    split = _split(fixed, factor, tuple(scale for scale in scales if not spec.setting(scale.name)), rng)
     if split.empty or split["half"].nunique() < 2:
         return _nothing(factor, rules, TOO_FEW)
     names = _levels(split, spec, factor)
-    found = [_level_box(split[split["level"] == name], name, scales, rules) for name in names]
+    placed = _placed(split, scales)
+    found = [_level_box(placed[placed["level"] == name], name, scales, rules) for name in names]
     rows = pd.DataFrame([row for row, _ in found])
     texts = [_as_yaml(spec, factor, name, edges) for name, (_, edges) in zip(names, found, strict=True)]
     boxes = rows.assign(chosen=_chosen(rows), as_yaml=texts)[list(BOX_COLUMNS)]
@@ -129,14 +130,18 @@ def safe_boxes(
 def _split(
     fixed: pd.DataFrame, factor: str | None, scales: tuple[Scale, ...], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Runs with a value for every parameter, each with its `level` and the `half` of its point."""
+    """Runs with a value for all of these parameters, each with its `level` and the `half` of its point."""
     texts = with_text_levels(fixed, (factor,)) if factor is not None else fixed
-    placed = texts[np.isfinite(unit_cube(texts, scales)).all(axis=1)]
+    placed = _placed(texts, scales)
     points = np.unique(placed["point"].to_numpy())
     choosing = rng.permutation(points)[: (len(points) + 1) // 2]
     half = np.where(placed["point"].isin(choosing), "choosing", "bounding")
     level = placed[factor] if factor is not None else ALL_RUNS
     return placed.assign(level=level, half=half, success=placed["outcome"].isin(SUCCESSES))
+
+
+def _placed(runs: pd.DataFrame, scales: tuple[Scale, ...]) -> pd.DataFrame:
+    return runs.iloc[np.flatnonzero(np.isfinite(unit_cube(runs, scales)).all(axis=1))]
 
 
 def _levels(split: pd.DataFrame, spec: StudySpec, factor: str | None) -> list[str]:

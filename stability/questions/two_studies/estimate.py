@@ -156,8 +156,8 @@ def same_points(first: Study, second: Study) -> bool:
         if name in numeric(second.frames.spec, second.runs)
     ]
     one, other = (study.runs.groupby("point")[drawn].first() for study in (first, second))
-    both = one.index.intersection(other.index)
-    return bool(drawn and len(both) > 1 and np.array_equal(one.loc[both], other.loc[both], equal_nan=True))
+    both = one.dropna().index.intersection(other.dropna().index)
+    return bool(drawn and len(both) > 1 and np.array_equal(one.loc[both], other.loc[both]))
 
 
 def differing_settings(first: StudySpec, second: StudySpec) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from stability.questions.advice import form as module
+from stability.questions.advice.estimate import advise
 from stability.questions.advice.form import advice_form
 from stability.reading.frames import StudyFrames
 from stability.reading.ordering import in_design_order
@@ -45,6 +46,23 @@ def test_of_equally_near_runs_the_first_of_the_design_comes_first(make_study: Ma
     runs = study.runs.iloc[found["order"]]
     assert runs["run"].tolist() == in_design_order(study.runs, frames.spec)["run"].tolist()
     assert runs["point"].is_monotonic_increasing
+
+
+def test_a_variant_that_sets_a_range_has_a_reason_and_is_near_to_nothing(make_study: MakeStudy) -> None:
+    frames = make_study(design=POINTS)
+    which = np.resize(["plain", "slow"], len(frames.runs))
+    runs = frames.runs.assign(variant=which, lr=frames.runs["lr"].mask(which == "slow", 1e-5))
+    variants: dict[str, dict[str, object]] = {"plain": {}, "slow": {"lr": 1e-5}}
+    spec = frames.spec.model_copy(update={"variants": variants})
+    study = Study(replace(frames, runs=runs, spec=spec))
+    found = advice_form(study)
+    assert found is not None
+    slow = {one["reason"] for one in found["fits"] if one["levels"]["variant"] == "slow"}
+    assert slow == {"the variant slow sets lr itself"}
+    assert set(study.runs["variant"].iloc[found["order"]]) == {"plain"}
+    said = advise(study.frames, {"variant": "slow", "lr_ratio": 1.0})
+    assert "lr" not in said.averaged
+    assert not any("lr none" in text for text in said.nearest["differs"])
 
 
 def test_what_is_asked_first_is_inside_of_the_space(make_study: MakeStudy) -> None:

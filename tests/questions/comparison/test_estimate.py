@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from stability.questions.comparison.estimate import (
     Comparison,
     Family,
     compare_levels,
+    comparisons,
 )
+from stability.reading.frames import StudyFrames
+from stability.reading.study import Study
+from stability.spec import Choice, Design, Range, StudySpec
 from stability.statistics.paired_tests import NO_COMMON_POINT, NO_POINT, paired_t
 from stability.statistics.rates import ONE_POINT, SUCCESS
 
@@ -328,10 +333,9 @@ def test_the_lower_fid_of_each_point_counts_by_however_little() -> None:
     assert row.p == row.p_permutation == pytest.approx(binomtest(9, 11).pvalue)
 
 
-def test_what_diverged_is_last_and_what_was_stopped_is_not_compared() -> None:
-    runs = with_fids({"a": [1.0, 9.0, 9.0, 2.0, np.nan, 7.0], "b": [1e9, 1e9, 3.0, 9.0, 1.0, 8.0]})
-    runs.loc[[0, 7], "outcome"] = "diverged"  # a at the first point, b at the second
-    runs.loc[[3], "stopped"] = True
+def test_what_diverged_is_last_and_what_has_no_fid_is_not_compared() -> None:
+    runs = with_fids({"a": [1.0, 9.0, 9.0, np.nan, 7.0], "b": [1e9, 1e9, 3.0, 1.0, 8.0]})
+    runs.loc[[0, 6], "outcome"] = "diverged"  # a at the first point, b at the second
     found = ranked(runs)
     row = found.pairs.iloc[0]
     assert (row.n_points, row.n_first, row.n_second) == (4, 2, 2)
@@ -339,6 +343,28 @@ def test_what_diverged_is_last_and_what_was_stopped_is_not_compared() -> None:
     assert found.disagreements.empty
     assert np.isnan(found.overall.p)
     assert found.overall.n_points == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "cross", "compared"),
+    [
+        ({}, ("loss",), True),
+        ({}, (), False),
+        ({"fid_ratio": np.nan}, ("loss",), False),
+        ({"stopped": True}, ("loss",), False),
+        ({"stopped": True, "outcome": "diverged"}, ("loss",), True),
+    ],
+)
+def test_fids_are_compared_where_all_of_them_are_of_the_end(
+    changes: dict[str, Any], cross: tuple[str, ...], compared: bool
+) -> None:
+    runs = with_fids({"a": [1.0, 2.0], "b": [2.0, 1.0]}, collapse_ever=False, saturation_ever=False)
+    space = {"loss": Choice(values=("a", "b")), "lr": Range(low=0.1, high=1)}
+    spec = StudySpec.model_construct(name="s", space=space, design=Design(points=2, cross=cross))
+    own = runs.assign(lr=0.5, run=runs.index.astype(str), **changes)
+    nothing: Any = None
+    study = Study(StudyFrames("s", spec, nothing, own, nothing, nothing, nothing, Path()))
+    assert (LOWER_FID in {one.event for one in comparisons(study)}) == compared
 
 
 def test_seeds_are_ranked_one_by_one() -> None:

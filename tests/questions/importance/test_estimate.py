@@ -113,6 +113,25 @@ def test_runs_without_a_fid_are_left_out_and_counted() -> None:
     assert (of(found, LOG_FID)["n_runs"] == 170).all()
 
 
+def test_a_level_may_be_split_off_however_many_there_are() -> None:
+    """24 levels at 24 points: each is rarer than a leaf is large, and one of them alone succeeds."""
+    levels = [f"level-{number:02d}" for number in range(24)]
+    rng = np.random.default_rng(0)
+    drawn = [{"point": point, "lr": 10 ** rng.uniform(-4, -2)} for point in range(24)]
+    rows = [
+        {**point, "loss": level, "run": f"{place}-{level}", "trial": f"{place}-{level}", "fid_ratio": 1.0}
+        for place, point in enumerate(drawn)
+        for level in levels
+    ]
+    runs = pd.DataFrame(rows).assign(adaptive=False, stopped=False)
+    runs["outcome"] = np.where(runs["loss"] == levels[0], "stable", "collapsed")
+    space = {"loss": Choice(values=tuple(levels)), "lr": SPEC.space["lr"]}
+    spec = SPEC.model_copy(update={"space": space})
+    found = of(importance(runs, spec, rng=rng, rules=ImportanceRules(trees=30)), SUCCESS)
+    assert found.loc["loss", "ci_low"] > 0
+    assert found.loc["loss", "estimate"] > 10 * abs(found.loc["lr", "estimate"])
+
+
 def test_runs_of_a_variant_that_sets_a_range_have_no_part() -> None:
     runs = made(30).assign(variant="plain")
     spec = SPEC.model_copy(update={"variants": {"plain": {}, "fast": {"lr": 0.01}, "wide": {"width": 64}}})

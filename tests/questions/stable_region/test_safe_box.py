@@ -155,6 +155,17 @@ def test_few_points_have_no_box_but_a_row() -> None:
     assert np.isnan([row["volume"], row["estimate"], row["ci_low"]]).all()
 
 
+def test_a_variant_that_sets_a_range_has_no_box_but_may_be_the_safest() -> None:
+    drawn = made(40).assign(variant="plain", outcome="noise")
+    own = made(40).assign(variant="slow", lr=np.nan, outcome="stable")
+    study = spec().model_copy(update={"variants": {"plain": {}, "slow": {"lr": 1e-4}}})
+    boxes = found(pd.concat([drawn, own], ignore_index=True), "variant", study=study)
+    rows = boxes.boxes.set_index("level")
+    assert list(rows.index) == ["plain", "slow"]
+    assert "here are 0" in rows.loc["slow", "reason"]
+    assert boxes.safest["level"].tolist() == ["slow"]
+
+
 def test_runs_without_a_value_take_no_part() -> None:
     runs = made(40)
     runs.loc[runs["point"] < 10, "beta1"] = np.nan

@@ -108,6 +108,9 @@ def test_a_difference_is_the_first_s_share_minus_the_second_s() -> None:
 def test_the_same_points_are_compared_point_by_point() -> None:
     assert same_points(study(), study("two", seed=1))
     assert not same_points(study(), study("two", shift=1e-5))
+    unset = study("two", seed=1)
+    unset.frames.runs.loc[unset.frames.runs["point"] == 0, "lr"] = np.nan  # set by a variant, say
+    assert same_points(study(), unset)
     paired, apart = versus(study(), study("two", seed=1)), versus(study(), study("two", seed=1, shift=1e-5))
     assert (paired.paired, apart.paired) == (True, False)
     assert difference(paired)["n_disagree"] > 0
